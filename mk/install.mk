@@ -1,0 +1,13 @@
+# make install: a folder of our own beside the packaged modules.
+
+# $(call packaged_modules): where the installed Kamailio looks for modules.
+packaged_modules = $(firstword $(subst :, ,$(shell $(KAMAILIO) -I \
+	2>/dev/null | sed -n 's/^ *Default paths to modules: //p')))
+MODDIR ?= $(patsubst %/,%,$(dir $(packaged_modules)))/parley
+
+.PHONY: install uninstall
+install: all
+	@DESTDIR='$(DESTDIR)' tools/install.sh install '$(MODDIR)' $(MODULES)
+
+uninstall:
+	@DESTDIR='$(DESTDIR)' tools/install.sh uninstall '$(MODDIR)'

@@ -1,0 +1,50 @@
+# The adapter for Kamailio: hosts/kamailio/*.c on top of the engine.
+
+HOST_SOURCES := $(sort $(wildcard hosts/kamailio/*.c))
+HOST_OBJECTS := $(HOST_SOURCES:hosts/kamailio/%.c=$(BUILD)/obj/hosts/%.o)
+MODULE_NAMES := dialog ims_dialog dialog_ng
+MODULES := $(MODULE_NAMES:%=$(BUILD)/%.so)
+
+KAMAILIO_VERSION := $(shell $(KAMAILIO) -v 2>/dev/null | \
+	sed -n 's/^version: kamailio \([^ ]*\) .*/\1/p')
+# The default is shared by all BUILD folders.
+KAMAILIO_SRC ?= build/kamailio-src-$(KAMAILIO_VERSION)
+KAMAILIO_HEADER := $(KAMAILIO_SRC)/src/core/sr_module.h
+
+HOST_FLAGS = -std=gnu17 $(WARNINGS) -Iinclude @$(BUILD)/kamailio.flags \
+	-isystem $(KAMAILIO_SRC)/src
+
+.PHONY: modules
+ifeq ($(HOST_SOURCES),)
+modules: ;
+else
+modules: $(MODULES)
+endif
+
+$(BUILD)/kamailio.flags: FORCE
+	@mkdir -p $(@D)
+	@tools/kamailio-flags.sh $(KAMAILIO) >$@.new
+	@cmp -s $@.new $@ && rm $@.new || mv $@.new $@
+
+ifeq ($(KAMAILIO_SRC),build/kamailio-src-$(KAMAILIO_VERSION))
+$(KAMAILIO_HEADER): | $(BUILD)/kamailio.flags
+	@tools/headers.sh $(KAMAILIO_VERSION) $(KAMAILIO_SRC)
+else
+$(KAMAILIO_HEADER):
+	@echo "parley: KAMAILIO_SRC=$(KAMAILIO_SRC) holds no" \
+		"src/core/sr_module.h" >&2; exit 1
+endif
+
+$(BUILD)/obj/hosts/%.o: hosts/kamailio/%.c $(BUILD)/obj/flags \
+		$(BUILD)/kamailio.flags | $(KAMAILIO_HEADER)
+	@mkdir -p $(@D)
+	$(obj.CC) $(HOST_FLAGS) $(obj.FLAGS) -MMD -MP -c -o $@ $<
+
+# Kamailio looks for the symbol _<file name>_exports, so one code base serves
+# all three names; but they must be three files, for one file under two names
+# is loaded once. A new inode each time leaves a running server undisturbed.
+$(BUILD)/obj/parley.so: $(ENGINE_OBJECTS) $(HOST_OBJECTS)
+	$(obj.CC) -shared $(obj.FLAGS) -Wl,-z,relro,-z,now -o $@ $^
+
+$(MODULES): $(BUILD)/obj/parley.so
+	cp $< $@.new && mv $@.new $@

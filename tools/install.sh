@@ -1,0 +1,106 @@
+#!/bin/sh
+# Installs the modules into a folder of their own, and takes them away again:
+#
+#   tools/install.sh install MODDIR FILE...
+#   tools/install.sh uninstall MODDIR
+#
+# DESTDIR in the environment is put before MODDIR, as packagers expect. The file
+# parley.manifest in MODDIR lists what was installed, with checksums; nothing
+# else is ever overwritten or removed. Its comment lines name folders made.
+set -eu
+
+die()
+{
+	echo "parley: $*" >&2
+	exit 1
+}
+
+# True if @1 is in the manifest and is still what was installed.
+is_ours()
+{
+	[ -r "$manifest" ] && grep -v '^#' "$manifest" |
+		grep -F "  $1" | (cd "$folder" && sha256sum -c --status -)
+}
+
+install_files()
+{
+	[ $# -gt 0 ] || die "nothing to install: hosts/kamailio has no code"
+	[ ! -e "$folder/tm.so" ] && [ ! -e "$folder/rr.so" ] ||
+		die "$folder holds packaged modules; give another MODDIR=<folder>"
+	for file; do
+		name=$(basename "$file")
+		[ ! -e "$folder/$name" ] || is_ours "$name" ||
+			die "$folder/$name is not ours;" \
+			    "give another MODDIR=<folder>"
+	done
+
+	made=
+	parent=$folder
+	while [ ! -d "$parent" ]; do
+		made="$made$parent
+"
+		parent=$(dirname "$parent")
+	done
+	# What an earlier installation made is still ours to remove.
+	[ ! -r "$manifest" ] || made=$(sed -n 's/^# made //p' "$manifest")
+
+	mkdir -p "$folder" 2>/dev/null && [ -w "$folder" ] ||
+		die "cannot write to $folder: root is needed"
+	for file; do
+		install -m 644 "$file" "$folder/"
+	done
+	{
+		echo "# Installed by Parley's make install."
+		echo "$made" | sed -n 's/^./# made &/p'
+		cd "$folder"
+		for file; do
+			sha256sum "$(basename "$file")"
+		done
+	} >"$manifest.new"
+	mv "$manifest.new" "$manifest"
+
+	echo "Installed into $folder. In kamailio.cfg, replace the line that"
+	echo "loads the stock module by one of:"
+	for file; do
+		echo "    loadmodule \"$moddir/$(basename "$file")\""
+	done
+}
+
+uninstall_files()
+{
+	[ -r "$manifest" ] || die "nothing of ours in $folder"
+	kept=
+	for name in $(sed -n 's/^[0-9a-f]*  //p' "$manifest"); do
+		[ -e "$folder/$name" ] || continue
+		if is_ours "$name"; then
+			rm "$folder/$name"
+		else
+			kept="$kept $name"
+		fi
+	done
+	folders=$(sed -n 's/^# made //p' "$manifest")
+	rm "$manifest"
+	# A folder that holds something else by now stays.
+	echo "$folders" | while read -r made; do
+		[ -z "$made" ] || rmdir "$made" 2>/dev/null || break
+	done
+	[ -z "$kept" ] || echo "Changed since the installation, so kept:$kept"
+	echo "Uninstalled from $folder"
+}
+
+command=$1
+moddir=$2
+shift 2
+case $moddir in
+/parley) die "kamailio is not installed: make deps, or give MODDIR=<folder>" ;;
+/*) ;;
+*) die "MODDIR=$moddir must be an absolute path" ;;
+esac
+folder=${DESTDIR:-}$moddir
+manifest=$folder/parley.manifest
+
+case $command in
+install) install_files "$@" ;;
+uninstall) uninstall_files ;;
+*) die "unknown command $command" ;;
+esac
