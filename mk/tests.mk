@@ -1,1 +1,152 @@
-# Tests.
+# The test levels. Each target prints result lines (tools/report.py).
+
+LEVELS := style compilers unit sim fuzz e2e
+FUZZ_SECONDS ?= 60
+FUZZ_RUNS ?= 1000000
+JOBS := $(shell nproc)
+QUIET_MAKE = $(MAKE) --no-print-directory -s -j$(JOBS)
+
+TEST_FLAGS := $(ENGINE_FLAGS) -Itests
+
+.PHONY: test run bench mutants $(LEVELS)
+
+deps:
+	@tools/deps.sh run test
+
+test-deps:
+	@tools/deps.sh test
+
+test:
+	@tools/deps.sh test
+	@$(PYTHON) tools/test.py $(BUILD) $(LEVELS)
+
+run:
+	@tools/deps.sh run
+	@$(QUIET_MAKE) all
+	@$(PYTHON) tools/run.py --build $(BUILD)
+
+# $(call skip,level,folder): what a level says while nothing is in its folder.
+skip = @echo "skip $(1) all: $(2) is empty"
+
+# $(call test_objects,variant,folder): how test code is compiled.
+define test_objects
+$(BUILD)/$(1)/tests/$(2)_%.o: tests/$(2)/%.c $(BUILD)/$(1)/flags
+	@mkdir -p $$(@D)
+	$($(1).CC) $(TEST_FLAGS) -Itests/$(2) $($(1).FLAGS) -MMD -MP -c -o $$@ $$<
+endef
+
+# ---------------------------------------------------------------- style
+
+style:
+	@$(PYTHON) tools/check.py; a=$$?; \
+	$(QUIET_MAKE) $(BUILD)/kamailio.flags $(KAMAILIO_HEADER) && \
+	$(PYTHON) tools/style.py $(BUILD) $(KAMAILIO_SRC); b=$$?; \
+	exit $$((a + b))
+
+# ------------------------------------------------------------ compilers
+
+# Both compilers build all of it without a warning; -Werror is always on.
+compilers:
+	@$(PYTHON) tools/compilers.py $(BUILD) gcc $(CLANG)
+
+# ----------------------------------------------------------------- unit
+
+# A unit test is tests/unit/test_*.c. It says which objects of the engine it is
+# linked with, which keeps the parts separable: /* objects: mem.o index.o */
+# One that says "threads" is run under the thread sanitizer too.
+UNIT_NAMES := $(sort $(patsubst tests/unit/%.c,%,$(wildcard tests/unit/test_*.c)))
+UNIT_SUPPORT := $(sort $(patsubst tests/unit/%.c,%,$(wildcard tests/unit/support*.c)))
+UNIT_THREADED := $(patsubst tests/unit/%.c,%,$(if $(UNIT_NAMES),$(shell \
+	grep -l '^/\* threads \*/' $(UNIT_NAMES:%=tests/unit/%.c))))
+
+unit_objects = $(filter %.o,$(shell awk '/\/\* objects:/ { on = 1 } \
+	on { print } on && /\*\// { exit }' tests/unit/$(1).c))
+
+# $(call unit_test,name,variant)
+define unit_test
+$(BUILD)/$(2)/unit/$(1): $(BUILD)/$(2)/tests/unit_$(1).o \
+		$(UNIT_SUPPORT:%=$(BUILD)/$(2)/tests/unit_%.o) \
+		$(addprefix $(BUILD)/$(2)/src/,$(call unit_objects,$(1)))
+	@mkdir -p $$(@D)
+	$($(2).CC) $($(2).FLAGS) -o $$@ $$^ -lcmocka -lpthread
+UNIT_PROGRAMS += $(BUILD)/$(2)/unit/$(1)
+endef
+
+UNIT_PROGRAMS :=
+$(foreach variant,plain asan tsan,$(eval $(call test_objects,$(variant),unit)))
+$(foreach variant,plain asan,$(foreach name,$(UNIT_NAMES),\
+	$(eval $(call unit_test,$(name),$(variant)))))
+$(foreach name,$(UNIT_THREADED),$(eval $(call unit_test,$(name),tsan)))
+
+.PHONY: unit-programs
+.SECONDARY:
+unit-programs: $(UNIT_PROGRAMS)
+
+unit:
+ifeq ($(UNIT_NAMES),)
+	$(call skip,unit,tests/unit)
+else
+	@$(QUIET_MAKE) unit-programs
+	@$(PYTHON) tools/unit.py $(UNIT_PROGRAMS)
+endif
+
+# ------------------------------------------------------------------ sim
+
+# The simulator is one program from all of tests/sim/*.c. SEED=n replays one.
+SIM_NAMES := $(sort $(patsubst tests/sim/%.c,%,$(wildcard tests/sim/*.c)))
+SIM_PROGRAM := $(BUILD)/asan/sim
+
+$(eval $(call test_objects,asan,sim))
+$(SIM_PROGRAM): $(SIM_NAMES:%=$(BUILD)/asan/tests/sim_%.o) \
+		$(ENGINE_NAMES:%=$(BUILD)/asan/src/%)
+	$(asan.CC) $(asan.FLAGS) -o $@ $^ -lpthread
+
+sim:
+ifeq ($(SIM_NAMES),)
+	$(call skip,sim,tests/sim)
+else
+	@$(QUIET_MAKE) $(SIM_PROGRAM)
+	@$(SIM_PROGRAM) $(SIM_ARGS) $(SEED)
+endif
+
+# ----------------------------------------------------------------- fuzz
+
+# A fuzzer is tests/fuzz/fuzz_*.c; other files there are shared by all.
+FUZZ_NAMES := $(sort $(patsubst tests/fuzz/%.c,%,$(wildcard tests/fuzz/fuzz_*.c)))
+FUZZ_SUPPORT := $(filter-out $(FUZZ_NAMES),\
+	$(patsubst tests/fuzz/%.c,%,$(wildcard tests/fuzz/*.c)))
+FUZZ_PROGRAMS := $(FUZZ_NAMES:%=$(BUILD)/fuzz/%)
+
+$(eval $(call test_objects,fuzz,fuzz))
+$(FUZZ_PROGRAMS): $(BUILD)/fuzz/%: $(BUILD)/fuzz/tests/fuzz_%.o \
+		$(FUZZ_SUPPORT:%=$(BUILD)/fuzz/tests/fuzz_%.o) \
+		$(ENGINE_NAMES:%=$(BUILD)/fuzz/src/%)
+	$(fuzz.CC) $(fuzz.FLAGS) -fsanitize=fuzzer -o $@ $^
+
+fuzz:
+ifeq ($(FUZZ_NAMES),)
+	$(call skip,fuzz,tests/fuzz)
+else
+	@$(QUIET_MAKE) $(FUZZ_PROGRAMS)
+	@$(PYTHON) tools/fuzz.py $(FUZZ_SECONDS) $(FUZZ_RUNS) $(FUZZ_PROGRAMS)
+endif
+
+# --------------------------------------------- end to end, bench, mutants
+
+# $(call script,level,file): runs it on a finished build, or says why not.
+script = if [ ! -e $(2) ]; then echo "skip $(1) all: $(2) is not there yet"; \
+	elif [ -z "$(HOST_SOURCES)" ]; then \
+		echo "skip $(1) all: hosts/kamailio is empty"; \
+	else $(QUIET_MAKE) all && \
+		PARLEY_BUILD=$(abspath $(BUILD)) $(PYTHON) $(2) $(3); fi
+
+e2e:
+	@$(call script,e2e,tests/e2e/run.py,$(E2E_ARGS))
+
+bench:
+	@tools/deps.sh test
+	@$(call script,bench,bench/run.py,$(BENCH_ARGS))
+
+mutants:
+	@tools/deps.sh test
+	@$(call script,mutants,tests/mutants/run.py,$(MUTANT_ARGS))
