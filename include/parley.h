@@ -1,0 +1,702 @@
+/*
+ * parley.h - dialog awareness for SIP proxies: the engine's public interface
+ *
+ * What:    One engine follows every call through a proxy: a dialog per initial
+ *          INVITE (Call-ID, From-tag), one callee leg per To-tag (RFC 3261 12),
+ *          its state, lifetime, profiles, variables and flags. Events go in
+ *          through parley_feed(), actions come out; the host runs them.
+ * Owns:    everything below struct parley; all of it comes from host->alloc.
+ *          Strings passed in are copied, strings passed out are copies in the
+ *          caller's buffer. No bare pointer into the engine ever leaves it.
+ * Time:    an argument (struct parley_now). The engine reads no clock.
+ * Locking: inside. One lock per shard, one per profile shard, one for memory,
+ *          all through host->lock(). A shard lock and a profile lock are never
+ *          held together, nor two of one kind; the memory lock is a leaf. No
+ *          lock is held while a subscriber runs or an action is executed, so
+ *          both may call back into the engine.
+ * Always:  parley_check() holds between any two calls.
+ * Errors:  0 or a negative PARLEY_E_ code. Output arguments are written only
+ *          on success unless their description says otherwise.
+ * Why:     ARCHITECTURE.md.
+ */
+#ifndef PARLEY_H
+#define PARLEY_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#define PARLEY_MUST_CHECK __attribute__((warn_unused_result))
+
+/* ------------------------------------------------------------- values */
+
+/* Text of a known length; @s may be NULL when @len is 0; not terminated. */
+struct parley_str {
+	const char *s;
+	uint32_t len;
+};
+
+/* h_entry.h_id as users know it from RPC and from the Record-Route cookie.
+ * entry is below hash_size; id is 1 to 2^31-1. {0, 0} names no dialog. */
+struct parley_id {
+	uint32_t entry;
+	uint32_t id;
+};
+
+/* Two clocks that must not be mixed: @ms is monotonic, in milliseconds, and
+ * drives all timers; @unix_s is the wall clock in seconds and is only shown. */
+struct parley_now {
+	uint64_t ms;
+	uint32_t unix_s;
+};
+
+enum parley_error {
+	PARLEY_OK = 0,
+	PARLEY_E_MEMORY = -1,	/* the host has no memory left */
+	PARLEY_E_ARGUMENT = -2, /* an argument is outside what is allowed */
+	PARLEY_E_NO_DIALOG = -3,
+	PARLEY_E_NO_LEG = -4, /* the dialog is there, no leg has this tag */
+	PARLEY_E_STATE = -5,  /* not possible in the dialog's state */
+	PARLEY_E_FULL = -6,   /* limit reached */
+	PARLEY_E_NO_PROFILE = -7,
+	PARLEY_E_NO_VALUE = -8, /* a profile with values needs a value */
+	PARLEY_E_ABSENT = -9,	/* no such membership, variable, ... */
+	PARLEY_E_SPACE = -10,	/* the caller's buffer is too small */
+};
+
+/* Constant English text for a code, for log lines and faults. */
+const char *parley_error_text(int error);
+
+/* States as users see them. Their order is part of the interface. */
+enum parley_state {
+	PARLEY_STATE_NONE = 0,	      /* before creation; never stored */
+	PARLEY_STATE_UNCONFIRMED = 1, /* INVITE seen */
+	PARLEY_STATE_EARLY = 2,	      /* 1xx with or without To-tag relayed */
+	PARLEY_STATE_ANSWERED = 3,    /* 2xx relayed, no ACK seen yet */
+	PARLEY_STATE_CONFIRMED = 4,   /* ACK seen */
+	PARLEY_STATE_DELETED = 5,     /* ended; kept for late messages */
+	PARLEY_STATES
+};
+
+/* A leg has a state of its own. */
+enum parley_leg_state {
+	PARLEY_LEG_EARLY = 1,
+	PARLEY_LEG_ANSWERED,
+	PARLEY_LEG_CONFIRMED,
+	PARLEY_LEG_ENDED,
+};
+
+enum parley_direction {
+	PARLEY_DIR_NONE = 0,
+	PARLEY_DIR_DOWNSTREAM = 1, /* from the caller */
+	PARLEY_DIR_UPSTREAM = 2,   /* from a callee */
+};
+
+/* ------------------------------------------------------------- the host */
+
+#define PARLEY_HOST_VERSION 1
+
+enum parley_log_level {
+	PARLEY_LOG_ERROR,
+	PARLEY_LOG_WARNING,
+	PARLEY_LOG_INFO,
+};
+
+/* Everything the engine needs from outside. Filled once, before
+ * parley_create(), and never changed. New fields go at the end. All of it
+ * must be valid in every process that uses the engine. */
+struct parley_host {
+	uint32_t version; /* PARLEY_HOST_VERSION */
+	void *self;	  /* passed back as the first argument */
+
+	/* Memory shared by all processes that use the engine, aligned as
+	 * malloc() aligns; NULL when there is none. Called with locks held. */
+	void *(*alloc)(void *self, size_t size);
+	void (*free)(void *self, void *ptr);
+
+	/* Lock number @index, 0 to parley_locks() - 1; not recursive. */
+	void (*lock)(void *self, uint32_t index);
+	void (*unlock)(void *self, uint32_t index);
+
+	/* Unguessable; used for identities and hash keys. */
+	uint64_t (*random)(void *self);
+
+	/* The hash that gives h_entry from a Call-ID (before the modulo). It
+	 * decides only the identity; look-ups use a keyed hash of our own. */
+	uint32_t (*hash)(void *self, struct parley_str callid);
+
+	/* Text without line end. Never called with a lock held. */
+	void (*log)(void *self, enum parley_log_level level, const char *text);
+
+	/* Let others run for about a millisecond; used only while a subscriber
+	 * waits for its turn. Returns false when it may not wait. */
+	bool (*pause)(void *self);
+};
+
+/* ------------------------------------------------------------- set-up */
+
+enum parley_limits {
+	PARLEY_PROFILE_NAME_MAX = 64,
+	PARLEY_PROFILES_MAX = 256,
+	PARLEY_LEGS_MAX = 32, /* per dialog; further To-tags are counted */
+	PARLEY_SUBSCRIBERS_MAX = 64, /* global ones */
+	PARLEY_STR_MAX = 65535,	     /* any single text */
+	PARLEY_VALUE_MAX = 4096,     /* profile value, variable key */
+	PARLEY_HASH_SIZE_MAX = 1 << 24,
+};
+
+struct parley_profile_config {
+	const char *name; /* copied */
+	bool has_value;
+};
+
+/* parley_config_default() fills it; a field of 0 means its default only where
+ * that is said. Durations are in the unit that the name ends in. */
+struct parley_config {
+	uint32_t hash_size;   /* power of two; number of h_entry values */
+	uint32_t shards;      /* power of two, at most hash_size; 0: 64 */
+	uint32_t piece_bytes; /* memory taken from the host at once */
+	uint32_t h_id_start;  /* h_id modulo h_id_step is this */
+	uint32_t h_id_step;   /* at least 1 */
+
+	uint32_t lifetime_s;	   /* default_timeout; above 0 */
+	uint32_t early_timeout_s;  /* 0: never */
+	uint32_t noack_timeout_s;  /* 0: never */
+	uint32_t noack_lifetime_s; /* lifetime that noack_timeout sets: 10 */
+	uint32_t end_timeout_s;	   /* 0: at once */
+	uint32_t ack_wait_ms;	   /* 64*T1 of RFC 3261 17: 32000 */
+	uint32_t callback_wait_ms; /* longest wait for a turn: 200 */
+	bool timeout_noreset;	   /* in-dialog requests leave the lifetime */
+	bool bye_on_timeout;	   /* for every dialog (send_bye) */
+	bool wait_ack;		   /* keep a failed dialog until RELEASE */
+	bool end_at_early_timeout; /* terminate instead of forget */
+	uint16_t end_early_code;   /* final reply then: 480 */
+
+	const struct parley_profile_config *profiles; /* copied */
+	uint32_t profile_count;
+};
+
+struct parley; /* the engine */
+
+void parley_config_default(struct parley_config *config);
+
+/* Names what is wrong with @config, or NULL. The text is constant. */
+const char *parley_config_fault(const struct parley_config *config);
+
+/* Number of locks that the host must provide for @config. */
+uint32_t parley_locks(const struct parley_config *config);
+
+/* @host is copied; @host->self must outlive the engine. Locks must be ready. */
+PARLEY_MUST_CHECK int parley_create(const struct parley_host *host,
+				    const struct parley_config *config,
+				    struct parley **enginep);
+
+/* Frees everything, dialogs included, without running subscribers; takes time
+ * that depends on the number of memory pieces, not of dialogs. Nobody else may
+ * be inside. NULL is legal. */
+void parley_destroy(struct parley *engine);
+
+/* ------------------------------------------------------------- events */
+
+/*
+ * What a host tells the engine. Which fields of struct parley_event an event
+ * reads is said in the comment; the others are ignored. "leg" means the To-tag
+ * of a reply, or the callee's tag of an in-dialog request (`match` has found
+ * it). Invalid combinations are PARLEY_E_ARGUMENT.
+ */
+enum parley_event_type {
+	/* Initial INVITE: callid, from_tag, from_uri, to_uri, req_uri, cseq,
+	 * contact, route_set, socket, create. -> a new id in actions. */
+	PARLEY_EV_INVITE = 1,
+	/* The same INVITE again with detect_spirals: id. */
+	PARLEY_EV_SPIRAL,
+	/* The script ended and no transaction was made for the INVITE: id. */
+	PARLEY_EV_ABANDON,
+	/* Replies to the INVITE, about to be relayed: id, to_tag, code, cseq,
+	 * contact, route_set, socket. A 2xx of a call that is being ended gives
+	 * ACT_ACK and ACT_BYE, and ACT_SWALLOW with can_swallow. */
+	PARLEY_EV_REPLY_1XX,
+	PARLEY_EV_REPLY_2XX,
+	PARLEY_EV_REPLY_FAIL, /* final, 300 or above: id, code, reason */
+	/* In-dialog requests, committed: id, dir, to_tag = the callee's tag,
+	 * cseq, contact (target refresh, RFC 3261 12.2.1.2), socket,
+	 * lifetime_s, hold. */
+	PARLEY_EV_ACK,
+	PARLEY_EV_BYE,
+	PARLEY_EV_PRACK,
+	PARLEY_EV_REINVITE,
+	PARLEY_EV_UPDATE,
+	PARLEY_EV_CANCEL,  /* from the caller */
+	PARLEY_EV_REQUEST, /* any other method */
+	/* Final or provisional reply to an in-dialog request, about to be
+	 * relayed: id, dir (of the request), to_tag = the callee's tag, code,
+	 * method (an event type above), contact. */
+	PARLEY_EV_REPLY_WITHIN,
+	/* The host no longer holds the dialog (see hold): id. `invite` tells
+	 * that it was the INVITE's transaction. */
+	PARLEY_EV_RELEASE,
+	/* Command: id, side, code and reason for the final reply and the Reason
+	 * header, can_reply (the INVITE's transaction is at hand). */
+	PARLEY_EV_TERMINATE,
+	/* A BYE of ours got its final reply, timed out or could not be sent:
+	 * id, leg (as in the action), dir, code (0: not sent). */
+	PARLEY_EV_BYE_DONE,
+	/* The lifetime of a call is over by decree of the host, e.g. after
+	 * failed keep-alives: id. */
+	PARLEY_EV_EXPIRE,
+	/* The timeout route of an action has run: id. Ends the call as its
+	 * lifetime does, unless the route has given it a new lifetime. */
+	PARLEY_EV_TIMEOUT_ROUTE_DONE,
+	PARLEY_EVENTS
+};
+
+enum parley_side {
+	PARLEY_SIDE_CALLER = 1,
+	PARLEY_SIDE_CALLEE = 2,
+	PARLEY_SIDE_ALL = 3,
+};
+
+enum parley_option {
+	PARLEY_OPT_BYE_ON_TIMEOUT = 1 << 0,
+	PARLEY_OPT_KA_CALLER = 1 << 1,
+	PARLEY_OPT_KA_CALLEE = 1 << 2,
+	PARLEY_OPT_TIMEOUT_NORESET = 1 << 3,
+};
+
+struct parley_pair {
+	struct parley_str key;
+	struct parley_str value;
+};
+
+struct parley_member; /* a reserved place in a profile; opaque */
+
+/* What the script has set before the dialog exists. Members move to the engine
+ * on success only. */
+struct parley_create_facts {
+	uint32_t flags;	       /* 32 script flags */
+	uint32_t options;      /* PARLEY_OPT_ */
+	uint32_t lifetime_s;   /* 0: default */
+	int32_t timeout_route; /* index of the host's route; 0: none */
+	struct parley_str timeout_route_name;
+	const struct parley_pair *vars;
+	uint32_t var_count;
+	struct parley_member *members; /* list from parley_profile_reserve() */
+};
+
+struct parley_event {
+	enum parley_event_type type;
+	struct parley_id id;
+	enum parley_direction dir;
+	struct parley_str callid;
+	struct parley_str from_tag; /* INVITE: the caller's tag */
+	struct parley_str to_tag;   /* the callee's tag, which names the leg */
+	struct parley_str from_uri;
+	struct parley_str to_uri;
+	struct parley_str req_uri;
+	struct parley_str contact;   /* URI; empty: none in the message */
+	struct parley_str route_set; /* Record-Route values as a Route header
+				      * towards that party would list them */
+	struct parley_str reason;    /* text, for REPLY_FAIL and TERMINATE */
+	void *socket;		     /* the host's, where it was received */
+	uint32_t cseq;
+	uint16_t code;		       /* SIP status */
+	uint32_t lifetime_s;	       /* new lifetime; 0: keep */
+	uint32_t leg;		       /* BYE_DONE */
+	enum parley_event_type method; /* REPLY_WITHIN */
+	enum parley_side side;
+	bool hold;	  /* the host will send RELEASE for this message */
+	bool invite;	  /* RELEASE: it was the INVITE's transaction */
+	bool can_reply;	  /* TERMINATE in state 1 or 2 can be carried out */
+	bool can_swallow; /* REPLY_2XX: it can still be kept from the caller */
+	const struct parley_create_facts *create;
+};
+
+/* ------------------------------------------------------------- actions */
+
+enum parley_action_type {
+	/* Send BYE in dialog: leg, dir (towards). Prepare it with
+	 * parley_request_prepare(), report with PARLEY_EV_BYE_DONE. */
+	PARLEY_ACT_BYE = 1,
+	/* Send ACK for a 2xx that is not relayed: leg. */
+	PARLEY_ACT_ACK,
+	/* Do not relay this reply. */
+	PARLEY_ACT_SWALLOW,
+	/* CANCEL every branch of the INVITE, then reply: code. */
+	PARLEY_ACT_CANCEL,
+	PARLEY_ACT_REPLY,
+	/* Run the script's timeout route: route. The call is still up; feed
+	 * PARLEY_EV_TIMEOUT_ROUTE_DONE afterwards (without it, the call ends
+	 * ten seconds later all the same). */
+	PARLEY_ACT_TIMEOUT_ROUTE,
+};
+
+struct parley_action {
+	enum parley_action_type type;
+	enum parley_direction dir;
+	uint32_t leg;
+	int32_t route;
+	uint16_t code;
+};
+
+/* What subscribers are told; bits, so that one call can subscribe to several.
+ * Values are those of the DLGCB_ names of Kamailio's dialog module. */
+enum parley_note_type {
+	PARLEY_NOTE_LOADED = 1 << 0,
+	PARLEY_NOTE_CREATED = 1 << 1,
+	PARLEY_NOTE_FAILED = 1 << 2,
+	PARLEY_NOTE_ANSWERED = 1 << 3, /* CONFIRMED_NA */
+	PARLEY_NOTE_CONFIRMED = 1 << 4,
+	PARLEY_NOTE_REQUEST_WITHIN = 1 << 5,
+	PARLEY_NOTE_TERMINATED = 1 << 6,
+	PARLEY_NOTE_EXPIRED = 1 << 7,
+	PARLEY_NOTE_EARLY = 1 << 8,
+	PARLEY_NOTE_REPLY_FORWARDED = 1 << 9,
+	PARLEY_NOTE_REPLY_WITHIN = 1 << 10,
+	PARLEY_NOTE_RPC_CONTEXT = 1 << 12,
+	PARLEY_NOTE_DESTROY = 1 << 13,
+	PARLEY_NOTE_SPIRALED = 1 << 14,
+	PARLEY_NOTE_BYE_REPLIED = 1 << 15, /* TERMINATED_CONFIRMED */
+};
+
+/* A turn to run subscribers; made by parley_feed(), used up by exactly one
+ * parley_deliver(). types 0: nothing to deliver. */
+struct parley_note {
+	struct parley_id id;
+	uint32_t types;
+	uint32_t ticket;
+	enum parley_direction dir;
+	uint8_t old_state;
+	uint8_t new_state;
+};
+
+enum { PARLEY_ACTIONS_MAX = 2 * PARLEY_LEGS_MAX + 8 };
+
+struct parley_actions {
+	struct parley_id id;
+	uint8_t old_state; /* of the dialog, before and after the event */
+	uint8_t new_state;
+	uint32_t count;
+	struct parley_action list[PARLEY_ACTIONS_MAX];
+	struct parley_note note;
+};
+
+/* Applies @event. @actions is always written (count 0, types 0 at least). The
+ * host then, without any lock: executes the actions in order and calls
+ * parley_deliver() if note.types is not 0. PARLEY_E_NO_DIALOG: no such dialog,
+ * nothing was changed. PARLEY_E_STATE: the event means nothing in this state;
+ * it is counted (bogus), nothing was changed. */
+PARLEY_MUST_CHECK int parley_feed(struct parley *engine, struct parley_now now,
+				  const struct parley_event *event,
+				  struct parley_actions *actions);
+
+/* Pulls one due timer and applies it as an event. Returns true if there was
+ * one (then @actions as in parley_feed(), perhaps empty), false when nothing
+ * is due at @now. Cheap when nothing is due. One process calls it. */
+bool parley_expire(struct parley *engine, struct parley_now now,
+		   struct parley_actions *actions);
+
+/* ------------------------------------------------------------- matching */
+
+/* The first of the two steps of an in-dialog request: find dialog and leg,
+ * change nothing. */
+struct parley_query {
+	struct parley_id id; /* from the cookie; {0, 0}: look by SIP elements */
+	struct parley_str callid;
+	struct parley_str from_tag; /* as they stand in the request */
+	struct parley_str to_tag;
+	enum parley_event_type method; /* an in-dialog request */
+};
+
+struct parley_match {
+	struct parley_id id;
+	enum parley_direction dir;
+	uint8_t state;	    /* now */
+	uint8_t next_state; /* that the request leads to; $DLG_status */
+	uint32_t leg;
+	uint32_t start_s; /* wall clock of the 2xx, 0: none yet */
+	uint32_t lifetime_s;
+	bool callee_is_from; /* the From-tag is the callee's (upstream) */
+};
+
+/* Tight matching, always: Call-ID and both tags must be the dialog's and one
+ * of its legs'. NO_DIALOG or NO_LEG otherwise (both count a bogus request of
+ * its kind). CANCEL and requests without To-tag are never matched here. */
+PARLEY_MUST_CHECK int parley_match(struct parley *engine,
+				   const struct parley_query *query,
+				   struct parley_match *match);
+
+/* Finds a dialog that has not ended by Call-ID and caller's tag (spirals), or
+ * by Call-ID and both tags in either order (dlg_get(), is_known_dlg()). An
+ * empty to_tag finds the caller's tag only. */
+PARLEY_MUST_CHECK int parley_find_call(struct parley *engine,
+				       struct parley_str callid,
+				       struct parley_str tag1,
+				       struct parley_str tag2,
+				       struct parley_match *match);
+
+/* ------------------------------------------------------------- requests */
+
+/* What the host needs to send a request of ours in a dialog. */
+struct parley_request {
+	struct parley_str callid;
+	struct parley_str local_uri, local_tag;	  /* From */
+	struct parley_str remote_uri, remote_tag; /* To */
+	struct parley_str target;		  /* remote target */
+	struct parley_str route_set;
+	void *socket;
+	uint32_t cseq;
+	uint8_t state;
+};
+
+/* Fills @request with texts in @buffer; takes the next CSeq of that direction
+ * (for method ACK: the INVITE's, not incremented). Several calls give several
+ * CSeqs. SPACE: @neededp says how much is needed, nothing was taken. */
+PARLEY_MUST_CHECK int
+parley_request_prepare(struct parley *engine, struct parley_id id, uint32_t leg,
+		       enum parley_direction towards, bool is_ack,
+		       struct parley_request *request, void *buffer,
+		       size_t size, size_t *neededp);
+
+/* ------------------------------------------------------------- settings */
+
+/* Variables: key and value are copied; value.s NULL deletes (deleting what is
+ * not there is ABSENT). */
+PARLEY_MUST_CHECK int parley_var_set(struct parley *engine, struct parley_id id,
+				     struct parley_str key,
+				     struct parley_str value);
+
+/* Copies the value. SPACE: *@lenp is its length and nothing was copied. */
+PARLEY_MUST_CHECK int parley_var_get(struct parley *engine, struct parley_id id,
+				     struct parley_str key, char *buffer,
+				     size_t size, uint32_t *lenp);
+
+/* Sets, then clears, then returns the 32 script flags. */
+PARLEY_MUST_CHECK int parley_flags(struct parley *engine, struct parley_id id,
+				   uint32_t set, uint32_t clear,
+				   uint32_t *flagsp);
+/* The same for PARLEY_OPT_ bits. */
+PARLEY_MUST_CHECK int parley_options(struct parley *engine, struct parley_id id,
+				     uint32_t set, uint32_t clear,
+				     uint32_t *optionsp);
+
+/* Lifetime from now on, in seconds, above 0. In states 1 and 2 it is stored
+ * and counts from the 2xx. */
+PARLEY_MUST_CHECK int parley_set_lifetime(struct parley *engine,
+					  struct parley_now now,
+					  struct parley_id id,
+					  uint32_t lifetime_s);
+
+PARLEY_MUST_CHECK int parley_set_timeout_route(struct parley *engine,
+					       struct parley_id id,
+					       int32_t route,
+					       struct parley_str name);
+
+/* A number that belongs to the host, e.g. the name of the INVITE's transaction;
+ * 0 until it is set. */
+PARLEY_MUST_CHECK int parley_set_host_ref(struct parley *engine,
+					  struct parley_id id,
+					  uint64_t host_ref);
+PARLEY_MUST_CHECK int parley_get_host_ref(struct parley *engine,
+					  struct parley_id id,
+					  uint64_t *host_refp);
+
+/* ------------------------------------------------------------- profiles */
+
+/* Index of a profile, or PARLEY_E_NO_PROFILE. */
+PARLEY_MUST_CHECK int parley_profile_find(struct parley *engine,
+					  struct parley_str name);
+bool parley_profile_has_value(struct parley *engine, int profile);
+/* Name by index, NULL past the last; valid as long as the engine. */
+const char *parley_profile_name(struct parley *engine, int profile);
+
+/* A value given to a profile without values is ignored in all of these. A
+ * missing value (s NULL) of a profile with values is NO_VALUE in join and
+ * reserve, and means "any" elsewhere. */
+
+/* One membership more. @limit: PARLEY_E_FULL unless fewer than that many exist
+ * for this value, checked and counted in one step; 0: no limit. @once: a
+ * dialog that is in already is not counted again (0 is returned). */
+PARLEY_MUST_CHECK int parley_profile_join(struct parley *engine,
+					  struct parley_id id, int profile,
+					  struct parley_str value,
+					  uint32_t limit, bool once);
+
+/* The same before the dialog exists. *@listp is the list of this message's
+ * reservations (NULL at first); the place is put in front of it. @once looks
+ * at that list. */
+PARLEY_MUST_CHECK int parley_profile_reserve(struct parley *engine, int profile,
+					     struct parley_str value,
+					     uint32_t limit, bool once,
+					     struct parley_member **listp);
+/* True if the list holds such a place. */
+bool parley_profile_reserved(struct parley *engine, int profile,
+			     struct parley_str value,
+			     const struct parley_member *list);
+/* Gives one such place back (@any_value: all of the profile). ABSENT if none.
+ */
+PARLEY_MUST_CHECK int parley_profile_unreserve(struct parley *engine,
+					       int profile,
+					       struct parley_str value,
+					       struct parley_member **listp);
+/* Gives the whole list back and sets it NULL. */
+void parley_profile_release(struct parley *engine,
+			    struct parley_member **listp);
+
+/* One membership less; without value all of the profile. ABSENT if none. */
+PARLEY_MUST_CHECK int parley_profile_leave(struct parley *engine,
+					   struct parley_id id, int profile,
+					   struct parley_str value);
+
+/* 1 member, 0 not, or an error. */
+PARLEY_MUST_CHECK int parley_profile_is_member(struct parley *engine,
+					       struct parley_id id, int profile,
+					       struct parley_str value);
+
+PARLEY_MUST_CHECK int parley_profile_size(struct parley *engine, int profile,
+					  struct parley_str value,
+					  uint32_t *sizep);
+
+/* Walks the dialogs of a profile without ever holding a lock between calls;
+ * what joins or leaves meanwhile may or may not be seen, the rest is seen once
+ * per membership. Needs memory of its own: begin may fail; end frees it. */
+struct parley_profile_walk;
+PARLEY_MUST_CHECK int
+parley_profile_walk_begin(struct parley *engine, int profile,
+			  struct parley_str value,
+			  struct parley_profile_walk **walkp);
+/* Up to @max ids; returns how many, 0 at the end. */
+uint32_t parley_profile_walk_next(struct parley_profile_walk *walk,
+				  struct parley_id *ids, uint32_t max);
+void parley_profile_walk_end(struct parley_profile_walk *walk);
+
+/* ------------------------------------------------------------- reading */
+
+struct parley_leg_view {
+	uint32_t number; /* names the leg in actions */
+	uint8_t state;	 /* enum parley_leg_state; 0 for the caller */
+	struct parley_str tag, contact, route_set;
+	void *socket;
+	uint32_t cseq; /* last CSeq of requests from this party */
+};
+
+struct parley_profile_view {
+	int profile;
+	struct parley_str value; /* empty without values */
+};
+
+/* A copy of a dialog. */
+struct parley_view {
+	struct parley_id id;
+	uint8_t state;
+	uint32_t refs, flags, options, lifetime_s;
+	uint32_t init_s, start_s, end_s; /* wall clock; 0: not yet */
+	uint32_t left_s;		 /* until the lifetime is over */
+	bool timer_armed;		 /* the lifetime is running */
+	bool ending;			 /* BYEs of ours are on their way */
+	int32_t timeout_route;
+	uint16_t end_code;
+	struct parley_str callid, from_uri, to_uri, req_uri, timeout_route_name;
+	struct parley_str end_reason;
+	struct parley_leg_view caller;
+	struct parley_leg_view *legs; /* the answered one first */
+	uint32_t leg_count;
+	struct parley_pair *vars;
+	uint32_t var_count;
+	struct parley_profile_view *profiles;
+	uint32_t profile_count;
+};
+
+/* Copies a dialog into @buffer (aligned as malloc aligns). SPACE: *@neededp
+ * says how much is needed. @neededp may be NULL. */
+PARLEY_MUST_CHECK int parley_read(struct parley *engine, struct parley_now now,
+				  struct parley_id id, struct parley_view *view,
+				  void *buffer, size_t size, size_t *neededp);
+
+/* The dialog after *@idp in an order that is fixed for the life of a dialog,
+ * whatever comes and goes; {0, 0} starts. The id need not exist any more.
+ * Returns false at the end. */
+bool parley_next(struct parley *engine, struct parley_id *idp);
+
+/* Dialogs with this Call-ID, up to @max; returns how many were written. */
+uint32_t parley_find_callid(struct parley *engine, struct parley_str callid,
+			    struct parley_id *ids, uint32_t max);
+
+struct parley_stats {
+	uint64_t now_in[PARLEY_STATES]; /* dialogs by state, 1 to 5 */
+	uint64_t legs;			/* callee legs, all dialogs */
+	uint64_t processed;		/* created */
+	uint64_t expired;
+	uint64_t failed; /* ended without a 2xx */
+	uint64_t ended_by_caller, ended_by_callee, ended_by_us;
+	uint64_t forgotten_early; /* early_timeout */
+	uint64_t bogus_no_dialog, bogus_no_leg, bogus_event;
+	uint64_t legs_refused; /* above PARLEY_LEGS_MAX */
+	uint64_t limit_refused;
+	uint64_t no_memory;
+	uint64_t turns_missed; /* callback_wait was over */
+	uint64_t quarantined;
+	uint64_t memory_bytes; /* taken from the host */
+	uint64_t timer_lag_ms; /* largest delay of the last minute's expiries */
+	uint64_t profile_members;
+};
+void parley_get_stats(struct parley *engine, struct parley_stats *stats);
+/* Dialogs in @state, 1 to 5; one load. */
+uint64_t parley_count(struct parley *engine, enum parley_state state);
+
+/* ------------------------------------------------------------- subscribers */
+
+struct parley_told {
+	struct parley_id id;
+	enum parley_note_type type;
+	enum parley_direction dir;
+	uint8_t old_state, new_state;
+	void *message; /* what the host passed to parley_deliver() */
+};
+typedef void (*parley_subscriber)(struct parley *engine, void *param,
+				  const struct parley_told *told);
+
+/* Subscribes to all dialogs. Only before a second process uses the engine.
+ * Those who came last are told first (as in Kamailio). */
+PARLEY_MUST_CHECK int parley_subscribe_all(struct parley *engine,
+					   uint32_t types,
+					   parley_subscriber function,
+					   void *param);
+/* Subscribes to one dialog. @release(param) is called when the subscription
+ * ends, after DESTROY; may be NULL. On error it is not called. */
+PARLEY_MUST_CHECK int parley_subscribe(struct parley *engine,
+				       struct parley_id id, uint32_t types,
+				       parley_subscriber function, void *param,
+				       void (*release)(void *param));
+
+/* Runs the subscribers of @note, in turn (ARCHITECTURE.md, "Order"). With
+ * @message the call happens in this process: it waits for its turn if
+ * @may_wait, at most callback_wait_ms. Without, it may be left to the process
+ * that is inside. FAILED, TERMINATED, EXPIRED: exactly one, once, and no other
+ * note after it but BYE_REPLIED, REPLY_WITHIN of the BYE, and DESTROY. */
+void parley_deliver(struct parley *engine, const struct parley_note *note,
+		    void *message, bool may_wait);
+
+/* A note that comes with no change (REPLY_FORWARDED, RPC_CONTEXT). */
+void parley_notify(struct parley *engine, struct parley_id id,
+		   enum parley_note_type type, enum parley_direction dir,
+		   void *message);
+
+/* ------------------------------------------------------------- checking */
+
+/* Every invariant of every dialog, profile and counter; NULL if all hold, else
+ * a constant text. Takes all locks in turn; slow; for tests. Nobody else may be
+ * inside. */
+const char *parley_check(struct parley *engine);
+
+/* True once per (state, event) cell of the transition table that was reached
+ * is kept by the host of tests: called for each table step. Not for use in
+ * production; NULL stops it. */
+typedef void (*parley_trace)(void *param, int state, int event, int next);
+void parley_set_trace(struct parley *engine, parley_trace trace, void *param);
+/* Number of internal table events, and its name; for reports. */
+int parley_table_events(void);
+const char *parley_table_event_name(int event);
+/* What the table says: next state, -1 for an event that is bogus in @state. */
+int parley_table_next(int state, int event);
+
+#endif

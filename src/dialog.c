@@ -1,0 +1,368 @@
+#include "dialog.h"
+
+/* ------------------------------------------------ texts */
+
+int text_set(struct mem *mem, struct text *text, struct parley_str value)
+{
+	if (value.len > PARLEY_STR_MAX)
+		return PARLEY_E_ARGUMENT;
+	if (str_equal(text_str(text), value))
+		return 0;
+
+	/* A shorter text fits where the longer one is. */
+	if (!text->own && value.len <= text->len) {
+		memcpy(text->s, value.s, value.len);
+		text->len = (uint16_t)value.len;
+		return 0;
+	}
+	char *copy = NULL;
+	if (value.len > 0) {
+		copy = mem_alloc(mem, value.len);
+		if (!copy)
+			return PARLEY_E_MEMORY;
+		memcpy(copy, value.s, value.len);
+	}
+	text_fini(mem, text);
+	text->s = copy;
+	text->len = (uint16_t)value.len;
+	text->own = copy != NULL;
+	return 0;
+}
+
+void text_fini(struct mem *mem, struct text *text)
+{
+	if (text->own)
+		mem_free(mem, text->s, text->len);
+	*text = (struct text){0};
+}
+
+struct parley_str dialog_from_tag(const struct dialog *dialog)
+{
+	return (struct parley_str){dialog->bytes + dialog->callid_len,
+				   dialog->from_tag_len};
+}
+
+struct parley_str dialog_from_uri(const struct dialog *dialog)
+{
+	return (struct parley_str){dialog->bytes + dialog->callid_len +
+					   dialog->from_tag_len,
+				   dialog->from_uri_len};
+}
+
+struct parley_str dialog_to_uri(const struct dialog *dialog)
+{
+	struct parley_str before = dialog_from_uri(dialog);
+	return (struct parley_str){before.s + before.len, dialog->to_uri_len};
+}
+
+struct parley_str dialog_req_uri(const struct dialog *dialog)
+{
+	struct parley_str before = dialog_to_uri(dialog);
+	return (struct parley_str){before.s + before.len, dialog->req_uri_len};
+}
+
+/* ------------------------------------------------ creation */
+
+static size_t facts_size(const struct parley_event *event)
+{
+	return sizeof(struct dialog) + event->callid.len + event->from_tag.len +
+	       event->from_uri.len + event->to_uri.len + event->req_uri.len +
+	       event->contact.len + event->route_set.len;
+}
+
+static char *put(char *to, struct parley_str text)
+{
+	if (text.len > 0)
+		memcpy(to, text.s, text.len);
+	return to + text.len;
+}
+
+/* Copies the texts of the INVITE behind the struct. */
+static void fill_texts(struct dialog *dialog, const struct parley_event *event)
+{
+	dialog->callid_len = (uint16_t)event->callid.len;
+	dialog->from_tag_len = (uint16_t)event->from_tag.len;
+	dialog->from_uri_len = (uint16_t)event->from_uri.len;
+	dialog->to_uri_len = (uint16_t)event->to_uri.len;
+	dialog->req_uri_len = (uint16_t)event->req_uri.len;
+
+	char *at = put(dialog->bytes, event->callid);
+	at = put(at, event->from_tag);
+	at = put(at, event->from_uri);
+	at = put(at, event->to_uri);
+	at = put(at, event->req_uri);
+	dialog->contact.s = at;
+	dialog->contact.len = (uint16_t)event->contact.len;
+	at = put(at, event->contact);
+	dialog->route_set.s = at;
+	dialog->route_set.len = (uint16_t)event->route_set.len;
+	put(at, event->route_set);
+}
+
+static int take_facts(struct parley *engine, struct dialog *dialog,
+		      const struct parley_create_facts *facts)
+{
+	dialog->flags = facts->flags;
+	dialog->options = facts->options;
+	if (facts->lifetime_s > 0)
+		dialog->lifetime_s = facts->lifetime_s;
+	dialog->timeout_route = facts->timeout_route;
+	int rc = text_set(&engine->mem, &dialog->timeout_route_name,
+			  facts->timeout_route_name);
+	for (uint32_t i = 0; rc == 0 && i < facts->var_count; i++)
+		rc = var_set_locked(engine, dialog, facts->vars[i].key,
+				    facts->vars[i].value);
+	return rc;
+}
+
+struct dialog *dialog_create(struct parley *engine, struct parley_now now,
+			     const struct parley_event *event)
+{
+	size_t size = facts_size(event);
+	struct dialog *dialog = mem_alloc(&engine->mem, size);
+	if (!dialog)
+		return NULL;
+	memset(dialog, 0, sizeof(*dialog));
+	dialog->size = (uint32_t)size;
+	dialog->init_s = now.unix_s;
+	dialog->invite_cseq = event->cseq;
+	dialog->socket = event->socket;
+	dialog->lifetime_s = engine->config.lifetime_s;
+	dialog->due_lifetime_ms = UINT64_MAX;
+	dialog->due_state_ms = UINT64_MAX;
+	dialog->next_leg = 1;
+	fill_texts(dialog, event);
+	if (event->hold) {
+		dialog->holds = 1;
+		dialog->invite_held = true;
+	}
+	if (event->create && take_facts(engine, dialog, event->create) != 0) {
+		dialog_discard(engine, dialog);
+		return NULL;
+	}
+	return dialog;
+}
+
+void dialog_discard(struct parley *engine, struct dialog *dialog)
+{
+	leg_remove_all(engine, dialog);
+	var_fini(engine, dialog);
+	text_fini(&engine->mem, &dialog->contact);
+	text_fini(&engine->mem, &dialog->route_set);
+	text_fini(&engine->mem, &dialog->end_reason);
+	text_fini(&engine->mem, &dialog->timeout_route_name);
+	mem_free(&engine->mem, dialog, dialog->size);
+}
+
+void dialog_pick_id(struct parley *engine, struct dialog *dialog)
+{
+	const struct parley_config *config = &engine->config;
+	uint32_t id;
+	do {
+		id = (uint32_t)engine->host.random(engine->host.self);
+		id &= INT32_MAX;
+		id -= id % config->h_id_step;
+		id += config->h_id_start % config->h_id_step;
+	} while (id == 0 || id > INT32_MAX);
+	dialog->id.id = id;
+}
+
+bool dialog_link_locked(struct parley *engine, struct dialog *dialog,
+			struct parley_now now)
+{
+	struct shard *shard =
+		&engine->shards[shard_of(engine, dialog->id.entry)];
+	struct parley_str callid = dialog_callid(dialog);
+
+	if (index_first(&shard->by_id, hash_id(&engine->key, dialog->id)))
+		return false;
+	index_add(&shard->by_id, &dialog->by_id,
+		  hash_id(&engine->key, dialog->id));
+	index_add(&shard->by_call, &dialog->by_call,
+		  hash_pair(&engine->key, callid, dialog_from_tag(dialog)));
+	index_add(&shard->by_callid, &dialog->by_callid,
+		  hash_text(&engine->key, callid));
+	dialog->linked = true;
+	atomic_fetch_add_explicit(&engine->count.processed, 1,
+				  memory_order_relaxed);
+	/* A new dialog has no memberships that could be detached. */
+	struct parley_member *none = dialog_set_state(
+		engine, dialog, PARLEY_STATE_UNCONFIRMED, now, END_NONE);
+	(void)none;
+	return true;
+}
+
+/* ------------------------------------------------ state */
+
+static void add_count(_Atomic uint64_t *counter, uint64_t change)
+{
+	atomic_fetch_add_explicit(counter, change, memory_order_relaxed);
+}
+
+static void count_end(struct parley *engine, uint8_t old, enum end_cause cause)
+{
+	struct engine_counts *count = &engine->count;
+	if (old < PARLEY_STATE_ANSWERED)
+		add_count(&count->failed, 1);
+	switch (cause) {
+	case END_BY_CALLER:
+		add_count(&count->ended_by_caller, 1);
+		break;
+	case END_BY_CALLEE:
+		add_count(&count->ended_by_callee, 1);
+		break;
+	case END_BY_US:
+		add_count(&count->ended_by_us, 1);
+		break;
+	case END_EXPIRED:
+		add_count(&count->expired, 1);
+		break;
+	case END_EARLY_TIMEOUT:
+		add_count(&count->forgotten_early, 1);
+		break;
+	case END_NONE:
+		break;
+	}
+}
+
+static uint64_t after_s(struct parley_now now, uint32_t seconds)
+{
+	return now.ms + (uint64_t)seconds * 1000;
+}
+
+/* How long an ended dialog is kept at most. A call that we ended before it was
+ * answered waits for a 2xx that crosses: its callee repeats it for 64*T1. */
+static uint64_t end_due(const struct parley *engine,
+			const struct dialog *dialog, struct parley_now now)
+{
+	uint64_t due = after_s(now, engine->config.end_timeout_s);
+	uint64_t linger = now.ms + engine->config.ack_wait_ms;
+	return dialog->linger ? linger : due;
+}
+
+static void enter_deleted(struct parley *engine, struct dialog *dialog,
+			  uint8_t old, struct parley_now now)
+{
+	dialog->end_s = now.unix_s;
+	dialog->linger = old < PARLEY_STATE_ANSWERED && dialog->ended_by_us;
+	dialog->due_lifetime_ms = UINT64_MAX;
+	dialog->due_state_ms = end_due(engine, dialog, now);
+}
+
+struct parley_member *dialog_set_state(struct parley *engine,
+				       struct dialog *dialog, uint8_t state,
+				       struct parley_now now,
+				       enum end_cause cause)
+{
+	struct parley_member *members = NULL;
+	uint8_t old = dialog->state;
+
+	if (old != PARLEY_STATE_NONE)
+		add_count(&engine->count.in_state[old], UINT64_MAX);
+	add_count(&engine->count.in_state[state], 1);
+	dialog->state = state;
+
+	switch ((enum parley_state)state) {
+	case PARLEY_STATE_UNCONFIRMED:
+		if (engine->config.early_timeout_s > 0)
+			dialog->due_state_ms =
+				after_s(now, engine->config.early_timeout_s);
+		break;
+	case PARLEY_STATE_EARLY:
+		break; /* early_timeout counts from the INVITE */
+	case PARLEY_STATE_ANSWERED:
+		dialog->start_s = now.unix_s;
+		dialog->due_lifetime_ms = after_s(now, dialog->lifetime_s);
+		dialog->due_state_ms = UINT64_MAX;
+		if (engine->config.noack_timeout_s > 0)
+			dialog->due_state_ms =
+				after_s(now, engine->config.noack_timeout_s);
+		break;
+	case PARLEY_STATE_CONFIRMED:
+		if (!dialog->ending)
+			dialog->due_state_ms = UINT64_MAX;
+		break;
+	case PARLEY_STATE_DELETED:
+		enter_deleted(engine, dialog, old, now);
+		count_end(engine, old, cause);
+		members = dialog->members;
+		dialog->members = NULL;
+		break;
+	case PARLEY_STATE_NONE:
+	case PARLEY_STATES:
+		break;
+	}
+	dialog_arm_locked(engine, dialog);
+	return members;
+}
+
+void dialog_arm_locked(struct parley *engine, struct dialog *dialog)
+{
+	struct wheel *wheel =
+		&engine->shards[shard_of(engine, dialog->id.entry)].wheel;
+	uint64_t due = dialog->due_state_ms;
+	if (dialog->due_lifetime_ms < due)
+		due = dialog->due_lifetime_ms;
+	if (due == UINT64_MAX)
+		wheel_cancel(wheel, &dialog->timer);
+	else if (!timer_armed(&dialog->timer) || dialog->timer.due_ms != due)
+		wheel_arm(wheel, &dialog->timer, due);
+}
+
+void dialog_renew_locked(struct parley *engine, struct dialog *dialog,
+			 struct parley_now now)
+{
+	dialog->due_lifetime_ms = after_s(now, dialog->lifetime_s);
+	dialog->in_timeout_route = false;
+	dialog_arm_locked(engine, dialog);
+}
+
+/* ------------------------------------------------ end */
+
+bool dialog_settle_locked(struct dialog *dialog)
+{
+	if (dialog->state != PARLEY_STATE_DELETED || dialog->destroying ||
+	    dialog->holds > 0 || dialog->byes > 0 || dialog->refs > 0 ||
+	    dialog->linger)
+		return false;
+	dialog->destroying = true;
+	return true;
+}
+
+bool dialog_put_locked(struct parley *engine, struct dialog *dialog)
+{
+	(void)engine;
+	dialog->refs--;
+	return dialog_settle_locked(dialog);
+}
+
+static void unlink_dialog(struct parley *engine, struct dialog *dialog)
+{
+	uint32_t number = shard_of(engine, dialog->id.entry);
+	struct shard *shard = &engine->shards[number];
+
+	shard_lock(engine, number);
+	index_remove(&shard->by_id, &dialog->by_id);
+	index_remove(&shard->by_call, &dialog->by_call);
+	index_remove(&shard->by_callid, &dialog->by_callid);
+	wheel_cancel(&shard->wheel, &dialog->timer);
+	dialog->linked = false;
+	add_count(&engine->count.in_state[dialog->state], UINT64_MAX);
+	shard_unlock(engine, number);
+}
+
+/*
+ * Who could still hold the dialog here? Nobody through a look-up: those end
+ * with the shard lock, and after unlink_dialog() there is none to be found.
+ * No note: refs is 0 and note_make_locked() is not reached for a dialog that
+ * is being destroyed, because dialog_find_lock() does not return it. No second
+ * destroyer: destroying was false when the caller set it under the lock.
+ */
+void dialog_destroy(struct parley *engine, struct dialog *dialog)
+{
+	note_destroy(engine, dialog);
+	unlink_dialog(engine, dialog);
+	profile_leave_all(engine, dialog->members);
+	note_fini(engine, dialog);
+	dialog_discard(engine, dialog);
+}

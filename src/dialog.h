@@ -1,0 +1,106 @@
+/*
+ * dialog.h - one dialog: creation, texts, state, legs, end
+ *
+ * What:    the only functions that change a dialog's state, its legs and its
+ *          timer. feed.c, terminate.c and expire.c call them.
+ * Locking: *_locked and everything that takes a struct dialog that is linked:
+ *          its shard's lock is held.
+ * Always:  dialog_set_state() is the only writer of dialog->state and keeps
+ *          every counter of dialogs.
+ */
+#ifndef DIALOG_H
+#define DIALOG_H
+
+#include "engine.h"
+#include "fsm.h"
+
+/* Why a dialog ended; selects the counter. */
+enum end_cause {
+	END_NONE,
+	END_BY_CALLER,
+	END_BY_CALLEE,
+	END_BY_US,
+	END_EXPIRED,
+	END_EARLY_TIMEOUT,
+};
+
+/* Texts of the block, in the order in which they are stored. */
+static inline struct parley_str dialog_callid(const struct dialog *dialog)
+{
+	return (struct parley_str){dialog->bytes, dialog->callid_len};
+}
+struct parley_str dialog_from_tag(const struct dialog *dialog);
+struct parley_str dialog_from_uri(const struct dialog *dialog);
+struct parley_str dialog_to_uri(const struct dialog *dialog);
+struct parley_str dialog_req_uri(const struct dialog *dialog);
+
+/* Allocates and fills a dialog from an INVITE; it is in no index yet and
+ * counted nowhere. NULL: no memory. */
+struct dialog *dialog_create(struct parley *engine, struct parley_now now,
+			     const struct parley_event *event);
+/* Frees a dialog that was never linked. */
+void dialog_discard(struct parley *engine, struct dialog *dialog);
+/* Draws an identity within h_id_start and h_id_step: 31 random bits. */
+void dialog_pick_id(struct parley *engine, struct dialog *dialog);
+/* Puts it into the indexes, counts it, starts early_timeout. False, and
+ * nothing done: another dialog has the identity (once in 2^31). */
+PARLEY_MUST_CHECK bool dialog_link_locked(struct parley *engine,
+					  struct dialog *dialog,
+					  struct parley_now now);
+
+/* The one writer. Runs the entry actions of @state (timers, counters). The
+ * memberships of a dialog that ends are detached and must be given up with
+ * profile_leave_all() after unlocking: the list is returned. */
+PARLEY_MUST_CHECK struct parley_member *
+dialog_set_state(struct parley *engine, struct dialog *dialog, uint8_t state,
+		 struct parley_now now, enum end_cause cause);
+
+/* Arms the timer for the earlier of the two due times. */
+void dialog_arm_locked(struct parley *engine, struct dialog *dialog);
+/* Starts the lifetime anew: now + lifetime_s. */
+void dialog_renew_locked(struct parley *engine, struct dialog *dialog,
+			 struct parley_now now);
+
+/* True when nothing holds an ended dialog any more; sets destroying. The
+ * caller calls dialog_destroy() after unlocking. */
+PARLEY_MUST_CHECK bool dialog_settle_locked(struct dialog *dialog);
+
+/* ------------------------------------------------ texts */
+
+static inline struct parley_str text_str(const struct text *text)
+{
+	return (struct parley_str){text->s, text->len};
+}
+/* Replaces the text unless it is the same. 0 or PARLEY_E_MEMORY (unchanged). */
+PARLEY_MUST_CHECK int text_set(struct mem *mem, struct text *text,
+			       struct parley_str value);
+void text_fini(struct mem *mem, struct text *text);
+
+/* ------------------------------------------------ legs (leg.c) */
+
+struct parley_str leg_tag(const struct leg *leg);
+struct leg *leg_find(const struct dialog *dialog, struct parley_str tag);
+struct leg *leg_find_number(const struct dialog *dialog, uint32_t number);
+/* Answered or confirmed. */
+static inline bool leg_up(const struct leg *leg)
+{
+	return leg->state == PARLEY_LEG_ANSWERED ||
+	       leg->state == PARLEY_LEG_CONFIRMED;
+}
+/* True if a leg other than @leg is up. */
+bool leg_others_up(const struct dialog *dialog, const struct leg *leg);
+/* A new early leg from a reply, at the end of the list. 0, PARLEY_E_FULL,
+ * PARLEY_E_MEMORY, or PARLEY_E_ARGUMENT (the tag is empty or the caller's). */
+PARLEY_MUST_CHECK int leg_add(struct parley *engine, struct dialog *dialog,
+			      const struct parley_event *event,
+			      struct leg **legp);
+/* Takes contact, route set and socket of a reply over. */
+PARLEY_MUST_CHECK int leg_refresh(struct parley *engine, struct leg *leg,
+				  const struct parley_event *event);
+/* Makes it the first of the list: the dialog's callee. */
+void leg_to_front(struct dialog *dialog, struct leg *leg);
+/* Frees early legs: the losers of a fork, once the INVITE is over. */
+void leg_prune(struct parley *engine, struct dialog *dialog);
+void leg_remove_all(struct parley *engine, struct dialog *dialog);
+
+#endif

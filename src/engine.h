@@ -1,0 +1,237 @@
+/*
+ * engine.h - private layout: engine, shard, dialog, leg
+ *
+ * What:    the structs that the files of src/ share, and what each file offers
+ *          to the others. Hosts see only parley.h.
+ * Owns:    the engine owns shards and profile table; a shard owns its dialogs;
+ *          a dialog owns its legs, variables, memberships and subscriptions.
+ * Locking: a dialog, its legs, variables, flags, subscriptions and the list of
+ *          its memberships belong to its shard's lock. A profile value and
+ *          the list of its members belong to the lock of its profile shard.
+ *          Order: shard or profile shard, then memory. Never shard and profile
+ *          shard together: who needs both takes them one after the other.
+ * Always:  dialog_check() for each dialog (check.c).
+ * Why:     ARCHITECTURE.md
+ */
+#ifndef ENGINE_H
+#define ENGINE_H
+
+#include <stdatomic.h>
+
+#include "hash.h"
+#include "index.h"
+#include "mem.h"
+#include "parley.h"
+#include "profile.h"
+#include "str.h"
+#include "wheel.h"
+
+/* A text that may be replaced during the dialog's life. */
+struct text {
+	char *s; /* inside the owner's block, or a block of its own */
+	uint16_t len;
+	bool own; /* a block of its own */
+};
+
+struct leg {
+	struct leg *next;
+	uint32_t size;	 /* of this block */
+	uint32_t number; /* names it, from 1; the caller is 0 */
+	uint8_t state;	 /* enum parley_leg_state */
+	bool bye_caller,
+		bye_callee; /* a BYE of ours towards it was asked for */
+	bool bye_wait;	    /* BYE to the caller waits for the ACK */
+	uint8_t byes;	    /* of ours, not yet done */
+	uint16_t tag_len;
+	uint32_t callee_cseq; /* last CSeq from the callee, 0: none yet */
+	uint32_t caller_cseq; /* last CSeq from the caller on this leg */
+	uint32_t invite_cseq; /* of the INVITE that the last 2xx answers */
+	struct text contact, route_set;
+	void *socket;
+	char bytes[]; /* tag, contact, route set */
+};
+
+struct variable {
+	struct variable *next;
+	uint16_t key_len, value_len;
+	char bytes[]; /* key, value */
+};
+
+struct subscription {
+	struct subscription *next;
+	uint32_t types;
+	parley_subscriber function;
+	void *param;
+	void (*release)(void *param);
+};
+
+/* A note without message that waits for the process that is inside. */
+enum { DIALOG_DEFERRED_MAX = 4 };
+
+/* State of the order of notes (notify.c). */
+struct turns {
+	uint16_t next;	    /* ticket to hand out */
+	uint16_t serving;   /* lowest ticket that is not done */
+	uint16_t running;   /* processes inside subscribers */
+	_Atomic bool ended; /* FAILED, TERMINATED or EXPIRED was entered */
+	uint8_t deferred_count;
+	uint64_t done; /* bit i: ticket serving + i is done out of order */
+};
+
+struct dialog {
+	/* Fixed at creation. */
+	struct index_node by_id;
+	struct index_node by_call; /* Call-ID and caller's tag */
+	struct index_node by_callid;
+	struct parley_id id;
+	uint32_t size; /* of this block */
+	uint32_t init_s;
+	uint32_t invite_cseq;
+	uint16_t callid_len, from_tag_len, from_uri_len, to_uri_len;
+	uint16_t req_uri_len;
+
+	/* Changes; the shard's lock guards it. */
+	uint8_t state; /* written by dialog_set_state() only */
+	bool linked;   /* in the indexes */
+	bool ending;   /* BYEs of ours are on their way */
+	bool ended_by_us;
+	bool invite_held;      /* the INVITE's transaction is alive */
+	bool destroying;       /* DESTROY is running: found by readers only */
+	bool in_timeout_route; /* it runs; a new lifetime clears this */
+	bool linger;	       /* wait for late 2xx until the end timeout */
+	bool quarantined;
+	uint16_t refs;	/* notes under way; the table's own is not one */
+	uint16_t holds; /* messages for which RELEASE will come */
+	uint16_t leg_count;
+	uint16_t byes; /* of ours, on all legs, not yet done */
+	uint16_t end_code;
+	struct timer timer;
+	uint64_t due_lifetime_ms; /* UINT64_MAX: not running */
+	uint64_t due_state_ms;	  /* early, no-ACK, ACK wait or end timeout */
+	uint64_t host_ref;
+	uint32_t start_s, end_s;
+	uint32_t lifetime_s;
+	uint32_t flags, options;
+	uint32_t next_leg;
+	int32_t timeout_route;
+	struct text contact, route_set; /* the caller's */
+	struct text end_reason, timeout_route_name;
+	void *socket;
+	struct leg *legs; /* the answered one first */
+	struct variable *vars;
+	struct parley_member *members;
+	struct subscription *subscriptions;
+	struct parley_note *deferred; /* DIALOG_DEFERRED_MAX of them, or NULL */
+	struct turns turns;
+	uint32_t note_types; /* what subscriptions of this dialog want */
+	char bytes[]; /* callid, from_tag, from_uri, to_uri, req_uri, contact,
+		       * route set */
+};
+
+struct shard {
+	struct index by_id, by_call, by_callid;
+	struct wheel wheel;
+};
+
+struct engine_counts {
+	_Atomic uint64_t in_state[PARLEY_STATES];
+	_Atomic uint64_t legs, processed, expired, failed;
+	_Atomic uint64_t ended_by_caller, ended_by_callee, ended_by_us;
+	_Atomic uint64_t forgotten_early;
+	_Atomic uint64_t bogus_no_dialog, bogus_no_leg, bogus_event;
+	_Atomic uint64_t legs_refused, limit_refused, no_memory;
+	_Atomic uint64_t turns_missed, quarantined;
+	_Atomic uint64_t lag_ms, lag_until_ms;
+};
+
+struct global_subscription {
+	uint32_t types;
+	parley_subscriber function;
+	void *param;
+};
+
+struct parley {
+	struct parley_host host;
+	struct parley_config config; /* profiles point into profiles table */
+	struct hash_key key;
+	struct mem mem;
+	struct shard *shards;
+	uint32_t next_shard; /* parley_expire() looks here first */
+	struct profile_table profiles;
+	struct engine_counts count;
+	struct global_subscription global[PARLEY_SUBSCRIBERS_MAX];
+	uint32_t global_count;
+	uint32_t global_types;
+	parley_trace trace;
+	void *trace_param;
+};
+
+/* ------------------------------------------------ locks (engine.c) */
+
+/* Index of the shard of an h_entry; also the number of its lock. */
+static inline uint32_t shard_of(const struct parley *engine, uint32_t entry)
+{
+	return entry & (engine->config.shards - 1);
+}
+
+static inline void shard_lock(struct parley *engine, uint32_t shard)
+{
+	engine->host.lock(engine->host.self, shard);
+}
+
+static inline void shard_unlock(struct parley *engine, uint32_t shard)
+{
+	engine->host.unlock(engine->host.self, shard);
+}
+
+/* Locks the shard of @id and returns its dialog (borrowed while the lock is
+ * held), or unlocks again and returns NULL. A dialog whose DESTROY is running
+ * is not found, except by the second function, which is for reading. */
+struct dialog *dialog_find_lock(struct parley *engine, struct parley_id id);
+struct dialog *dialog_find_lock_any(struct parley *engine, struct parley_id id);
+static inline void dialog_unlock(struct parley *engine, struct parley_id id)
+{
+	shard_unlock(engine, shard_of(engine, id.entry));
+}
+
+/* ------------------------------------------------ notes (notify.c) */
+
+/* A note that has no place among the others: it does not wait. */
+#define NOTE_NO_TICKET UINT32_MAX
+
+/* Makes a turn for @types if anybody wants one of them; takes a reference to
+ * the dialog that parley_deliver() drops. The shard lock is held. Fills id,
+ * types and ticket; direction and states are the caller's, and new_state is
+ * that of the dialog. */
+void note_make_locked(struct parley *engine, struct dialog *dialog,
+		      uint32_t types, struct parley_note *note);
+/* Frees subscriptions (runs their release) and deferred notes. No lock held,
+ * the dialog is unlinked and has no references. */
+void note_fini(struct parley *engine, struct dialog *dialog);
+
+/* Runs the DESTROY subscribers. No lock held; dialog->destroying is set, the
+ * dialog is still linked, so that they can read it. */
+void note_destroy(struct parley *engine, struct dialog *dialog);
+
+/* The shard lock is held. NULL or the broken invariant. */
+const char *note_check(const struct dialog *dialog);
+
+/* ------------------------------------------------ life (dialog.c) */
+
+/* Drops one reference. True: nothing holds the dialog any more, and the caller
+ * must call dialog_destroy() after unlocking. */
+PARLEY_MUST_CHECK bool dialog_put_locked(struct parley *engine,
+					 struct dialog *dialog);
+/* Runs DESTROY subscribers, unlinks, gives profiles back, frees. No lock is
+ * held; dialog->destroying has made the caller the only one to do this. */
+void dialog_destroy(struct parley *engine, struct dialog *dialog);
+
+/* ------------------------------------------------ variables (var.c) */
+
+PARLEY_MUST_CHECK int var_set_locked(struct parley *engine,
+				     struct dialog *dialog,
+				     struct parley_str key,
+				     struct parley_str value);
+void var_fini(struct parley *engine, struct dialog *dialog);
+
+#endif

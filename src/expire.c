@@ -1,0 +1,259 @@
+/*
+ * expire.c - timers become table events
+ *
+ * A dialog has one timer, armed for the earlier of two due times: its lifetime
+ * and what its state waits for (early_timeout in 1 and 2, noack_timeout in 3,
+ * the end of our BYEs in 3 and 4, end_timeout in 5).
+ */
+#include "step.h"
+
+/* How long the host may take for the timeout route before the call ends
+ * without its word. */
+enum { TIMEOUT_ROUTE_MS = 10000 };
+
+static bool answered(const struct dialog *dialog)
+{
+	return dialog->state == PARLEY_STATE_ANSWERED ||
+	       dialog->state == PARLEY_STATE_CONFIRMED;
+}
+
+/* The call is over: without BYE it is forgotten, with BYE it is ended. */
+static int lifetime_over(struct step *step)
+{
+	struct dialog *dialog = step->dialog;
+	bool bye = step->engine->config.bye_on_timeout ||
+		   (dialog->options & PARLEY_OPT_BYE_ON_TIMEOUT);
+
+	dialog->due_lifetime_ms = UINT64_MAX;
+	dialog->in_timeout_route = false;
+	if (!bye) {
+		step->cause = END_EXPIRED;
+		return step_apply(step, T_LIFETIME);
+	}
+	int rc = step_apply(step, T_LIFETIME_BYE);
+	if (rc < 0)
+		return rc;
+	atomic_fetch_add_explicit(&step->engine->count.expired, 1,
+				  memory_order_relaxed);
+	return terminate_answered(step, PARLEY_SIDE_ALL);
+}
+
+/* The script's timeout route runs first, while the call is still up; it may
+ * end it, or give it a new lifetime. */
+static int expire_lifetime(struct step *step)
+{
+	struct dialog *dialog = step->dialog;
+
+	if (dialog->timeout_route == 0 || dialog->in_timeout_route ||
+	    !answered(dialog))
+		return lifetime_over(step);
+	dialog->in_timeout_route = true;
+	dialog->due_lifetime_ms = step->now.ms + TIMEOUT_ROUTE_MS;
+	step_action(step,
+		    (struct parley_action){.type = PARLEY_ACT_TIMEOUT_ROUTE,
+					   .route = dialog->timeout_route});
+	return 0;
+}
+
+int expire_command(struct step *step)
+{
+	int rc = expire_lifetime(step);
+	if (rc == 0)
+		dialog_arm_locked(step->engine, step->dialog);
+	return rc;
+}
+
+int expire_route_done(struct step *step)
+{
+	/* The route has ended the call or has given it a new lifetime. */
+	if (!step->dialog->in_timeout_route || !answered(step->dialog))
+		return 0;
+	int rc = lifetime_over(step);
+	if (rc == 0)
+		dialog_arm_locked(step->engine, step->dialog);
+	return rc;
+}
+
+/* early_timeout: forget the call, or end it if that is configured. When the
+ * host could not end it, the second time forgets it. */
+static int expire_early(struct step *step)
+{
+	struct dialog *dialog = step->dialog;
+	const struct parley_config *config = &step->engine->config;
+
+	if (config->end_at_early_timeout && !dialog->ending) {
+		dialog->due_state_ms = step->now.ms + config->ack_wait_ms;
+		terminate_early(step, config->end_early_code);
+		return 0;
+	}
+	step->cause = END_EARLY_TIMEOUT;
+	return step_apply(step, T_EARLY_TIMEOUT);
+}
+
+/* The 2xx has been retransmitted out: the BYEs to the caller may go. */
+static int expire_ack_wait(struct step *step)
+{
+	int rc = step_apply(step, T_ACK_WAIT);
+	if (rc < 0)
+		return rc;
+	for (struct leg *leg = step->dialog->legs; leg; leg = leg->next)
+		terminate_after_ack(step, leg);
+	return 0;
+}
+
+static bool waits_for_ack(const struct dialog *dialog)
+{
+	for (const struct leg *leg = dialog->legs; leg; leg = leg->next)
+		if (leg->bye_wait)
+			return true;
+	return false;
+}
+
+/* The wait for our BYEs is over though their end was never reported. */
+static int expire_ending(struct step *step)
+{
+	struct dialog *dialog = step->dialog;
+	if (waits_for_ack(dialog))
+		return expire_ack_wait(step);
+	for (struct leg *leg = dialog->legs; leg; leg = leg->next)
+		leg->byes = 0;
+	dialog->byes = 0;
+	step->cause = END_BY_US;
+	return step_apply(step, T_BYES_DONE);
+}
+
+static int expire_answered(struct step *step)
+{
+	struct dialog *dialog = step->dialog;
+	if (dialog->ending)
+		return expire_ending(step);
+	int rc = step_apply(step, T_NOACK_TIMEOUT);
+	if (rc < 0)
+		return rc;
+	dialog->lifetime_s = step->engine->config.noack_lifetime_s;
+	dialog_renew_locked(step->engine, dialog, step->now);
+	return 0;
+}
+
+/* end_timeout frees whatever still holds the dialog, except a note that is
+ * being delivered: who delivers it frees the dialog afterwards. */
+static int expire_end(struct step *step)
+{
+	struct dialog *dialog = step->dialog;
+	for (struct leg *leg = dialog->legs; leg; leg = leg->next)
+		leg->byes = 0;
+	dialog->byes = 0;
+	dialog->holds = 0;
+	dialog->invite_held = false;
+	dialog->linger = false;
+	return step_apply(step, T_END_TIMEOUT);
+}
+
+static int expire_state(struct step *step)
+{
+	struct dialog *dialog = step->dialog;
+
+	dialog->due_state_ms = UINT64_MAX;
+	switch ((enum parley_state)dialog->state) {
+	case PARLEY_STATE_UNCONFIRMED:
+	case PARLEY_STATE_EARLY:
+		return expire_early(step);
+	case PARLEY_STATE_ANSWERED:
+		return expire_answered(step);
+	case PARLEY_STATE_CONFIRMED:
+		return expire_ending(step);
+	case PARLEY_STATE_DELETED:
+		return expire_end(step);
+	case PARLEY_STATE_NONE:
+	case PARLEY_STATES:
+		break;
+	}
+	return PARLEY_E_STATE;
+}
+
+/* Largest lag within about a minute. */
+static void note_lag(struct parley *engine, uint64_t now_ms, uint64_t due_ms)
+{
+	struct engine_counts *count = &engine->count;
+	uint64_t lag = now_ms - due_ms;
+	uint64_t until = atomic_load_explicit(&count->lag_until_ms,
+					      memory_order_relaxed);
+	if (now_ms >= until ||
+	    lag > atomic_load_explicit(&count->lag_ms, memory_order_relaxed)) {
+		atomic_store_explicit(&count->lag_ms, lag,
+				      memory_order_relaxed);
+		atomic_store_explicit(&count->lag_until_ms, now_ms + 60000,
+				      memory_order_relaxed);
+	}
+}
+
+static void expire_dialog(struct step *step)
+{
+	struct dialog *dialog = step->dialog;
+	uint64_t now_ms = step->now.ms;
+
+	step->actions->old_state = dialog->state;
+	note_lag(step->engine, now_ms, dialog->timer.due_ms);
+	/* What comes of it is in the actions; that nothing came is no error. */
+	if (dialog->due_state_ms <= now_ms) {
+		(void)!expire_state(step);
+	} else if (dialog->due_lifetime_ms <= now_ms) {
+		dialog->due_lifetime_ms = UINT64_MAX;
+		(void)!expire_lifetime(step);
+	}
+	if (!dialog->destroying)
+		dialog_arm_locked(step->engine, dialog);
+	step_end(step);
+}
+
+static struct dialog *of_timer(struct timer *timer)
+{
+	return (struct dialog *)(void *)((char *)timer -
+					 offsetof(struct dialog, timer));
+}
+
+bool parley_expire(struct parley *engine, struct parley_now now,
+		   struct parley_actions *actions)
+{
+	struct step step;
+
+	step_init(&step, engine, now, actions);
+	for (uint32_t i = 0; i < engine->config.shards;) {
+		uint32_t number = engine->next_shard;
+		bool more;
+		shard_lock(engine, number);
+		struct timer *timer =
+			wheel_pop(&engine->shards[number].wheel, now.ms, &more);
+		if (timer) {
+			step.dialog = of_timer(timer);
+			expire_dialog(&step); /* unlocks */
+			return true;
+		}
+		shard_unlock(engine, number);
+		if (more)
+			continue;
+		engine->next_shard = (number + 1) & (engine->config.shards - 1);
+		i++;
+	}
+	return false;
+}
+
+int parley_set_lifetime(struct parley *engine, struct parley_now now,
+			struct parley_id id, uint32_t lifetime_s)
+{
+	if (lifetime_s == 0)
+		return PARLEY_E_ARGUMENT;
+	struct dialog *dialog = dialog_find_lock(engine, id);
+	if (!dialog)
+		return PARLEY_E_NO_DIALOG;
+	int rc = 0;
+	if (dialog->state == PARLEY_STATE_DELETED) {
+		rc = PARLEY_E_STATE;
+	} else {
+		dialog->lifetime_s = lifetime_s;
+		if (dialog->state >= PARLEY_STATE_ANSWERED && !dialog->ending)
+			dialog_renew_locked(engine, dialog, now);
+	}
+	dialog_unlock(engine, id);
+	return rc;
+}

@@ -1,0 +1,481 @@
+/*
+ * feed.c - messages become table events
+ *
+ * Each PARLEY_EV_ has a handler. It finds the leg, decides which event of the
+ * transition table this is, applies it, and then stores what the message said
+ * (CSeq, contact, route set). Nothing is stored when the table refuses.
+ */
+#include "step.h"
+
+/* ------------------------------------------------ the step */
+
+void step_init(struct step *step, struct parley *engine, struct parley_now now,
+	       struct parley_actions *actions)
+{
+	*step = (struct step){.engine = engine, .now = now, .actions = actions};
+	actions->id = (struct parley_id){0, 0};
+	actions->old_state = PARLEY_STATE_NONE;
+	actions->new_state = PARLEY_STATE_NONE;
+	actions->count = 0;
+	actions->note = (struct parley_note){0};
+}
+
+static void count_one(_Atomic uint64_t *counter)
+{
+	atomic_fetch_add_explicit(counter, 1, memory_order_relaxed);
+}
+
+int step_apply(struct step *step, enum table_event event)
+{
+	struct dialog *dialog = step->dialog;
+	struct parley *engine = step->engine;
+	const struct table_cell *cell = fsm_cell(dialog->state, event);
+
+	if (engine->trace)
+		engine->trace(engine->trace_param, dialog->state, (int)event,
+			      cell->next == FSM_BOGUS ? -1 : cell->next);
+	if (cell->next == FSM_BOGUS) {
+		count_one(&engine->count.bogus_event);
+		return PARLEY_E_STATE;
+	}
+	step->notes |= cell->notes;
+	if (cell->next != dialog->state)
+		step->members = dialog_set_state(engine, dialog, cell->next,
+						 step->now, step->cause);
+	return 0;
+}
+
+void step_action(struct step *step, struct parley_action action)
+{
+	struct parley_actions *actions = step->actions;
+	/* The bound is 2 per leg and a few more; it cannot be exceeded. */
+	if (actions->count < PARLEY_ACTIONS_MAX)
+		actions->list[actions->count++] = action;
+}
+
+void step_end(struct step *step)
+{
+	struct dialog *dialog = step->dialog;
+	struct parley_actions *actions = step->actions;
+	struct parley_id id = dialog->id;
+
+	actions->id = id;
+	actions->new_state = dialog->state;
+	if (step->notes != 0) {
+		note_make_locked(step->engine, dialog, step->notes,
+				 &actions->note);
+		actions->note.dir = step->dir;
+		actions->note.old_state = actions->old_state;
+		actions->note.new_state = actions->new_state;
+	}
+	bool over = dialog_settle_locked(dialog);
+	dialog_unlock(step->engine, id);
+
+	profile_leave_all(step->engine, step->members);
+	if (over)
+		dialog_destroy(step->engine, dialog);
+}
+
+/* ------------------------------------------------ the INVITE */
+
+static int facts_fault(const struct parley_event *event)
+{
+	const struct parley_str *texts[] = {
+		&event->callid,	  &event->from_tag,  &event->to_tag,
+		&event->from_uri, &event->to_uri,    &event->req_uri,
+		&event->contact,  &event->route_set, &event->reason,
+	};
+	for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++)
+		if (texts[i]->len > PARLEY_STR_MAX ||
+		    (texts[i]->len > 0 && !texts[i]->s))
+			return PARLEY_E_ARGUMENT;
+	return 0;
+}
+
+static int feed_invite(struct step *step)
+{
+	struct parley *engine = step->engine;
+	const struct parley_event *event = step->event;
+
+	if (str_empty(event->callid) || str_empty(event->from_tag))
+		return PARLEY_E_ARGUMENT;
+	struct dialog *dialog = dialog_create(engine, step->now, event);
+	if (!dialog) {
+		count_one(&engine->count.no_memory);
+		return PARLEY_E_MEMORY;
+	}
+	uint32_t hash = engine->host.hash(engine->host.self, event->callid);
+	dialog->id.entry = hash & (engine->config.hash_size - 1);
+
+	/* The places in profiles move in and get the identity before others
+	 * can see the dialog. */
+	if (event->create)
+		dialog->members = event->create->members;
+	step->dialog = dialog;
+	step->dir = PARLEY_DIR_DOWNSTREAM;
+	for (;;) {
+		dialog_pick_id(engine, dialog);
+		profile_take(engine, dialog->members, dialog->id);
+		shard_lock(engine, shard_of(engine, dialog->id.entry));
+		if (dialog_link_locked(engine, dialog, step->now))
+			break;
+		dialog_unlock(engine, dialog->id);
+	}
+	step->notes = PARLEY_NOTE_CREATED;
+	step_end(step);
+	return 0;
+}
+
+/* ------------------------------------------------ replies to the INVITE */
+
+/* The leg of the reply, made if it is new. A reply whose leg cannot be made
+ * still moves the dialog, except for a 2xx without memory (see below). */
+static int reply_leg(struct step *step, struct leg **legp)
+{
+	const struct parley_event *event = step->event;
+	struct leg *leg = leg_find(step->dialog, event->to_tag);
+	int rc = 0;
+
+	if (!leg)
+		rc = leg_add(step->engine, step->dialog, event, &leg);
+	else if (leg->state != PARLEY_LEG_ENDED ||
+		 step->dialog->state < PARLEY_STATE_ANSWERED)
+		rc = leg_refresh(step->engine, leg, event);
+	*legp = rc == 0 ? leg : NULL;
+	return rc;
+}
+
+static int feed_reply_1xx(struct step *step)
+{
+	struct dialog *dialog = step->dialog;
+	struct leg *leg = NULL;
+
+	step->dir = PARLEY_DIR_UPSTREAM;
+	if (dialog->state < PARLEY_STATE_ANSWERED &&
+	    !str_empty(step->event->to_tag))
+		/* Without its leg the call is followed all the same; the leg
+		 * comes with a later reply. Both failures are counted. */
+		(void)!reply_leg(step, &leg);
+	return step_apply(step, T_REPLY_1XX);
+}
+
+/* True: the 2xx belongs to a call that we have promised to end, and can or
+ * must be kept from being a new call. */
+static bool crosses(const struct step *step)
+{
+	const struct dialog *dialog = step->dialog;
+	if (!dialog->ended_by_us)
+		return false;
+	if (dialog->state == PARLEY_STATE_DELETED)
+		return true;
+	return dialog->state < PARLEY_STATE_ANSWERED &&
+	       step->event->can_swallow;
+}
+
+/* Marks the leg as answered by this 2xx. */
+static void answer_leg(struct step *step, struct leg *leg)
+{
+	const struct parley_event *event = step->event;
+	bool first = step->dialog->state < PARLEY_STATE_ANSWERED;
+
+	/* An early leg that got a BYE may still answer (RFC 3261 15.1.2). */
+	if (leg->state == PARLEY_LEG_EARLY || first)
+		leg->state = PARLEY_LEG_ANSWERED;
+	leg->invite_cseq = event->cseq;
+	if (leg->caller_cseq < event->cseq)
+		leg->caller_cseq = event->cseq;
+	if (first)
+		leg_to_front(step->dialog, leg);
+}
+
+static int feed_reply_2xx(struct step *step)
+{
+	struct dialog *dialog = step->dialog;
+	struct leg *leg;
+
+	step->dir = PARLEY_DIR_UPSTREAM;
+	if (crosses(step))
+		return terminate_crossing(step);
+	if (dialog->state == PARLEY_STATE_DELETED)
+		return step_apply(step, T_REPLY_2XX);
+
+	/* A call that is answered has a leg that can be ended. Without memory
+	 * for it the dialog stays early; the callee repeats its 2xx. */
+	int rc = reply_leg(step, &leg);
+	if (rc < 0)
+		return rc;
+	answer_leg(step, leg);
+	rc = step_apply(step, T_REPLY_2XX);
+	if (rc == 0 && dialog->ending)
+		/* The end was asked for while the 2xx was on its way, or for
+		 * the whole call before this second leg answered. */
+		(void)!terminate_answered(step, PARLEY_SIDE_ALL);
+	return rc;
+}
+
+static int feed_reply_fail(struct step *step)
+{
+	struct dialog *dialog = step->dialog;
+	const struct parley_event *event = step->event;
+	bool early = dialog->state < PARLEY_STATE_ANSWERED;
+
+	step->dir = PARLEY_DIR_UPSTREAM;
+	if (event->code < 300)
+		return PARLEY_E_ARGUMENT;
+	if (early) {
+		dialog->end_code = event->code;
+		if (!dialog->ended_by_us)
+			/* A reason is only shown; without memory it is not. */
+			(void)!text_set(&step->engine->mem, &dialog->end_reason,
+					event->reason);
+		step->cause = dialog->ended_by_us ? END_BY_US : END_NONE;
+	}
+	int rc = step_apply(step, T_REPLY_FAIL);
+	if (rc == 0 && early && !step->engine->config.wait_ack) {
+		dialog->holds = 0;
+		dialog->invite_held = false;
+	}
+	return rc;
+}
+
+/* ------------------------------------------------ in-dialog requests */
+
+static void note_cseq(struct leg *leg, enum parley_direction dir, uint32_t cseq)
+{
+	uint32_t *last = dir == PARLEY_DIR_DOWNSTREAM ? &leg->caller_cseq
+						      : &leg->callee_cseq;
+	if (*last < cseq)
+		*last = cseq;
+}
+
+/* Target refresh, RFC 3261 12.2.1.2: the contact of who sent the message. */
+static int refresh_target(struct step *step, struct leg *leg,
+			  enum parley_direction from)
+{
+	const struct parley_event *event = step->event;
+	struct dialog *dialog = step->dialog;
+	bool caller = from == PARLEY_DIR_DOWNSTREAM;
+
+	if (event->socket && caller)
+		dialog->socket = event->socket;
+	else if (event->socket)
+		leg->socket = event->socket;
+	if (str_empty(event->contact))
+		return 0;
+	return text_set(&step->engine->mem,
+			caller ? &dialog->contact : &leg->contact,
+			event->contact);
+}
+
+static void renew_lifetime(struct step *step)
+{
+	struct dialog *dialog = step->dialog;
+	uint32_t lifetime_s = step->event->lifetime_s;
+	bool noreset = step->engine->config.timeout_noreset ||
+		       (dialog->options & PARLEY_OPT_TIMEOUT_NORESET);
+
+	if (lifetime_s > 0)
+		dialog->lifetime_s = lifetime_s;
+	if (dialog->state != PARLEY_STATE_ANSWERED &&
+	    dialog->state != PARLEY_STATE_CONFIRMED)
+		return;
+	/* A call that is being ended at its timeout stays without one. */
+	if (dialog->ending || (noreset && lifetime_s == 0))
+		return;
+	dialog_renew_locked(step->engine, dialog, step->now);
+}
+
+static int request_leg(struct step *step, struct leg **legp)
+{
+	const struct parley_event *event = step->event;
+	if (event->dir != PARLEY_DIR_DOWNSTREAM &&
+	    event->dir != PARLEY_DIR_UPSTREAM)
+		return PARLEY_E_ARGUMENT;
+	step->dir = event->dir;
+	*legp = leg_find(step->dialog, event->to_tag);
+	return *legp ? 0 : PARLEY_E_NO_LEG;
+}
+
+static void take_hold(struct step *step)
+{
+	if (step->event->hold)
+		step->dialog->holds++;
+}
+
+static int feed_ack(struct step *step)
+{
+	struct leg *leg;
+	int rc = request_leg(step, &leg);
+	if (rc < 0)
+		return rc;
+	/* The ACK of a further 2xx confirms its leg, not the dialog again. */
+	bool first_of_leg = leg->state == PARLEY_LEG_ANSWERED;
+	bool known = step->dialog->state == PARLEY_STATE_CONFIRMED;
+	rc = step_apply(step, T_ACK);
+	if (rc < 0)
+		return rc;
+	if (first_of_leg && known)
+		step->notes &= ~(uint32_t)PARLEY_NOTE_REQUEST_WITHIN;
+	if (first_of_leg) {
+		leg->state = PARLEY_LEG_CONFIRMED;
+		terminate_after_ack(step, leg);
+	}
+	renew_lifetime(step);
+	return 0;
+}
+
+static int feed_bye(struct step *step)
+{
+	struct dialog *dialog = step->dialog;
+	struct leg *leg;
+	int rc = request_leg(step, &leg);
+	if (rc < 0)
+		return rc;
+	if (leg->state == PARLEY_LEG_ENDED &&
+	    dialog->state != PARLEY_STATE_DELETED) {
+		/* Again, or crossed: the leg has ended, others are up. */
+		take_hold(step);
+		return 0;
+	}
+	bool last = leg_up(leg) && !leg_others_up(dialog, leg);
+	step->cause = step->dir == PARLEY_DIR_DOWNSTREAM ? END_BY_CALLER
+							 : END_BY_CALLEE;
+	rc = step_apply(step, last ? T_BYE_LAST : T_BYE_OTHER);
+	if (rc < 0)
+		return rc;
+	note_cseq(leg, step->dir, step->event->cseq);
+	leg->state = PARLEY_LEG_ENDED;
+	leg->bye_wait = false; /* it has left by itself */
+	take_hold(step);
+	return 0;
+}
+
+static int feed_request(struct step *step)
+{
+	struct leg *leg;
+	int rc = request_leg(step, &leg);
+	if (rc < 0)
+		return rc;
+	rc = step_apply(step, T_REQUEST);
+	if (rc < 0)
+		return rc;
+	take_hold(step);
+	note_cseq(leg, step->dir, step->event->cseq);
+	renew_lifetime(step);
+	/* Without memory the old target stays, which is counted. */
+	if (refresh_target(step, leg, step->dir) == PARLEY_E_MEMORY)
+		count_one(&step->engine->count.no_memory);
+	return 0;
+}
+
+static int feed_reply_within(struct step *step)
+{
+	const struct parley_event *event = step->event;
+	struct leg *leg;
+	int rc = request_leg(step, &leg);
+	if (rc < 0)
+		return rc;
+	bool bye = event->method == PARLEY_EV_BYE;
+	if (step->dialog->state == PARLEY_STATE_DELETED && !bye)
+		return 0;
+	step->notes |= PARLEY_NOTE_REPLY_WITHIN;
+	if (bye && event->code >= 200)
+		step->notes |= PARLEY_NOTE_BYE_REPLIED;
+	bool refreshes = event->method == PARLEY_EV_REINVITE ||
+			 event->method == PARLEY_EV_UPDATE;
+	if (!refreshes || event->code < 200 || event->code > 299)
+		return 0;
+	/* The reply comes from the other side than the request. */
+	rc = refresh_target(step, leg,
+			    step->dir == PARLEY_DIR_DOWNSTREAM
+				    ? PARLEY_DIR_UPSTREAM
+				    : PARLEY_DIR_DOWNSTREAM);
+	if (rc == PARLEY_E_MEMORY)
+		count_one(&step->engine->count.no_memory);
+	return 0;
+}
+
+/* ------------------------------------------------ the rest */
+
+static int feed_cancel(struct step *step)
+{
+	step->dir = PARLEY_DIR_DOWNSTREAM;
+	return step_apply(step, T_CANCEL);
+}
+
+static int feed_spiral(struct step *step)
+{
+	step->dir = PARLEY_DIR_DOWNSTREAM;
+	return step_apply(step, T_SPIRAL);
+}
+
+static int feed_abandon(struct step *step)
+{
+	int rc = step_apply(step, T_ABANDON);
+	if (rc == 0) {
+		step->dialog->holds = 0;
+		step->dialog->invite_held = false;
+	}
+	return rc;
+}
+
+static int feed_release(struct step *step)
+{
+	struct dialog *dialog = step->dialog;
+	if (dialog->holds == 0)
+		return PARLEY_E_STATE;
+	dialog->holds--;
+	if (!step->event->invite)
+		return 0;
+	dialog->invite_held = false;
+	int rc = step_apply(step, T_TXN_GONE);
+	if (rc == 0 && dialog->state != PARLEY_STATE_DELETED)
+		leg_prune(step->engine, dialog);
+	return rc;
+}
+
+typedef int (*handler)(struct step *step);
+
+static const handler handlers[PARLEY_EVENTS] = {
+	[PARLEY_EV_SPIRAL] = feed_spiral,
+	[PARLEY_EV_ABANDON] = feed_abandon,
+	[PARLEY_EV_REPLY_1XX] = feed_reply_1xx,
+	[PARLEY_EV_REPLY_2XX] = feed_reply_2xx,
+	[PARLEY_EV_REPLY_FAIL] = feed_reply_fail,
+	[PARLEY_EV_ACK] = feed_ack,
+	[PARLEY_EV_BYE] = feed_bye,
+	[PARLEY_EV_PRACK] = feed_request,
+	[PARLEY_EV_REINVITE] = feed_request,
+	[PARLEY_EV_UPDATE] = feed_request,
+	[PARLEY_EV_CANCEL] = feed_cancel,
+	[PARLEY_EV_REQUEST] = feed_request,
+	[PARLEY_EV_REPLY_WITHIN] = feed_reply_within,
+	[PARLEY_EV_RELEASE] = feed_release,
+	[PARLEY_EV_TERMINATE] = terminate_command,
+	[PARLEY_EV_BYE_DONE] = terminate_bye_done,
+	[PARLEY_EV_EXPIRE] = expire_command,
+	[PARLEY_EV_TIMEOUT_ROUTE_DONE] = expire_route_done,
+};
+
+int parley_feed(struct parley *engine, struct parley_now now,
+		const struct parley_event *event,
+		struct parley_actions *actions)
+{
+	struct step step;
+
+	step_init(&step, engine, now, actions);
+	step.event = event;
+	if (event->type < PARLEY_EV_INVITE || event->type >= PARLEY_EVENTS ||
+	    facts_fault(event) != 0)
+		return PARLEY_E_ARGUMENT;
+	if (event->type == PARLEY_EV_INVITE)
+		return feed_invite(&step);
+
+	step.dialog = dialog_find_lock(engine, event->id);
+	if (!step.dialog)
+		return PARLEY_E_NO_DIALOG;
+	actions->old_state = step.dialog->state;
+	int rc = handlers[event->type](&step);
+	step_end(&step);
+	return rc;
+}

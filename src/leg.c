@@ -1,0 +1,146 @@
+#include "dialog.h"
+
+struct parley_str leg_tag(const struct leg *leg)
+{
+	return (struct parley_str){leg->bytes, leg->tag_len};
+}
+
+struct leg *leg_find(const struct dialog *dialog, struct parley_str tag)
+{
+	struct leg *leg = dialog->legs;
+	while (leg && !str_equal(leg_tag(leg), tag))
+		leg = leg->next;
+	return leg;
+}
+
+struct leg *leg_find_number(const struct dialog *dialog, uint32_t number)
+{
+	struct leg *leg = dialog->legs;
+	while (leg && leg->number != number)
+		leg = leg->next;
+	return leg;
+}
+
+bool leg_others_up(const struct dialog *dialog, const struct leg *leg)
+{
+	for (const struct leg *l = dialog->legs; l; l = l->next)
+		if (l != leg && leg_up(l))
+			return true;
+	return false;
+}
+
+static void leg_free(struct parley *engine, struct leg *leg)
+{
+	text_fini(&engine->mem, &leg->contact);
+	text_fini(&engine->mem, &leg->route_set);
+	mem_free(&engine->mem, leg, leg->size);
+	atomic_fetch_sub_explicit(&engine->count.legs, 1, memory_order_relaxed);
+}
+
+/* Tag, contact and route set of the reply go behind the struct. */
+static struct leg *leg_new(struct mem *mem, const struct parley_event *event)
+{
+	size_t size = sizeof(struct leg) + event->to_tag.len +
+		      event->contact.len + event->route_set.len;
+	struct leg *leg = mem_alloc(mem, size);
+	if (!leg)
+		return NULL;
+	memset(leg, 0, sizeof(*leg));
+	leg->size = (uint32_t)size;
+	leg->tag_len = (uint16_t)event->to_tag.len;
+	memcpy(leg->bytes, event->to_tag.s, event->to_tag.len);
+
+	char *at = leg->bytes + event->to_tag.len;
+	leg->contact.s = at;
+	leg->contact.len = (uint16_t)event->contact.len;
+	if (event->contact.len > 0)
+		memcpy(at, event->contact.s, event->contact.len);
+	at += event->contact.len;
+	leg->route_set.s = at;
+	leg->route_set.len = (uint16_t)event->route_set.len;
+	if (event->route_set.len > 0)
+		memcpy(at, event->route_set.s, event->route_set.len);
+	return leg;
+}
+
+int leg_add(struct parley *engine, struct dialog *dialog,
+	    const struct parley_event *event, struct leg **legp)
+{
+	if (event->to_tag.len == 0 ||
+	    str_equal(event->to_tag, dialog_from_tag(dialog)))
+		return PARLEY_E_ARGUMENT;
+	if (dialog->leg_count >= PARLEY_LEGS_MAX) {
+		atomic_fetch_add_explicit(&engine->count.legs_refused, 1,
+					  memory_order_relaxed);
+		return PARLEY_E_FULL;
+	}
+	struct leg *leg = leg_new(&engine->mem, event);
+	if (!leg) {
+		atomic_fetch_add_explicit(&engine->count.no_memory, 1,
+					  memory_order_relaxed);
+		return PARLEY_E_MEMORY;
+	}
+	leg->state = PARLEY_LEG_EARLY;
+	leg->number = dialog->next_leg++;
+	leg->socket = event->socket;
+	leg->caller_cseq = dialog->invite_cseq;
+	leg->invite_cseq = dialog->invite_cseq;
+
+	struct leg **end = &dialog->legs;
+	while (*end)
+		end = &(*end)->next;
+	*end = leg;
+	dialog->leg_count++;
+	atomic_fetch_add_explicit(&engine->count.legs, 1, memory_order_relaxed);
+	*legp = leg;
+	return 0;
+}
+
+int leg_refresh(struct parley *engine, struct leg *leg,
+		const struct parley_event *event)
+{
+	int rc = 0;
+	if (event->contact.len > 0)
+		rc = text_set(&engine->mem, &leg->contact, event->contact);
+	/* RFC 3261 13.2.2.4: the route set is that of the 2xx. */
+	if (rc == 0 && event->type == PARLEY_EV_REPLY_2XX)
+		rc = text_set(&engine->mem, &leg->route_set, event->route_set);
+	if (rc == 0 && event->socket)
+		leg->socket = event->socket;
+	return rc;
+}
+
+void leg_to_front(struct dialog *dialog, struct leg *leg)
+{
+	struct leg **link = &dialog->legs;
+	while (*link != leg)
+		link = &(*link)->next;
+	*link = leg->next;
+	leg->next = dialog->legs;
+	dialog->legs = leg;
+}
+
+void leg_prune(struct parley *engine, struct dialog *dialog)
+{
+	struct leg **link = &dialog->legs;
+	while (*link) {
+		struct leg *leg = *link;
+		if (leg->state == PARLEY_LEG_EARLY) {
+			*link = leg->next;
+			dialog->leg_count--;
+			leg_free(engine, leg);
+		} else {
+			link = &leg->next;
+		}
+	}
+}
+
+void leg_remove_all(struct parley *engine, struct dialog *dialog)
+{
+	while (dialog->legs) {
+		struct leg *leg = dialog->legs;
+		dialog->legs = leg->next;
+		leg_free(engine, leg);
+	}
+	dialog->leg_count = 0;
+}

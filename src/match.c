@@ -1,0 +1,215 @@
+/*
+ * match.c - finding the dialog of a request, changing nothing
+ */
+#include "dialog.h"
+
+/* Dialogs with the same Call-ID and caller's tag that are looked at: spirals
+ * without detection and quick retries make a few; an attacker who makes more
+ * finds only his own newest. */
+enum { MATCH_CHAIN_MAX = 64 };
+
+static struct dialog *of_call(struct index_node *node)
+{
+	return (struct dialog *)(void *)((char *)node -
+					 offsetof(struct dialog, by_call));
+}
+
+static uint32_t call_shard(const struct parley *engine,
+			   struct parley_str callid)
+{
+	uint32_t hash = engine->host.hash(engine->host.self, callid);
+	return shard_of(engine, hash & (engine->config.hash_size - 1));
+}
+
+static bool is_call(const struct dialog *dialog, struct parley_str callid,
+		    struct parley_str caller_tag)
+{
+	return str_equal(dialog_from_tag(dialog), caller_tag) &&
+	       str_equal(dialog_callid(dialog), callid);
+}
+
+/* Best dialog of this call: one that has the leg @callee_tag beats one that
+ * has not, one that is up beats an ended one, a newer one an older one. */
+static struct dialog *best_call(struct parley *engine, uint32_t shard,
+				struct parley_str callid,
+				struct parley_str caller_tag,
+				struct parley_str callee_tag)
+{
+	uint64_t hash = hash_pair(&engine->key, callid, caller_tag);
+	struct index_node *node =
+		index_first(&engine->shards[shard].by_call, hash);
+	struct dialog *best = NULL;
+	int best_rank = -1;
+
+	for (int i = 0; node && i < MATCH_CHAIN_MAX; i++) {
+		struct dialog *dialog = of_call(node);
+		node = index_after(node);
+		if (dialog->destroying || !is_call(dialog, callid, caller_tag))
+			continue;
+		int rank = dialog->state != PARLEY_STATE_DELETED;
+		if (callee_tag.len > 0 && leg_find(dialog, callee_tag))
+			rank += 2;
+		if (rank > best_rank) {
+			best = dialog;
+			best_rank = rank;
+		}
+	}
+	return best;
+}
+
+static enum table_event request_event(const struct dialog *dialog,
+				      const struct leg *leg,
+				      enum parley_event_type method)
+{
+	if (method == PARLEY_EV_ACK)
+		return T_ACK;
+	if (method != PARLEY_EV_BYE)
+		return T_REQUEST;
+	return leg_up(leg) && !leg_others_up(dialog, leg) ? T_BYE_LAST
+							  : T_BYE_OTHER;
+}
+
+static void fill(const struct dialog *dialog, const struct leg *leg,
+		 enum parley_direction dir, struct parley_match *match)
+{
+	*match = (struct parley_match){
+		.id = dialog->id,
+		.dir = dir,
+		.state = dialog->state,
+		.next_state = dialog->state,
+		.leg = leg ? leg->number : 0,
+		.start_s = dialog->start_s,
+		.lifetime_s = dialog->lifetime_s,
+		.callee_is_from = dir == PARLEY_DIR_UPSTREAM,
+	};
+}
+
+static int fill_next(const struct dialog *dialog, const struct leg *leg,
+		     enum parley_event_type method, struct parley_match *match)
+{
+	const struct table_cell *cell =
+		fsm_cell(dialog->state, request_event(dialog, leg, method));
+	if (cell->next != FSM_BOGUS)
+		match->next_state = cell->next;
+	return 0;
+}
+
+/* Checks both tags against the dialog, in both directions. */
+static int match_tags(const struct dialog *dialog,
+		      const struct parley_query *query,
+		      struct parley_match *match)
+{
+	struct parley_str caller = dialog_from_tag(dialog);
+	const struct leg *leg;
+
+	if (str_equal(query->from_tag, caller)) {
+		leg = leg_find(dialog, query->to_tag);
+		if (leg) {
+			fill(dialog, leg, PARLEY_DIR_DOWNSTREAM, match);
+			return fill_next(dialog, leg, query->method, match);
+		}
+	}
+	if (str_equal(query->to_tag, caller)) {
+		leg = leg_find(dialog, query->from_tag);
+		if (leg) {
+			fill(dialog, leg, PARLEY_DIR_UPSTREAM, match);
+			return fill_next(dialog, leg, query->method, match);
+		}
+	}
+	return PARLEY_E_NO_LEG;
+}
+
+static int match_by_id(struct parley *engine, const struct parley_query *query,
+		       struct parley_match *match)
+{
+	struct dialog *dialog = dialog_find_lock(engine, query->id);
+	if (!dialog)
+		return PARLEY_E_NO_DIALOG;
+	int rc = PARLEY_E_NO_DIALOG;
+	if (str_equal(dialog_callid(dialog), query->callid))
+		rc = match_tags(dialog, query, match);
+	dialog_unlock(engine, query->id);
+	return rc;
+}
+
+static int match_by_call(struct parley *engine,
+			 const struct parley_query *query,
+			 struct parley_match *match)
+{
+	uint32_t shard = call_shard(engine, query->callid);
+	int rc = PARLEY_E_NO_DIALOG;
+
+	shard_lock(engine, shard);
+	struct dialog *dialog = best_call(engine, shard, query->callid,
+					  query->from_tag, query->to_tag);
+	if (dialog)
+		rc = match_tags(dialog, query, match);
+	if (rc < 0) {
+		dialog = best_call(engine, shard, query->callid, query->to_tag,
+				   query->from_tag);
+		if (dialog)
+			rc = match_tags(dialog, query, match);
+	}
+	shard_unlock(engine, shard);
+	return rc;
+}
+
+int parley_match(struct parley *engine, const struct parley_query *query,
+		 struct parley_match *match)
+{
+	if (query->to_tag.len == 0 || query->from_tag.len == 0 ||
+	    query->callid.len == 0 || query->method < PARLEY_EV_ACK ||
+	    query->method > PARLEY_EV_REQUEST ||
+	    query->method == PARLEY_EV_CANCEL)
+		return PARLEY_E_ARGUMENT;
+
+	int rc = query->id.id != 0 ? match_by_id(engine, query, match)
+				   : match_by_call(engine, query, match);
+	if (rc == PARLEY_E_NO_DIALOG)
+		atomic_fetch_add_explicit(&engine->count.bogus_no_dialog, 1,
+					  memory_order_relaxed);
+	else if (rc == PARLEY_E_NO_LEG)
+		atomic_fetch_add_explicit(&engine->count.bogus_no_leg, 1,
+					  memory_order_relaxed);
+	return rc;
+}
+
+/* @tag1 is the caller's; @tag2, if given, one of its legs'. */
+static int find_caller(struct parley *engine, uint32_t shard,
+		       struct parley_str callid, struct parley_str tag1,
+		       struct parley_str tag2, struct parley_match *match,
+		       enum parley_direction dir)
+{
+	struct dialog *dialog = best_call(engine, shard, callid, tag1, tag2);
+	if (!dialog || dialog->state == PARLEY_STATE_DELETED)
+		return PARLEY_E_NO_DIALOG;
+	const struct leg *leg = NULL;
+	if (tag2.len > 0) {
+		leg = leg_find(dialog, tag2);
+		if (!leg)
+			return PARLEY_E_NO_LEG;
+	}
+	fill(dialog, leg, dir, match);
+	return 0;
+}
+
+int parley_find_call(struct parley *engine, struct parley_str callid,
+		     struct parley_str tag1, struct parley_str tag2,
+		     struct parley_match *match)
+{
+	if (callid.len == 0 || tag1.len == 0)
+		return PARLEY_E_ARGUMENT;
+	uint32_t shard = call_shard(engine, callid);
+
+	shard_lock(engine, shard);
+	int rc = find_caller(engine, shard, callid, tag1, tag2, match,
+			     PARLEY_DIR_DOWNSTREAM);
+	if (rc < 0 && tag2.len > 0) {
+		int other = find_caller(engine, shard, callid, tag2, tag1,
+					match, PARLEY_DIR_UPSTREAM);
+		if (other == 0 || rc == PARLEY_E_NO_DIALOG)
+			rc = other;
+	}
+	shard_unlock(engine, shard);
+	return rc;
+}

@@ -1,0 +1,90 @@
+/*
+ * request.c - what is needed to send a request of ours in a dialog
+ *
+ * Towards the callee we speak as the caller and towards the caller as the
+ * callee, each with the next CSeq of that party (RFC 3261 12.2.1.1).
+ */
+#include "dialog.h"
+
+struct filler {
+	char *at;
+};
+
+static struct parley_str copy(struct filler *filler, struct parley_str text)
+{
+	struct parley_str out = {filler->at, text.len};
+	if (text.len > 0)
+		memcpy(filler->at, text.s, text.len);
+	filler->at += text.len;
+	return out;
+}
+
+static uint32_t next_cseq(struct leg *leg, bool downstream, bool is_ack)
+{
+	if (is_ack)
+		return leg->invite_cseq;
+	uint32_t *last = downstream ? &leg->caller_cseq : &leg->callee_cseq;
+	/* RFC 3261 8.1.1.5: below 2^31. Nobody counts that far; who starts
+	 * there ends there. */
+	if (*last < INT32_MAX)
+		++*last;
+	return *last;
+}
+
+static int prepare_locked(struct dialog *dialog, struct leg *leg,
+			  bool downstream, bool is_ack,
+			  struct parley_request *request, void *buffer,
+			  size_t size, size_t *neededp)
+{
+	struct parley_str target =
+		text_str(downstream ? &leg->contact : &dialog->contact);
+	struct parley_str route_set =
+		text_str(downstream ? &leg->route_set : &dialog->route_set);
+	struct parley_str callid = dialog_callid(dialog);
+	struct parley_str from_uri = dialog_from_uri(dialog);
+	struct parley_str from_tag = dialog_from_tag(dialog);
+	struct parley_str to_uri = dialog_to_uri(dialog);
+	struct parley_str to_tag = leg_tag(leg);
+	size_t needed = (size_t)target.len + route_set.len + callid.len +
+			from_uri.len + from_tag.len + to_uri.len + to_tag.len;
+
+	if (needed > size) {
+		if (neededp)
+			*neededp = needed;
+		return PARLEY_E_SPACE;
+	}
+	struct filler filler = {buffer};
+	*request = (struct parley_request){
+		.callid = copy(&filler, callid),
+		.local_uri = copy(&filler, downstream ? from_uri : to_uri),
+		.local_tag = copy(&filler, downstream ? from_tag : to_tag),
+		.remote_uri = copy(&filler, downstream ? to_uri : from_uri),
+		.remote_tag = copy(&filler, downstream ? to_tag : from_tag),
+		.target = copy(&filler, target),
+		.route_set = copy(&filler, route_set),
+		.socket = downstream ? leg->socket : dialog->socket,
+		.cseq = next_cseq(leg, downstream, is_ack),
+		.state = dialog->state,
+	};
+	return 0;
+}
+
+int parley_request_prepare(struct parley *engine, struct parley_id id,
+			   uint32_t leg_number, enum parley_direction towards,
+			   bool is_ack, struct parley_request *request,
+			   void *buffer, size_t size, size_t *neededp)
+{
+	if (towards != PARLEY_DIR_DOWNSTREAM && towards != PARLEY_DIR_UPSTREAM)
+		return PARLEY_E_ARGUMENT;
+	struct dialog *dialog = dialog_find_lock(engine, id);
+	if (!dialog)
+		return PARLEY_E_NO_DIALOG;
+	int rc = PARLEY_E_NO_LEG;
+	struct leg *leg = leg_find_number(dialog, leg_number);
+	if (leg)
+		rc = prepare_locked(dialog, leg,
+				    towards == PARLEY_DIR_DOWNSTREAM, is_ack,
+				    request, buffer, size, neededp);
+	dialog_unlock(engine, id);
+	return rc;
+}
