@@ -23,7 +23,8 @@ test:
 run:
 	@tools/deps.sh run
 	@$(QUIET_MAKE) all
-	@$(PYTHON) tools/run.py --build $(BUILD)
+	@$(PYTHON) tools/run.py --build $(BUILD) $(LISTEN:%=--listen %) \
+		$(RUN_SECONDS:%=--seconds %)
 
 # $(call skip,level,folder): what a level says while nothing is in its folder.
 skip = @echo "skip $(1) all: $(2) is empty"

@@ -23,16 +23,17 @@ C_FOLDERS = ("include", "src", "hosts/kamailio", "tests/unit", "tests/sim",
              "tests/fuzz", "bench")
 SCRIPT_FOLDERS = ("tools", "tests", "bench", "examples")
 
-# Functions that may write a state; one for dialogs, one for legs.
-STATE_WRITERS = {"dialog_set_state", "leg_set_state"}
+# The function that may write a dialog's state, because it keeps the counters.
+STATE_WRITERS = {"dialog_set_state"}
 
 CLOCK_OR_HEAP = re.compile(
     r"(?<![\w>.])(time|clock|gettimeofday|clock_gettime|localtime\w*|gmtime\w*|"
     r"malloc|calloc|realloc|free|aligned_alloc|rand\w*|srand\w*|getenv|"
     r"v?f?printf|puts|putchar|fopen|exit|sleep|usleep|nanosleep)\s*\(")
 HOST_HEADER = re.compile(r'^\s*#\s*include\s*[<"](\.\./)*(core|modules|lib)/')
-SLEEP = re.compile(r"\b(sleep|usleep|nanosleep)\s*\(\s*[0-9]")
-STATE_WRITE = re.compile(r"(->|\.)state\s*=[^=]")
+# Polling every few milliseconds is waiting for a condition.
+SLEEP = re.compile(r"\b(usleep|nanosleep|sleep)\s*\(\s*(0\.[1-9]|[1-9])")
+STATE_WRITE = re.compile(r"\bdialog->state\s*=[^=]")
 POSITIVE_RETURN = re.compile(r"\breturn\s+\(?[1-9]\d*\)?\s*;")
 
 

@@ -148,13 +148,14 @@ install_packages()
 	options='-y --no-install-recommends --no-remove'
 
 	updated=yes
-	quietly apt-get update --error-on=any || updated=no
+	quietly apt-get update --error-on=any -o Acquire::Retries=1 \
+		-o Acquire::http::Timeout=20 || updated=no
 	# shellcheck disable=SC2086 # options are words
 	if ! quietly apt-get install -s $options "$@"; then
-		sed -n 's/^E: /parley: apt: /p' "$work/log" >&2
 		[ "$updated" = yes ] || die "no network: Debian's package" \
 			"servers were not reached; missing: $*"
-		die "apt cannot install $*"
+		die "apt cannot install $* ($(sed -n 's/^E: //p' \
+			"$work/log" | tail -n 1))"
 	fi
 	echo "Installing these packages from Debian:"
 	sed -n 's/^Inst \([^ ]*\) .*/\1/p' "$work/log" | fmt -w 72 |
@@ -162,8 +163,10 @@ install_packages()
 
 	# shellcheck disable=SC2086
 	if ! quietly apt-get install --download-only $options "$@"; then
-		sed -n 's/^E: /parley: apt: /p' "$work/log" | head -n 3 >&2
-		die "no network: the packages cannot be fetched; missing: $*"
+		[ "$updated" = yes ] || die "no network: Debian's package" \
+			"servers were not reached; missing: $*"
+		die "the packages cannot be fetched; missing: $*" \
+			"($(sed -n 's/^E: //p' "$work/log" | head -n 1))"
 	fi
 	forbid_services
 	# shellcheck disable=SC2086
@@ -190,10 +193,10 @@ done
 missing=$(echo "$missing" | tr ' ' '\n' | sort -u | xargs)
 [ -n "$missing" ] || exit 0
 
-echo "Missing: $missing"
 grep -qs '^ID=debian$' /etc/os-release && command -v apt-get >/dev/null ||
 	die "this is not Debian; install by hand: $missing"
 if [ "$(id -u)" = 0 ]; then
+	echo "Missing: $missing"
 	# shellcheck disable=SC2086 # package names are words
 	exec "$0" --as-root $missing
 fi
@@ -201,5 +204,6 @@ command -v sudo >/dev/null ||
 	die "neither root nor sudo to install: $missing"
 [ -t 0 ] || sudo -n true 2>/dev/null ||
 	die "neither root nor sudo without a password to install: $missing"
+echo "Missing: $missing"
 # shellcheck disable=SC2086
 exec sudo -- "$0" --as-root $missing
