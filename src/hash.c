@@ -1,0 +1,149 @@
+/* hash.c - keyed hashing: SipHash-1-3 and a keyed mixer; see hash.h */
+#include <string.h>
+
+#include "hash.h"
+
+/* SipHash (Aumasson, Bernstein 2012) with one round per word and three at the
+ * end: the variant that hash tables use, because only collisions matter here
+ * and not the secrecy of the sum. */
+struct sip {
+	uint64_t v0, v1, v2, v3;
+	uint64_t tail; /* the bytes that do not fill a word yet */
+	uint32_t tail_len;
+	uint64_t total;
+};
+
+static inline uint64_t rotate(uint64_t x, int bits)
+{
+	return x << bits | x >> (64 - bits);
+}
+
+static inline void sip_round(struct sip *sip)
+{
+	sip->v0 += sip->v1;
+	sip->v1 = rotate(sip->v1, 13) ^ sip->v0;
+	sip->v0 = rotate(sip->v0, 32);
+	sip->v2 += sip->v3;
+	sip->v3 = rotate(sip->v3, 16) ^ sip->v2;
+	sip->v0 += sip->v3;
+	sip->v3 = rotate(sip->v3, 21) ^ sip->v0;
+	sip->v2 += sip->v1;
+	sip->v1 = rotate(sip->v1, 17) ^ sip->v2;
+	sip->v2 = rotate(sip->v2, 32);
+}
+
+static inline void sip_word(struct sip *sip, uint64_t word)
+{
+	sip->v3 ^= word;
+	sip_round(sip);
+	sip->v0 ^= word;
+}
+
+static inline uint64_t load_word(const char *s)
+{
+	uint64_t word;
+
+	memcpy(&word, s, sizeof(word));
+#if __BYTE_ORDER__ == __ORDER_BIG_ENDIAN__
+	word = __builtin_bswap64(word);
+#endif
+	return word;
+}
+
+/* The last 0 to 7 bytes, the first of them lowest. */
+static inline uint64_t load_tail(const char *s, uint32_t len)
+{
+	uint64_t word = 0;
+
+	for (uint32_t i = 0; i < len; i++)
+		word |= (uint64_t)(unsigned char)s[i] << (8 * i);
+	return word;
+}
+
+static inline void sip_init(struct sip *sip, const struct hash_key *key)
+{
+	sip->v0 = key->k0 ^ 0x736f6d6570736575U;
+	sip->v1 = key->k1 ^ 0x646f72616e646f6dU;
+	sip->v2 = key->k0 ^ 0x6c7967656e657261U;
+	sip->v3 = key->k1 ^ 0x7465646279746573U;
+	sip->tail = 0;
+	sip->tail_len = 0;
+	sip->total = 0;
+}
+
+static inline void sip_text(struct sip *sip, struct parley_str text)
+{
+	const char *s = text.s;
+	uint32_t left = text.len;
+	uint32_t shift = 8 * sip->tail_len;
+	uint64_t word;
+
+	sip->total += left;
+	for (; left >= 8; s += 8, left -= 8) {
+		word = load_word(s);
+		if (shift == 0) {
+			sip_word(sip, word);
+			continue;
+		}
+		sip_word(sip, sip->tail | word << shift);
+		sip->tail = word >> (64 - shift);
+	}
+	word = load_tail(s, left);
+	sip->tail |= word << shift;
+	sip->tail_len += left;
+	if (sip->tail_len >= 8) {
+		sip_word(sip, sip->tail);
+		sip->tail_len -= 8;
+		sip->tail = word >> (64 - shift);
+	}
+}
+
+static inline uint64_t sip_sum(struct sip *sip)
+{
+	sip_word(sip, sip->tail | sip->total << 56);
+	sip->v2 ^= 0xff;
+	sip_round(sip);
+	sip_round(sip);
+	sip_round(sip);
+	return sip->v0 ^ sip->v1 ^ sip->v2 ^ sip->v3;
+}
+
+uint64_t hash_text(const struct hash_key *key, struct parley_str text)
+{
+	struct sip sip;
+
+	sip_init(&sip, key);
+	sip_text(&sip, text);
+	return sip_sum(&sip);
+}
+
+uint64_t hash_pair(const struct hash_key *key, struct parley_str a,
+		   struct parley_str b)
+{
+	struct sip sip;
+
+	/* The length of the first text in front makes the border part of the
+	 * input, whatever bytes the texts hold. */
+	sip_init(&sip, key);
+	sip_word(&sip, a.len);
+	sip.total = 8;
+	sip_text(&sip, a);
+	sip_text(&sip, b);
+	return sip_sum(&sip);
+}
+
+/* Each step can be undone, so two identities never share a value. */
+uint64_t hash_id(const struct hash_key *key, struct parley_id id)
+{
+	uint64_t x = (uint64_t)id.entry << 32 | id.id;
+
+	x ^= key->k0;
+	x ^= x >> 32;
+	x *= 0xd6e8feb86659fd93U;
+	x ^= x >> 32;
+	x += key->k1;
+	x ^= x >> 29;
+	x *= 0xbf58476d1ce4e5b9U;
+	x ^= x >> 32;
+	return x;
+}
