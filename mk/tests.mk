@@ -54,20 +54,26 @@ compilers:
 
 # A unit test is tests/unit/test_*.c. It says which objects of the engine it is
 # linked with, which keeps the parts separable: /* objects: mem.o index.o */
+# "all" stands for the whole engine and tests/unit/call.c; an object may be one
+# of tests/unit itself; support*.c there is linked with every test.
 # One that says "threads" is run under the thread sanitizer too.
 UNIT_NAMES := $(sort $(patsubst tests/unit/%.c,%,$(wildcard tests/unit/test_*.c)))
 UNIT_SUPPORT := $(sort $(patsubst tests/unit/%.c,%,$(wildcard tests/unit/support*.c)))
 UNIT_THREADED := $(patsubst tests/unit/%.c,%,$(if $(UNIT_NAMES),$(shell \
 	grep -l '^/\* threads \*/' $(UNIT_NAMES:%=tests/unit/%.c))))
 
-unit_objects = $(filter %.o,$(shell awk '/\/\* objects:/ { on = 1 } \
-	on { print } on && /\*\// { exit }' tests/unit/$(1).c))
+unit_words = $(shell awk '/\/\* objects:/ { on = 1 } \
+	on { print } on && /\*\// { exit }' tests/unit/$(1).c)
+unit_named = $(filter %.o,$(1)) $(if $(filter all,$(1)),$(ENGINE_NAMES) call.o)
+# $(call unit_objects,names,variant): where each of them is made.
+unit_objects = $(foreach object,$(1),$(BUILD)/$(2)/$(if \
+	$(wildcard tests/unit/$(object:.o=.c)),tests/unit_,src/)$(object))
 
 # $(call unit_test,name,variant)
 define unit_test
 $(BUILD)/$(2)/unit/$(1): $(BUILD)/$(2)/tests/unit_$(1).o \
 		$(UNIT_SUPPORT:%=$(BUILD)/$(2)/tests/unit_%.o) \
-		$(addprefix $(BUILD)/$(2)/src/,$(call unit_objects,$(1)))
+		$(call unit_objects,$(call unit_named,$(call unit_words,$(1))),$(2))
 	@mkdir -p $$(@D)
 	$($(2).CC) $($(2).FLAGS) -o $$@ $$^ -lcmocka -lpthread
 UNIT_PROGRAMS += $(BUILD)/$(2)/unit/$(1)
@@ -87,8 +93,8 @@ unit:
 ifeq ($(UNIT_NAMES),)
 	$(call skip,unit,tests/unit)
 else
-	@$(QUIET_MAKE) unit-programs
-	@$(PYTHON) tools/unit.py $(UNIT_PROGRAMS)
+	@$(QUIET_MAKE) -k unit-programs; a=$$?; \
+	$(PYTHON) tools/unit.py $(UNIT_PROGRAMS); exit $$((a + $$?))
 endif
 
 # ------------------------------------------------------------------ sim

@@ -148,6 +148,7 @@ install_packages()
 	options='-y --no-install-recommends --no-remove'
 
 	updated=yes
+	echo "Missing: $*"
 	quietly apt-get update --error-on=any -o Acquire::Retries=1 \
 		-o Acquire::http::Timeout=20 || updated=no
 	# shellcheck disable=SC2086 # options are words
@@ -157,14 +158,17 @@ install_packages()
 		die "apt cannot install $* ($(sed -n 's/^E: //p' \
 			"$work/log" | tail -n 1))"
 	fi
+	# Without a network this is found out before anything is announced.
+	[ "$updated" = yes ] || quietly apt-get install --download-only \
+		$options "$@" ||
+		die "no network: Debian's package servers were not reached;" \
+		    "missing: $*"
 	echo "Installing these packages from Debian:"
 	sed -n 's/^Inst \([^ ]*\) .*/\1/p' "$work/log" | fmt -w 72 |
 		sed 's/^/    /'
 
 	# shellcheck disable=SC2086
 	if ! quietly apt-get install --download-only $options "$@"; then
-		[ "$updated" = yes ] || die "no network: Debian's package" \
-			"servers were not reached; missing: $*"
 		die "the packages cannot be fetched; missing: $*" \
 			"($(sed -n 's/^E: //p' "$work/log" | head -n 1))"
 	fi
@@ -196,7 +200,6 @@ missing=$(echo "$missing" | tr ' ' '\n' | sort -u | xargs)
 grep -qs '^ID=debian$' /etc/os-release && command -v apt-get >/dev/null ||
 	die "this is not Debian; install by hand: $missing"
 if [ "$(id -u)" = 0 ]; then
-	echo "Missing: $missing"
 	# shellcheck disable=SC2086 # package names are words
 	exec "$0" --as-root $missing
 fi
@@ -204,6 +207,5 @@ command -v sudo >/dev/null ||
 	die "neither root nor sudo to install: $missing"
 [ -t 0 ] || sudo -n true 2>/dev/null ||
 	die "neither root nor sudo without a password to install: $missing"
-echo "Missing: $missing"
 # shellcheck disable=SC2086
 exec sudo -- "$0" --as-root $missing

@@ -151,7 +151,6 @@ if ! apt apt-get source --download-only "kamailio=$package" \
 		sed -n 's/^Version: //p' | grep "^\([0-9]*:\)\?$version-" |
 		tail -n 1) || true
 	if [ -z "$other" ]; then
-		grep '^[EW]:' "$work/log" | head -n 5 >&2 || true
 		die "cannot fetch the source package kamailio $package:" \
 		    "no network, or the mirror does not have it; $hint"
 	fi

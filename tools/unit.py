@@ -63,7 +63,7 @@ def judge(report, name, status, output):
             why.append(line)
     tail = "\n".join(output.splitlines()[-40:])
     if status is None:
-        report.fail(name, f"stopped after {PROGRAM_SECONDS} s", tail)
+        report.fail(name, f"no result within {PROGRAM_SECONDS} s", tail)
     elif found == 0 or found != planned:
         report.fail(name, f"{found} results of {planned}, status {status}",
                     tail)
@@ -78,6 +78,8 @@ def main():
     layout = fixed_addresses()
 
     def start(path):
+        if not os.path.exists(path):
+            return None, "it could not be built\n"
         tsan = "/tsan/" in path
         return run((layout if tsan else []) + [path], PROGRAM_SECONDS, ENV)
 
