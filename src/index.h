@@ -18,26 +18,35 @@
 
 struct index_node {
 	struct index_node *next;
-	struct index_node **pprev;
+	struct index_node **pprev; /* NULL: removed */
 	uint64_t hash;
 };
 
-enum { INDEX_SEGMENTS = 28 };
+enum {
+	INDEX_SEGMENTS = 28,
+	INDEX_LOAD_MAX = 2,   /* entries per bucket above which one is split */
+	INDEX_LOAD_MIN = 1,   /* and below which two are merged */
+	INDEX_PATIENCE = 256, /* additions from a refused segment to the next
+			       * attempt: a refusal is dear in most hosts */
+};
 
 struct index {
 	struct mem *mem;
 	uint32_t buckets; /* in use, at least the first segment */
 	uint32_t count;
 	/* Segment 0 has 2^first_bits buckets, segment k > 0 doubles what is
-	 * there. Segments are allocated when needed and given back when empty. */
+	 * there. Segments are allocated when needed and given back when empty.
+	 */
 	uint32_t first_bits;
+	uint32_t patience; /* additions until growing is tried again */
 	struct index_node **segment[INDEX_SEGMENTS];
 };
 
-/* 0 or PARLEY_E_MEMORY. */
+/* 0 or PARLEY_E_MEMORY. @first_bits: 0 to 16. */
 PARLEY_MUST_CHECK int index_init(struct index *index, struct mem *mem,
 				 uint32_t first_bits);
-void index_fini(struct index *index); /* nodes are left alone */
+/* Nodes are left alone. Legal after a failed index_init(), and twice. */
+void index_fini(struct index *index);
 
 /* Cannot fail. Newest first within equal hashes. */
 void index_add(struct index *index, struct index_node *node, uint64_t hash);
@@ -50,8 +59,9 @@ struct index_node *index_after(const struct index_node *node);
 
 /* Walks in the order of the bit-reversed hash, which no split or merge
  * changes: the node with the smallest reversed hash above that of @*cursorp
- * (or at or above 0 with @start). Updates the cursor. NULL at the end.
- * Nodes with equal hashes count as one. */
+ * (or at or above 0 with @start). Updates the cursor, which is a hash. NULL at
+ * the end. Nodes with equal hashes count as one: index_after() gives the
+ * others. */
 struct index_node *index_walk(const struct index *index, uint64_t *cursorp,
 			      bool start);
 
