@@ -82,6 +82,8 @@ static const char *check_dialog(const struct parley *engine,
 		dialog->holds > 0 || dialog->byes > 0 || dialog->refs > 0 ||
 		dialog->linger);
 	const char *fault = check_legs(dialog);
+	if (!fault)
+		fault = note_check(dialog);
 	return fault ? fault : check_times(dialog);
 }
 

@@ -174,6 +174,14 @@ static inline uint32_t shard_of(const struct parley *engine, uint32_t entry)
 	return entry & (engine->config.shards - 1);
 }
 
+/* The h_entry of every dialog with this Call-ID. */
+static inline uint32_t entry_of(const struct parley *engine,
+				struct parley_str callid)
+{
+	return engine->host.hash(engine->host.self, callid) &
+	       (engine->config.hash_size - 1);
+}
+
 static inline void shard_lock(struct parley *engine, uint32_t shard)
 {
 	engine->host.lock(engine->host.self, shard);

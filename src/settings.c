@@ -1,0 +1,80 @@
+/*
+ * settings.c - what the script may set on a dialog: flags, options, route
+ */
+#include "dialog.h"
+
+enum {
+	OPTIONS_KNOWN = PARLEY_OPT_BYE_ON_TIMEOUT | PARLEY_OPT_KA_CALLER |
+			PARLEY_OPT_KA_CALLEE | PARLEY_OPT_TIMEOUT_NORESET
+};
+
+int parley_flags(struct parley *engine, struct parley_id id, uint32_t set,
+		 uint32_t clear, uint32_t *flagsp)
+{
+	struct dialog *dialog = dialog_find_lock(engine, id);
+
+	if (dialog == NULL)
+		return PARLEY_E_NO_DIALOG;
+	dialog->flags = (dialog->flags | set) & ~clear;
+	*flagsp = dialog->flags;
+	dialog_unlock(engine, id);
+	return 0;
+}
+
+int parley_options(struct parley *engine, struct parley_id id, uint32_t set,
+		   uint32_t clear, uint32_t *optionsp)
+{
+	struct dialog *dialog;
+
+	if (((set | clear) & ~(uint32_t)OPTIONS_KNOWN) != 0)
+		return PARLEY_E_ARGUMENT;
+	dialog = dialog_find_lock(engine, id);
+	if (dialog == NULL)
+		return PARLEY_E_NO_DIALOG;
+	dialog->options = (dialog->options | set) & ~clear;
+	*optionsp = dialog->options;
+	dialog_unlock(engine, id);
+	return 0;
+}
+
+int parley_set_timeout_route(struct parley *engine, struct parley_id id,
+			     int32_t route, struct parley_str name)
+{
+	struct dialog *dialog = dialog_find_lock(engine, id);
+	int rc;
+
+	if (dialog == NULL)
+		return PARLEY_E_NO_DIALOG;
+	rc = text_set(&engine->mem, &dialog->timeout_route_name, name);
+	if (rc == 0)
+		dialog->timeout_route = route;
+	dialog_unlock(engine, id);
+	if (rc == PARLEY_E_MEMORY)
+		atomic_fetch_add_explicit(&engine->count.no_memory, 1,
+					  memory_order_relaxed);
+	return rc;
+}
+
+int parley_set_host_ref(struct parley *engine, struct parley_id id,
+			uint64_t host_ref)
+{
+	struct dialog *dialog = dialog_find_lock(engine, id);
+
+	if (dialog == NULL)
+		return PARLEY_E_NO_DIALOG;
+	dialog->host_ref = host_ref;
+	dialog_unlock(engine, id);
+	return 0;
+}
+
+int parley_get_host_ref(struct parley *engine, struct parley_id id,
+			uint64_t *host_refp)
+{
+	const struct dialog *dialog = dialog_find_lock_any(engine, id);
+
+	if (dialog == NULL)
+		return PARLEY_E_NO_DIALOG;
+	*host_refp = dialog->host_ref;
+	dialog_unlock(engine, id);
+	return 0;
+}
