@@ -5,6 +5,7 @@
 """
 
 import os
+import shutil
 import subprocess
 import sys
 
@@ -19,10 +20,18 @@ ALLOWED = WANTED | {"module_interface_ver", "mod_register"}
 BUILD_SECONDS = 900
 
 
-def exported(path):
-    output = subprocess.run(["nm", "-D", "--defined-only", path], check=True,
+def symbols(path, which):
+    output = subprocess.run(["nm", "-D", which, path], check=True,
                             stdout=subprocess.PIPE, text=True).stdout
-    return {line.split()[-1] for line in output.splitlines()}
+    return {line.split()[-1] for line in output.splitlines()
+            if line.split()[-2] != "w"}
+
+
+def unresolved(path):
+    """What neither Kamailio nor, by its version mark, a C library defines."""
+    kamailio = shutil.which("kamailio")
+    return {name for name in symbols(path, "--undefined-only")
+            if "@" not in name} - symbols(kamailio, "--defined-only")
 
 
 def mutable_data(path):
@@ -55,7 +64,9 @@ def look(report, compiler, folder):
     inodes = {os.stat(path).st_ino for path in paths}
     report.check(f"{compiler}: the three modules are three files",
                  [] if len(inodes) == 3 else ["they share an inode"])
-    names = exported(paths[0])
+    report.check(f"{compiler}: Kamailio has all that modules need of it",
+                 sorted(unresolved(paths[0])))
+    names = symbols(paths[0], "--defined-only")
     report.check(f"{compiler}: modules export what Kamailio needs, no more",
                  [f"missing: {name}" for name in sorted(WANTED - names)] +
                  [f"too much: {name}" for name in sorted(names - ALLOWED)])

@@ -59,6 +59,7 @@ class Snapshot:
     def __init__(self, rpc):
         self.at = time.time()
         self.by_state = rpc.call("dlg.stats_active")
+        self.engine = rpc.call("dlg.stats")
         self.counters = {}
         for key, value in rpc.call("stats.fetch", "dialog:", "script:").items():
             self.counters[key.split(".", 1)[1]] = int(value)
@@ -94,10 +95,16 @@ def counts_text(snap):
 def totals_text(snap):
     names = (("seen", "processed_dialogs"), ("answered", "calls_answered"),
              ("ended", "calls_ended"), ("failed", "calls_failed"),
-             ("refused by the limit", "calls_refused"),
              ("expired", "expired_dialogs"))
-    return "  ".join(f"{label} {snap.counters.get(key, 0)}"
-                     for label, key in names)
+    texts = [f"{label} {snap.counters.get(key, 0)}" for label, key in names]
+    texts.insert(4, f"refused by the limit {snap.engine['limit_refused']}")
+    return "  ".join(texts)
+
+
+def engine_text(snap):
+    return (f"legs {snap.engine['legs']}  "
+            f"memory {snap.engine['memory_bytes'] // 1024} KB  "
+            f"timer lag {snap.engine['timer_lag_ms']} ms")
 
 
 def profiles_text(snap):
@@ -128,7 +135,8 @@ def draw(snap, title, hints):
     head = [title, "",
             "Now       " + counts_text(snap),
             "So far    " + totals_text(snap),
-            "Profiles  " + profiles_text(snap), ""]
+            "Profiles  " + profiles_text(snap),
+            "Engine    " + engine_text(snap), ""]
     lines = head + call_rows(snap, height - len(head) - len(hints) - 2)
     lines += [""] * (height - len(lines) - len(hints) - 1) + hints
     text = "\r\n".join(line[:columns - 1] + "\x1b[K" for line in lines)

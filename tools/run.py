@@ -89,9 +89,13 @@ class Children:
             if child.poll() is None:
                 continue
             with open(log_path, encoding="utf-8", errors="replace") as log:
-                tail = log.read().splitlines()[-15:]
+                lines = log.read().splitlines()
+            # The first error is the cause, later ones follow from it.
+            errors = [line for line in lines
+                      if "ERROR" in line or "CRITICAL" in line]
             raise Failure("\n".join(
-                [f"{name} ended by itself, status {child.returncode}:"] + tail))
+                [f"{name} ended by itself, status {child.returncode}:"] +
+                (errors[:5] or lines[-15:])))
 
     def stop(self):
         """Ends the callers first, the proxy last."""
