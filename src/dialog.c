@@ -11,7 +11,8 @@ int text_set(struct mem *mem, struct text *text, struct parley_str value)
 
 	/* A shorter text fits where the longer one is. */
 	if (!text->own && value.len <= text->len) {
-		memcpy(text->s, value.s, value.len);
+		if (value.len > 0)
+			memcpy(text->s, value.s, value.len);
 		text->len = (uint16_t)value.len;
 		return 0;
 	}

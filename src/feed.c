@@ -104,8 +104,7 @@ static int feed_invite(struct step *step)
 		count_one(&engine->count.no_memory);
 		return PARLEY_E_MEMORY;
 	}
-	uint32_t hash = engine->host.hash(engine->host.self, event->callid);
-	dialog->id.entry = hash & (engine->config.hash_size - 1);
+	dialog->id.entry = entry_of(engine, event->callid);
 
 	/* The places in profiles move in and get the identity before others
 	 * can see the dialog. */

@@ -14,13 +14,6 @@ static struct dialog *of_call(struct index_node *node)
 					 offsetof(struct dialog, by_call));
 }
 
-static uint32_t call_shard(const struct parley *engine,
-			   struct parley_str callid)
-{
-	uint32_t hash = engine->host.hash(engine->host.self, callid);
-	return shard_of(engine, hash & (engine->config.hash_size - 1));
-}
-
 static bool is_call(const struct dialog *dialog, struct parley_str callid,
 		    struct parley_str caller_tag)
 {
@@ -136,7 +129,7 @@ static int match_by_call(struct parley *engine,
 			 const struct parley_query *query,
 			 struct parley_match *match)
 {
-	uint32_t shard = call_shard(engine, query->callid);
+	uint32_t shard = shard_of(engine, entry_of(engine, query->callid));
 	int rc = PARLEY_E_NO_DIALOG;
 
 	shard_lock(engine, shard);
@@ -199,7 +192,7 @@ int parley_find_call(struct parley *engine, struct parley_str callid,
 {
 	if (callid.len == 0 || tag1.len == 0)
 		return PARLEY_E_ARGUMENT;
-	uint32_t shard = call_shard(engine, callid);
+	uint32_t shard = shard_of(engine, entry_of(engine, callid));
 
 	shard_lock(engine, shard);
 	int rc = find_caller(engine, shard, callid, tag1, tag2, match,

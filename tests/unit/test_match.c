@@ -1,0 +1,172 @@
+/* objects: all */
+#include <stdlib.h>
+
+#include "call.h"
+
+static int setup(void **state)
+{
+	struct test_host *host = malloc(sizeof(*host) + sizeof(struct call));
+	struct call *call = (struct call *)(void *)(host + 1);
+	test_host_init(host, TEST_LOCKS_MAX, test_seed(1));
+	*state = host;
+	return call_begin(call, host, NULL) ? 0 : -1;
+}
+
+static struct call *of(void **state)
+{
+	return (struct call *)(void *)((struct test_host *)*state + 1);
+}
+
+static int teardown(void **state)
+{
+	call_end(of(state));
+	test_host_fini(*state);
+	free(*state);
+	return 0;
+}
+
+static int match(struct call *call, struct parley_id id, const char *callid,
+		 const char *from_tag, const char *to_tag,
+		 struct parley_match *out)
+{
+	struct parley_query query = {
+		.id = id,
+		.callid = test_str(callid),
+		.from_tag = test_str(from_tag),
+		.to_tag = test_str(to_tag),
+		.method = PARLEY_EV_BYE,
+	};
+	return parley_match(call->engine, &query, out);
+}
+
+static const struct parley_id none = {0, 0};
+
+/* Call-ID and both tags, with and without the cookie. */
+static void tight(void **state)
+{
+	struct call *call = of(state);
+	struct parley_match m;
+	call_up(call);
+
+	for (int cookie = 0; cookie < 2; cookie++) {
+		struct parley_id id = cookie ? call->id : none;
+		assert_int_equal(match(call, id, "call-1", "alice", "bob", &m),
+				 0);
+		assert_int_equal(m.dir, DOWN);
+		assert_int_equal(m.state, 4);
+		assert_int_equal(m.next_state, 5);
+		assert_int_equal(m.leg, 1);
+		assert_int_equal(m.id.id, call->id.id);
+		assert_int_equal(match(call, id, "call-1", "bob", "alice", &m),
+				 0);
+		assert_int_equal(m.dir, UP);
+		assert_true(m.callee_is_from);
+		assert_true(match(call, id, "call-1", "alice", "eve", &m) < 0);
+		assert_true(match(call, id, "call-1", "eve", "bob", &m) < 0);
+		assert_true(match(call, id, "call-1", "eve", "alice", &m) < 0);
+		assert_true(match(call, id, "call-2", "alice", "bob", &m) < 0);
+		/* A prefix is another Call-ID. */
+		assert_true(match(call, id, "call-", "alice", "bob", &m) < 0);
+		assert_true(match(call, id, "call-11", "alice", "bob", &m) < 0);
+		assert_true(match(call, id, "call-1", "alice", "bo", &m) < 0);
+		assert_true(match(call, id, "call-1", "", "bob", &m) < 0);
+		assert_true(match(call, id, "call-1", "alice", "", &m) < 0);
+		assert_true(match(call, id, "", "alice", "bob", &m) < 0);
+	}
+	/* Nothing was changed. */
+	assert_int_equal(call_state(call), 4);
+	struct parley_stats stats = call_stats(call);
+	assert_true(stats.bogus_no_leg > 0 && stats.bogus_no_dialog > 0);
+}
+
+static void forged_cookies(void **state)
+{
+	struct call *call = of(state);
+	struct parley_match m;
+	call_up(call);
+	const struct parley_id forged[] = {
+		{call->id.entry ^ 1, call->id.id},
+		{call->id.entry, call->id.id ^ 1},
+		{call->id.entry + 16, call->id.id},
+		{UINT32_MAX, call->id.id},
+		{call->id.entry, UINT32_MAX},
+		{UINT32_MAX, UINT32_MAX},
+	};
+	for (size_t i = 0; i < sizeof(forged) / sizeof(forged[0]); i++)
+		assert_int_equal(
+			match(call, forged[i], "call-1", "alice", "bob", &m),
+			PARLEY_E_NO_DIALOG);
+}
+
+static void an_early_leg_is_its_own(void **state)
+{
+	struct call *call = of(state);
+	struct parley_match m;
+	assert_int_equal(call_invite(call, "f", 1), 0);
+	assert_int_equal(call_reply(call, "a", 180), 0);
+	assert_int_equal(call_reply(call, "b", 180), 0);
+	assert_int_equal(match(call, call->id, "f", "alice", "a", &m), 0);
+	assert_int_equal(m.leg, 1);
+	assert_int_equal(m.next_state, 2); /* a BYE of an early leg */
+	assert_int_equal(match(call, none, "f", "b", "alice", &m), 0);
+	assert_int_equal(m.leg, 2);
+	assert_int_equal(m.start_s, 0);
+	assert_int_equal(match(call, call->id, "f", "alice", "ZZZ", &m),
+			 PARLEY_E_NO_LEG);
+}
+
+static int find(struct call *call, const char *callid, const char *tag1,
+		const char *tag2, struct parley_match *m)
+{
+	return parley_find_call(call->engine, test_str(callid), test_str(tag1),
+				test_str(tag2), m);
+}
+
+static void find_call(void **state)
+{
+	struct call *call = of(state);
+	struct parley_match m;
+	call_up(call);
+	assert_int_equal(find(call, "call-1", "alice", "", &m), 0);
+	assert_int_equal(m.dir, DOWN);
+	assert_int_equal(find(call, "call-1", "alice", "bob", &m), 0);
+	assert_int_equal(m.dir, DOWN);
+	assert_int_equal(find(call, "call-1", "bob", "alice", &m), 0);
+	assert_int_equal(m.dir, UP);
+	assert_true(find(call, "call-1", "bob", "", &m) < 0);
+	assert_true(find(call, "call-1", "alice", "eve", &m) < 0);
+	assert_true(find(call, "call-x", "alice", "bob", &m) < 0);
+	assert_true(find(call, "", "alice", "bob", &m) < 0);
+	assert_int_equal(call_request(call, PARLEY_EV_BYE, UP, "bob", 1), 0);
+	assert_true(find(call, "call-1", "alice", "", &m) < 0);
+}
+
+/* A failed call is tried again with the same Call-ID and tag (RFC 3261
+ * 8.1.3.5), while the old one is still remembered. */
+static void the_new_call_wins(void **state)
+{
+	struct call *call = of(state);
+	struct parley_match m;
+	assert_int_equal(call_invite(call, "again", 1), 0);
+	assert_int_equal(call_reply(call, "bob", 407), 0);
+	assert_int_equal(call_invite(call, "again", 2), 0);
+	assert_int_equal(call_reply(call, "bob", 200), 0);
+	assert_int_equal(match(call, none, "again", "alice", "bob", &m), 0);
+	assert_int_equal(m.id.id, call->id.id);
+	assert_int_equal(call_stats(call).now_in[5], 1);
+	assert_int_equal(call_stats(call).now_in[3], 1);
+}
+
+int main(void)
+{
+#define TEST(function)                                                         \
+	cmocka_unit_test_setup_teardown(function, setup, teardown)
+	const struct CMUnitTest tests[] = {
+		TEST(tight),
+		TEST(forged_cookies),
+		TEST(find_call),
+		TEST(an_early_leg_is_its_own),
+		TEST(the_new_call_wins),
+	};
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
