@@ -1,0 +1,132 @@
+"""What a case sees: which module it tests, and servers made for it."""
+import functools
+
+from . import net, proxy, sip
+
+# The usual script of a proxy that follows calls; %s are hooks.
+SCRIPT = """
+request_route {
+    %(first)s
+    if (has_totag()) {
+        if (!loose_route()) {
+            %(strange)s
+        }
+        %(inside)s
+        if (is_method("ACK")) {
+            if (!t_check_trans()) { t_relay(); }
+            exit;
+        }
+        t_relay();
+        exit;
+    }
+    if (is_method("CANCEL")) {
+        if (t_check_trans()) { t_relay(); }
+        exit;
+    }
+    %(out_of_dialog)s
+    record_route();
+    if (is_method("INVITE")) {
+        %(initial)s
+    }
+    %(relay)s
+}
+onreply_route {
+    %(reply)s
+}
+%(more)s
+"""
+
+STRANGE = 'sl_send_reply("404", "Not here"); exit;'
+
+
+def script(**hooks):
+    """The usual script; hooks: first, inside, strange, out_of_dialog, initial,
+    relay, reply, more."""
+    nothing = "$var(nothing) = 0;"  # a block may not be empty
+    parts = dict(first="", inside="", strange=nothing, out_of_dialog="",
+                 initial="dlg_manage();", relay="t_relay();", reply=nothing,
+                 more="")
+    unknown = set(hooks) - set(parts)
+    if unknown:
+        raise TypeError("unknown hooks %r" % unknown)
+    parts.update(hooks)
+    return SCRIPT % parts
+
+
+class Skip(Exception):
+    """The case does not apply; the reason is printed."""
+
+
+class Env:
+    """What is tested: ours from @build, or the packaged module."""
+
+    def __init__(self, build, stock=False):
+        self.build = build
+        self.stock = stock
+
+    def module(self, name="dialog", stock=None):
+        stock = self.stock if stock is None else stock
+        return proxy.module_path(name, None if stock else self.build)
+
+    def proxy(self, params=(), routes=None, **options):
+        """A server with the tested module, not yet started."""
+        name = options.pop("name", "dialog")
+        stock = options.pop("stock", None)
+        routes = script() if routes is None else routes
+        return proxy.Proxy(self.module(name, stock), params, routes, **options)
+
+
+def parley_only(reason):
+    """Marks a case of what the packaged module does not have."""
+    def mark(function):
+        @functools.wraps(function)
+        def run(env):
+            if env.stock:
+                raise Skip(reason)
+            return function(env)
+        return run
+    return mark
+
+
+def stock_differs(reason):
+    """Marks a case in which the packaged module is known to fail."""
+    return parley_only("the packaged module differs: " + reason)
+
+
+def same(what, got, want):
+    if got != want:
+        raise AssertionError("%s is %r, expected %r" % (what, got, want))
+
+
+def check(condition, text, *args):
+    if not condition:
+        raise AssertionError(text % args if args else text)
+
+
+def dialogs(server):
+    """dlg.list as a list, whatever its length."""
+    found = server.json("dlg.list")
+    return found if isinstance(found, list) and not hasattr(found, "names") \
+        else [found]
+
+
+def state_of(server, callid):
+    """State of a call as RPC shows it, 0 if it is not there."""
+    found = server.rpc("dlg.dlg_list", callid)
+    return found["state"] if found else 0
+
+
+def wait_state(server, callid, state, seconds=5.0):
+    net.wait_until(lambda: state_of(server, callid) == state, seconds,
+                   "state %d of %s (is %d)" % (
+                       state, callid, state_of(server, callid)))
+
+
+def wait_statistic(server, name, value, seconds=5.0):
+    net.wait_until(lambda: server.statistics()[name] == value, seconds,
+                   "%s = %d (%r)" % (name, value, server.statistics()))
+
+
+__all__ = ["Env", "Skip", "check", "dialogs", "net", "parley_only", "proxy",
+           "same", "script", "sip", "state_of", "stock_differs",
+           "wait_state", "wait_statistic"]
