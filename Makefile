@@ -4,8 +4,8 @@
 #                       build/dialog_ng.so, and the engine build/libparley.a
 #   make run            a proxy, sample calls and a live view; LISTEN=address
 #                       lets phones on the network in, RUN_SECONDS=n ends it
-#   make test           all of style, modules-check, unit, sim, fuzz, e2e; each
-#                       can be made alone
+#   make test           style, compilers, unit, sim, fuzz, tools, e2e, each of
+#                       which can be made alone, and their sum
 #   make bench          Parley beside the packaged modules
 #   make mutants        plants faults and sees that the tests find them
 #   make deps           installs what `make run` and `make test` need, no more

@@ -1,6 +1,6 @@
 # The test levels. Each target prints result lines (tools/report.py).
 
-LEVELS := style compilers unit sim fuzz e2e
+LEVELS := style compilers unit sim fuzz tools e2e
 FUZZ_SECONDS ?= 60
 FUZZ_RUNS ?= 1000000
 JOBS := $(shell nproc)
@@ -138,7 +138,7 @@ else
 	@$(PYTHON) tools/fuzz.py $(FUZZ_SECONDS) $(FUZZ_RUNS) $(FUZZ_PROGRAMS)
 endif
 
-# --------------------------------------------- end to end, bench, mutants
+# -------------------------------------- tools, end to end, bench, mutants
 
 # $(call script,level,file): runs it on a finished build, or says why not.
 script = if [ ! -e $(2) ]; then echo "skip $(1) all: $(2) is not there yet"; \
@@ -146,6 +146,10 @@ script = if [ ! -e $(2) ]; then echo "skip $(1) all: $(2) is not there yet"; \
 		echo "skip $(1) all: hosts/kamailio is empty"; \
 	else $(QUIET_MAKE) all && \
 		PARLEY_BUILD=$(abspath $(BUILD)) $(PYTHON) $(2) $(3); fi
+
+# Our own tools, `make install` and `make run`.
+tools:
+	@$(call script,tools,tests/tools/run.py)
 
 e2e:
 	@$(call script,e2e,tests/e2e/run.py,$(E2E_ARGS))

@@ -221,8 +221,8 @@ def parse_options():
         if socket.inet_aton(options.listen) == bytes(4):
             raise OSError
     except OSError:
-        parser.error(f"LISTEN={options.listen} must be one IPv4 address of "
-                     "this machine")
+        sys.exit(f"parley: LISTEN={options.listen} must be one IPv4 address "
+                 "of this machine")
     return options
 
 

@@ -1,0 +1,246 @@
+#!/usr/bin/python3
+"""Tests what surrounds the code: make install, the sum of the tests, make run.
+
+    PARLEY_BUILD=build tests/tools/run.py [name...]
+"""
+
+import contextlib
+import os
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+
+ROOT = os.path.dirname(os.path.dirname(os.path.dirname(
+    os.path.abspath(__file__))))
+sys.path.insert(0, os.path.join(ROOT, "tools"))
+
+from report import Report  # noqa: E402
+
+BUILD = os.path.abspath(os.environ.get("PARLEY_BUILD", "build"))
+MODULES = ("dialog.so", "ims_dialog.so", "dialog_ng.so")
+COMMAND_SECONDS = 120
+
+
+class Fault(Exception):
+    """A test that did not find what it must."""
+
+
+def expect(condition, what):
+    if not condition:
+        raise Fault(what)
+
+
+def run(command, **env):
+    """Gives (status, output) of a command run in the repository."""
+    done = subprocess.run(command, cwd=ROOT, stdin=subprocess.DEVNULL,
+                          stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+                          env=dict(os.environ, **env), check=False, text=True,
+                          timeout=COMMAND_SECONDS)
+    return done.returncode, done.stdout
+
+
+# ------------------------------------------------------------ make install
+
+def install(folder, moddir, *files):
+    return run(["tools/install.sh", "install", moddir,
+                *(files or [os.path.join(BUILD, name) for name in MODULES])],
+               DESTDIR=folder)
+
+
+def uninstall(folder, moddir):
+    return run(["tools/install.sh", "uninstall", moddir], DESTDIR=folder)
+
+
+def test_install_and_uninstall(folder):
+    status, output = install(folder, "/lib/parley")
+    expect(status == 0, output)
+    for name in MODULES:
+        expect(f'loadmodule "/lib/parley/{name}"' in output, output)
+        expect(os.path.exists(f"{folder}/lib/parley/{name}"), name)
+    status, output = install(folder, "/lib/parley")
+    expect(status == 0, "again: " + output)
+    status, output = uninstall(folder, "/lib/parley")
+    expect(status == 0, output)
+    expect(os.listdir(folder) == [], f"left: {os.listdir(folder)}")
+    status, output = uninstall(folder, "/lib/parley")
+    expect(status != 0 and output.count("\n") == 1, "twice: " + output)
+
+
+def test_install_leaves_other_files(folder):
+    os.makedirs(f"{folder}/lib/parley")
+    with open(f"{folder}/lib/parley/mine.so", "w", encoding="ascii") as file:
+        file.write("mine")
+    expect(install(folder, "/lib/parley")[0] == 0, "install")
+    with open(f"{folder}/lib/parley/dialog.so", "a", encoding="ascii") as file:
+        file.write("changed")
+    status, output = install(folder, "/lib/parley")
+    expect(status != 0 and "is not ours" in output, output)
+    status, output = uninstall(folder, "/lib/parley")
+    expect(status == 0 and "kept: dialog.so" in output, output)
+    left = sorted(os.listdir(f"{folder}/lib/parley"))
+    expect(left == ["dialog.so", "mine.so"], f"left: {left}")
+
+
+def test_install_never_over_packaged_modules(folder):
+    os.makedirs(f"{folder}/modules")
+    with open(f"{folder}/modules/tm.so", "w", encoding="ascii") as file:
+        file.write("packaged")
+    status, output = install(folder, "/modules")
+    expect(status != 0 and "packaged modules" in output, output)
+    expect(os.listdir(f"{folder}/modules") == ["tm.so"], "something was done")
+
+
+def test_install_wants_an_absolute_folder(folder):
+    status, output = install(folder, "modules")
+    expect(status != 0 and "absolute" in output, output)
+
+
+def test_default_folder_is_beside_the_packaged_modules(folder):
+    status, output = run(["make", "-s", "install", f"DESTDIR={folder}",
+                          f"BUILD={BUILD}"])
+    expect(status == 0, output)
+    found = re.search(r'loadmodule "(.*)/parley/dialog.so"', output)
+    expect(found and os.path.exists(found.group(1) + "/modules/tm.so"), output)
+    status, output = run(["make", "-s", "uninstall", f"DESTDIR={folder}",
+                          f"BUILD={BUILD}"])
+    expect(status == 0 and os.listdir(folder) == [], output)
+
+
+# ------------------------------------------------------------------- tools
+
+def test_nothing_missing_calls_no_package_tool(folder):
+    called = f"{folder}/called"
+    for name in ("apt-get", "sudo", "dpkg"):
+        with open(f"{folder}/{name}", "w", encoding="ascii") as file:
+            file.write(f"#!/bin/sh\ntouch {called}\nexit 1\n")
+        os.chmod(f"{folder}/{name}", 0o755)
+    status, output = run(["tools/deps.sh", "build", "run", "test"],
+                         PATH=folder + ":" + os.environ["PATH"])
+    expect(status == 0 and output == "", output)
+    expect(not os.path.exists(called), "a package tool was called")
+
+
+def test_wrong_kamailio_is_one_clear_line(folder):
+    fake = f"{folder}/kamailio"
+    with open(fake, "w", encoding="ascii") as file:
+        file.write("#!/bin/sh\nkamailio \"$@\" | sed 's/5\\.6\\.3/6.0.1/'\n")
+    os.chmod(fake, 0o755)
+    status, output = run(["tools/kamailio-flags.sh", fake])
+    expect(status != 0 and output.count("\n") == 1, output)
+    expect("5.6.3" in output and "6.0.1" in output, output)
+    status, output = run(["tools/kamailio-flags.sh", f"{folder}/none"])
+    expect(status != 0 and output.count("\n") == 1, output)
+
+
+def test_sum_of_the_tests(folder):
+    """test.py counts results, silent levels and levels that crash."""
+    with open(f"{folder}/Makefile", "w", encoding="ascii") as file:
+        file.write("good:\n\t@echo 'ok a'; echo 'ok b'; echo 'skip c: why'\n"
+                   "bad:\n\t@echo 'ok d'; echo 'not ok e: why'; exit 1\n"
+                   "silent:\n\t@echo nothing\n"
+                   "crash:\n\t@echo 'ok f'; kill -SEGV $$$$\n")
+    def total(*levels):
+        done = subprocess.run(
+            [f"{ROOT}/tools/test.py", "build", *levels], cwd=folder,
+            stdout=subprocess.PIPE, stdin=subprocess.DEVNULL, check=False,
+            stderr=subprocess.DEVNULL, text=True, timeout=COMMAND_SECONDS)
+        return done.returncode, done.stdout.splitlines()[-1]
+    expect(total("good") == (0, "2 passed, 0 failed, 1 skipped"), "good")
+    expect(total("good", "bad") == (1, "3 passed, 1 failed, 1 skipped"), "bad")
+    expect(total("silent") == (1, "0 passed, 1 failed, 0 skipped"), "silent")
+    expect(total("crash") == (1, "1 passed, 1 failed, 0 skipped"), "crash")
+    expect(total("none") == (1, "0 passed, 1 failed, 0 skipped"), "none")
+
+
+# ---------------------------------------------------------------- make run
+
+def running_under(folder):
+    """Ids of processes whose command line names @folder."""
+    found = []
+    for name in os.listdir("/proc"):
+        if name.isdigit():
+            with contextlib.suppress(OSError):
+                with open(f"/proc/{name}/cmdline", "rb") as file:
+                    if folder.encode() in file.read():
+                        found.append(int(name))
+    return found
+
+
+def watch_run(folder, until, ending):
+    """Starts `make run`, waits for a line that @until accepts, ends it with
+    the signal @ending; gives all output."""
+    child = subprocess.Popen(
+        [sys.executable, "tools/run.py", "--build", BUILD, "--seconds", "90"],
+        cwd=ROOT, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT, text=True,
+        env=dict(os.environ, TMPDIR=folder))
+    lines, met = [], False
+    try:
+        for line in child.stdout:
+            lines.append(line)
+            if not met and until(line):
+                met = True
+                child.send_signal(ending)
+        status = child.wait(COMMAND_SECONDS)
+    finally:
+        if child.poll() is None:
+            child.terminate()
+            child.wait()
+    text = "".join(lines)
+    expect(met, "never seen:\n" + text[-3000:])
+    expect(status == 0, f"status {status}:\n" + text[-3000:])
+    deadline = time.monotonic() + 10
+    while running_under(folder) and time.monotonic() < deadline:
+        time.sleep(0.02)
+    expect(not running_under(folder), "processes left behind")
+    expect(os.listdir(folder) == [], "files left behind")
+    return text
+
+
+def test_run_shows_calls_of_every_fate(folder):
+    def every_fate(line):
+        counts = dict(re.findall(r"(answered|ended|failed|limit) ([0-9]+)",
+                                 line.partition("|")[2]))
+        return len(counts) == 4 and all(int(n) > 0 for n in counts.values())
+
+    text = watch_run(folder, every_fate, signal.SIGINT)
+    expect("no answer" not in text, text[-3000:])
+    expect(not re.search(r"frank ([3-9]|\d\d)", text), "the limit was passed")
+    for hint in ("sip:127.0.0.1:", "kamcmd -s ", "curl -s http://127.0.0.1:"):
+        expect(hint in text, f"no {hint}")
+
+
+def test_run_ends_at_sigterm(folder):
+    watch_run(folder, lambda line: "talking" in line, signal.SIGTERM)
+
+
+def test_run_refuses_a_foreign_address(_folder):
+    for address in ("192.0.2.5", "0.0.0.0", "example"):
+        status, output = run(["tools/run.py", "--build", BUILD, "--listen",
+                              address, "--seconds", "1"])
+        expect(status != 0 and address in output, output)
+
+
+def main():
+    report = Report("tools")
+    tests = {name[5:]: function for name, function in globals().items()
+             if name.startswith("test_")}
+    for name in sys.argv[1:] or tests:
+        folder = tempfile.mkdtemp(prefix="parley-tools-")
+        try:
+            tests[name](folder)
+            report.ok(name)
+        except (Fault, OSError, subprocess.SubprocessError) as fault:
+            first, _, rest = str(fault).partition("\n")
+            report.fail(name, first, rest)
+        finally:
+            shutil.rmtree(folder, ignore_errors=True)
+    report.exit()
+
+
+if __name__ == "__main__":
+    main()
