@@ -52,6 +52,12 @@ struct mem_piece {
 	uint32_t cut; /* pages that have been made so far */
 };
 
+/* In front of a large block, so that mem_fini() finds it. As large as the
+ * alignment of the host's memory. */
+struct mem_large {
+	struct mem_large *next, **pprev; /* in mem->large */
+};
+
 enum {
 	UNIT = 8,
 	BACK_BYTES = 2,
@@ -65,6 +71,7 @@ enum {
 
 _Static_assert(sizeof(struct mem_page) % UNIT == 0, "blocks are aligned");
 _Static_assert(sizeof(struct mem_piece) % UNIT == 0, "pages are aligned");
+_Static_assert(sizeof(struct mem_large) == MEM_LARGE_BYTES, "as mem.h says");
 _Static_assert((int)MEM_CLASSES < (int)CLASS_NONE, "a class is one byte");
 
 /* ------------------------------------------------------------- blocks */
@@ -299,9 +306,17 @@ void mem_init(struct mem *mem, const struct parley_host *host, uint32_t lock,
 
 void mem_fini(struct mem *mem)
 {
+	const struct parley_host *host = mem->host;
 	struct mem_piece *piece, *next;
 
-	assert(mem->large_bytes == 0);
+	while (mem->large) {
+		struct mem_large *large = mem->large;
+
+		mem->large = large->next;
+		host->free(host->self, large);
+	}
+	count_add(&mem->host_bytes, 0 - mem->large_bytes);
+	mem->large_bytes = 0;
 	for (piece = mem->pieces; piece; piece = next) {
 		next = piece->next;
 		piece_destroy(mem, piece);
@@ -313,30 +328,42 @@ void mem_fini(struct mem *mem)
 static void *large_alloc(struct mem *mem, size_t size)
 {
 	const struct parley_host *host = mem->host;
-	void *ptr = host->alloc(host->self, size);
+	struct mem_large *large =
+		host->alloc(host->self, sizeof(*large) + size);
 
 	host->lock(host->self, mem->lock);
-	if (ptr) {
-		count_add(&mem->host_bytes, size);
-		mem->large_bytes += size;
+	if (large) {
+		large->next = mem->large;
+		large->pprev = &mem->large;
+		if (large->next)
+			large->next->pprev = &large->next;
+		mem->large = large;
+		count_add(&mem->host_bytes, sizeof(*large) + size);
+		mem->large_bytes += sizeof(*large) + size;
+		mem->large_used += size;
 		mem->used_bytes += size;
 	} else {
 		count_add(&mem->refused, 1);
 	}
 	host->unlock(host->self, mem->lock);
-	return ptr;
+	return large ? large + 1 : NULL;
 }
 
 static void large_free(struct mem *mem, void *ptr, size_t size)
 {
 	const struct parley_host *host = mem->host;
+	struct mem_large *large = (struct mem_large *)ptr - 1;
 
 	host->lock(host->self, mem->lock);
-	count_add(&mem->host_bytes, 0 - (uint64_t)size);
-	mem->large_bytes -= size;
+	*large->pprev = large->next;
+	if (large->next)
+		large->next->pprev = large->pprev;
+	count_add(&mem->host_bytes, 0 - (uint64_t)(sizeof(*large) + size));
+	mem->large_bytes -= sizeof(*large) + size;
+	mem->large_used -= size;
 	mem->used_bytes -= size;
 	host->unlock(host->self, mem->lock);
-	host->free(host->self, ptr);
+	host->free(host->self, large);
 }
 
 /* The lock is held. */
@@ -509,8 +536,8 @@ static const char *lists_check(const struct mem *mem,
 	}
 	if (sums->host_bytes + mem->large_bytes != mem->host_bytes)
 		return "mem: host_bytes is not the sum of its parts";
-	if (mem->used_bytes - mem->large_bytes > sums->room ||
-	    (sums->blocks == 0 && mem->used_bytes != mem->large_bytes))
+	if (mem->used_bytes - mem->large_used > sums->room ||
+	    (sums->blocks == 0 && mem->used_bytes != mem->large_used))
 		return "mem: used_bytes does not fit the blocks in use";
 	return NULL;
 }

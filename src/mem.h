@@ -5,7 +5,8 @@
  *          8 KB when it has no such piece), cuts them into pages of at most 16
  *          KB, and a page into blocks of one size class. A block above a
  *          quarter of a page goes to the host directly.
- * Owns:    the pieces. A block belongs to who allocated it.
+ * Owns:    the pieces, and the list of large blocks. A block belongs to who
+ *          allocated it.
  * Time:    none.
  * Locking: its own lock, a leaf: callers may hold a shard or profile lock.
  * Always:  a page is empty and free, or of one class; an empty piece goes back
@@ -28,10 +29,12 @@ enum {
 	MEM_PIECE_BYTES = 8192, /* at least */
 	MEM_CLASSES = 80,	/* at most */
 	MEM_CLASS_UNITS = 512,	/* of 8 bytes: the largest block */
+	MEM_LARGE_BYTES = 16,	/* in front of what is larger */
 };
 
 struct mem_page;
 struct mem_piece;
+struct mem_large;
 
 struct mem {
 	const struct parley_host *host;
@@ -44,7 +47,9 @@ struct mem {
 	_Atomic uint64_t host_bytes;
 	_Atomic uint64_t refused; /* allocations that returned NULL */
 	uint64_t used_bytes;	  /* handed out, by asked-for size */
-	uint64_t large_bytes;	  /* the part of it that is large */
+	uint64_t large_used;	  /* the part of it that is large */
+	uint64_t large_bytes;	  /* and what the host gave for that */
+	struct mem_large *large;  /* blocks that came from the host alone */
 	struct mem_piece *pieces; /* all of them */
 	struct mem_piece *with_free_page;
 	struct mem_piece *reserve; /* the one empty piece that is kept */
@@ -57,7 +62,7 @@ struct mem {
  * itself, so that a test can refuse each one. */
 void mem_init(struct mem *mem, const struct parley_host *host, uint32_t lock,
 	      uint32_t piece_bytes);
-/* Gives every piece back; large blocks must have been freed. */
+/* Gives everything back, blocks in use included. */
 void mem_fini(struct mem *mem);
 
 /* Not zeroed; aligned to 8. NULL when the host has none (counted). */

@@ -211,7 +211,8 @@ static void test_large(void **state)
 	void *huge = mem_alloc(mem, HUGE_BLOCK);
 
 	(void)state;
-	assert_int_equal(mem->host_bytes, PIECE + mem->limit + HUGE_BLOCK);
+	assert_int_equal(mem->host_bytes,
+			 PIECE + mem->limit + HUGE_BLOCK + 2 * MEM_LARGE_BYTES);
 	assert_int_equal(fixture->host.live, 3);
 	assert_no_fault(mem_check(mem));
 	fixture->host.refuse_from = 0;
@@ -221,6 +222,15 @@ static void test_large(void **state)
 	mem_free(mem, large, mem->limit);
 	mem_free(mem, small, mem->limit - 1);
 	assert_int_equal(mem->used_bytes, 0);
+	fixture_destroy(fixture);
+
+	/* Who destroys the engine does not free each dialog before. */
+	fixture = fixture_create(PIECE);
+	for (size_t i = 0; i < 3; i++) {
+		assert_non_null(mem_alloc(&fixture->mem, HUGE_BLOCK));
+		assert_non_null(mem_alloc(&fixture->mem, 100));
+	}
+	assert_no_fault(mem_check(&fixture->mem));
 	fixture_destroy(fixture);
 }
 
@@ -236,7 +246,7 @@ static void test_no_pieces(void **state)
 		assert_non_null(block[i]);
 	}
 	assert_int_equal(fixture->host.live, 3);
-	assert_int_equal(fixture->host.live_bytes, 300);
+	assert_int_equal(fixture->host.live_bytes, 300 + 3 * MEM_LARGE_BYTES);
 	for (size_t i = 0; i < 3; i++)
 		mem_free(&fixture->mem, block[i], i * 100);
 	fixture_destroy(fixture);
