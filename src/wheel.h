@@ -6,6 +6,9 @@
  * Owns:    nothing. A timer lives inside its dialog; the wheel borrows it.
  * Time:    `now` is an argument, in milliseconds; a tick is WHEEL_TICK_MS.
  *          Dues beyond the last level are parked there and looked at again.
+ *          A timer fires in the tick that begins at or after its due time, one
+ *          that is late already in the next tick: a handler that arms anew
+ *          for the past cannot hold wheel_pop() in a loop.
  * Locking: one wheel per shard; the caller holds that shard's lock.
  * Always:  a timer is on at most one list, and never fires before its due
  *          time; one call of wheel_pop() does a bounded amount of work.
@@ -25,6 +28,7 @@ enum {
 	WHEEL_WORK_MAX = 64, /* timers moved down by one wheel_pop() */
 };
 
+/* All zero: not armed. */
 struct timer {
 	struct timer *next;
 	struct timer **pprev; /* NULL: not armed */
@@ -32,12 +36,16 @@ struct timer {
 };
 
 struct wheel {
-	uint64_t tick;		/* the next tick to be looked at */
-	struct timer *moving;	/* taken from an upper level, being spread */
-	struct timer *expired;	/* due, waiting to be popped */
+	uint64_t tick;	       /* the next tick to be looked at */
+	struct timer *moving;  /* taken from an upper level, being spread */
+	struct timer *expired; /* due, waiting to be popped */
+	uint32_t armed;	       /* timers on all lists */
 	uint64_t occupied[WHEEL_LEVELS]; /* bit per non-empty slot */
+	/* A slot of level n stands for 64^n ticks, and level n for those that
+	 * differ from `tick` in group n of six bits but in no higher one. So
+	 * slots come in order of time up to the end of the level. Only the last
+	 * level goes round: its slots are the next 63 from now on. */
 	struct timer *slot[WHEEL_LEVELS][WHEEL_SLOTS];
-	uint32_t armed;
 };
 
 void wheel_init(struct wheel *wheel, uint64_t now_ms);
@@ -52,10 +60,11 @@ bool timer_armed(const struct timer *timer);
 /* Advances towards @now_ms and returns one due, disarmed timer, or NULL. With
  * NULL, *@morep tells whether the work limit was reached before @now_ms: call
  * again (after giving others a chance at the lock). Skips empty ticks without
- * looking at each. */
+ * looking at each. A clock that goes back only makes it wait. */
 struct timer *wheel_pop(struct wheel *wheel, uint64_t now_ms, bool *morep);
 
-/* A lower bound of the next due time; UINT64_MAX when nothing is armed. */
+/* wheel_pop() has nothing to do before this time; UINT64_MAX when nothing is
+ * armed. */
 uint64_t wheel_next_ms(const struct wheel *wheel);
 
 const char *wheel_check(const struct wheel *wheel);

@@ -97,7 +97,7 @@ static void test_growth(void **state)
 		if (i % 997 == 0)
 			assert_no_fault(index_check(index));
 	}
-	assert_true(fixture->host.live_bytes <= 2 * 8 * COUNT);
+	assert_true(fixture->host.live_bytes <= UINT64_C(16) * COUNT);
 	for (uint32_t i = 0; i < COUNT; i++) {
 		uint32_t buckets = index->buckets;
 
