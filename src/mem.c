@@ -443,6 +443,7 @@ struct mem_sums {
 	uint64_t host_bytes;
 	uint64_t room; /* of all blocks in use */
 	uint64_t blocks;
+	uint32_t with_free_page; /* pieces */
 	uint32_t partial[MEM_CLASSES];
 };
 
@@ -510,6 +511,7 @@ static const char *piece_check(const struct mem *mem, struct mem_piece *piece,
 	if ((piece->free_pprev != NULL) !=
 	    (used < piece->pages && piece != mem->reserve))
 		return "mem: only pieces with a free page are listed";
+	sums->with_free_page += piece->free_pprev != NULL;
 	sums->host_bytes += piece->bytes;
 	return NULL;
 }
@@ -517,6 +519,8 @@ static const char *piece_check(const struct mem *mem, struct mem_piece *piece,
 static const char *lists_check(const struct mem *mem,
 			       const struct mem_sums *sums)
 {
+	uint32_t pieces = 0;
+
 	for (uint32_t i = 0; i < mem->classes; i++) {
 		uint32_t count = 0;
 
@@ -531,9 +535,13 @@ static const char *lists_check(const struct mem *mem,
 	}
 	for (const struct mem_piece *piece = mem->with_free_page; piece;
 	     piece = piece->free_next) {
-		if (*piece->free_pprev != piece || piece->used == piece->pages)
+		if (*piece->free_pprev != piece ||
+		    piece->used == piece->pages ||
+		    ++pieces > sums->with_free_page)
 			return "mem: a piece without free page is listed";
 	}
+	if (pieces != sums->with_free_page)
+		return "mem: a piece with a free page is not listed";
 	if (sums->host_bytes + mem->large_bytes != mem->host_bytes)
 		return "mem: host_bytes is not the sum of its parts";
 	if (mem->used_bytes - mem->large_used > sums->room ||

@@ -252,6 +252,42 @@ static void test_no_pieces(void **state)
 	fixture_destroy(fixture);
 }
 
+/* mem_check() must notice what it is there for; what pages hold is private, so
+ * only the outside is damaged here. */
+static void test_check(void **state)
+{
+	struct fixture *fixture = fixture_create(PIECE);
+	struct mem *mem = &fixture->mem;
+	void *a = mem_alloc(mem, 100), *b = mem_alloc(mem, 700);
+	struct mem_page **one = &mem->partial[mem->class_of[(100 + 9) / 8]];
+	struct mem_page **other = &mem->partial[mem->class_of[(700 + 9) / 8]];
+	struct mem_page *kept = *other;
+	struct mem_piece *piece = mem->pieces;
+
+	(void)state;
+	assert_no_fault(mem_check(mem));
+	mem->host_bytes++;
+	assert_non_null(mem_check(mem));
+	mem->host_bytes--;
+	mem->used_bytes += PIECE;
+	assert_non_null(mem_check(mem));
+	mem->used_bytes -= PIECE;
+	mem->reserve = piece;
+	assert_non_null(mem_check(mem));
+	mem->reserve = NULL;
+	mem->with_free_page = NULL;
+	assert_non_null(mem_check(mem));
+	mem->with_free_page = piece;
+	*other = *one;
+	assert_non_null(mem_check(mem));
+	*other = NULL;
+	assert_non_null(mem_check(mem));
+	*other = kept;
+	mem_free(mem, a, 100);
+	mem_free(mem, b, 700);
+	fixture_destroy(fixture);
+}
+
 /* ------------------------------------------------- random use by several */
 
 struct block {
@@ -428,6 +464,7 @@ int main(void)
 		cmocka_unit_test(test_smaller_pieces),
 		cmocka_unit_test(test_large),
 		cmocka_unit_test(test_no_pieces),
+		cmocka_unit_test(test_check),
 		cmocka_unit_test(test_random_use),
 		cmocka_unit_test(test_threads),
 		cmocka_unit_test(test_ladder),
