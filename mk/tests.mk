@@ -6,7 +6,7 @@ FUZZ_RUNS ?= 1000000
 JOBS := $(shell nproc)
 QUIET_MAKE = $(MAKE) --no-print-directory -s -j$(JOBS)
 
-TEST_FLAGS := $(ENGINE_FLAGS) -Itests
+TEST_FLAGS := $(ENGINE_FLAGS) -Itests -Ihosts/kamailio
 
 .PHONY: test run bench mutants $(LEVELS)
 
@@ -55,7 +55,8 @@ compilers:
 # A unit test is tests/unit/test_*.c. It says which objects of the engine it is
 # linked with, which keeps the parts separable: /* objects: mem.o index.o */
 # "all" stands for the whole engine and tests/unit/call.c; an object may be one
-# of tests/unit itself; support*.c there is linked with every test.
+# of tests/unit, or one of hosts/kamailio that includes nothing of Kamailio:
+# hosts/header_lines.o. tests/unit/support*.c is linked with every test.
 # One that says "threads" is run under the thread sanitizer too.
 UNIT_NAMES := $(sort $(patsubst tests/unit/%.c,%,$(wildcard tests/unit/test_*.c)))
 UNIT_SUPPORT := $(sort $(patsubst tests/unit/%.c,%,$(wildcard tests/unit/support*.c)))
@@ -67,7 +68,17 @@ unit_words = $(shell awk '/\/\* objects:/ { on = 1 } \
 unit_named = $(filter %.o,$(1)) $(if $(filter all,$(1)),$(ENGINE_NAMES) call.o)
 # $(call unit_objects,names,variant): where each of them is made.
 unit_objects = $(foreach object,$(1),$(BUILD)/$(2)/$(if \
-	$(wildcard tests/unit/$(object:.o=.c)),tests/unit_,src/)$(object))
+	$(filter hosts/%,$(object)),,$(if \
+	$(wildcard tests/unit/$(object:.o=.c)),tests/unit_,src/))$(object))
+
+# Parts of the adapter that know nothing of Kamailio can be tested like the
+# engine, as hosts/name.o.
+define pure_host_objects
+$(BUILD)/$(1)/hosts/%.o: hosts/kamailio/%.c $(BUILD)/$(1)/flags
+	@mkdir -p $$(@D)
+	$($(1).CC) $(ENGINE_FLAGS) $($(1).FLAGS) -MMD -MP -c -o $$@ $$<
+endef
+$(foreach variant,plain asan tsan,$(eval $(call pure_host_objects,$(variant))))
 
 # $(call unit_test,name,variant)
 define unit_test

@@ -43,7 +43,8 @@ def tidy_flags(path, build, kamailio_src):
         return flags + ["-std=gnu17", "-isystem", f"{kamailio_src}/src"]
     flags += ["-std=c17", "-Isrc"]
     if path.startswith("tests/"):
-        flags += ["-Itests", "-I" + os.path.dirname(path)]
+        flags += ["-Itests", "-Ihosts/kamailio",
+                  "-I" + os.path.dirname(path)]
     return flags
 
 
