@@ -542,6 +542,13 @@ static const char *lists_check(const struct mem *mem,
 	}
 	if (pieces != sums->with_free_page)
 		return "mem: a piece with a free page is not listed";
+	for (struct mem_large *const *link = &mem->large; *link;
+	     link = &(*link)->next) {
+		if ((*link)->pprev != link)
+			return "mem: a large block does not know its place";
+	}
+	if ((mem->large == NULL) != (mem->large_bytes == 0))
+		return "mem: large_bytes does not fit the large blocks";
 	if (sums->host_bytes + mem->large_bytes != mem->host_bytes)
 		return "mem: host_bytes is not the sum of its parts";
 	if (mem->used_bytes - mem->large_used > sums->room ||

@@ -72,7 +72,7 @@ static void test_empty(void **state)
 		assert_null(index_walk(&fixture->index, &cursor, true));
 		assert_null(index_walk(&fixture->index, &cursor, false));
 		assert_no_fault(index_check(&fixture->index));
-		assert_int_equal(fixture->host.live_bytes, 8 << bits);
+		assert_int_equal(fixture->mem.used_bytes, 8 << bits);
 		fixture_destroy(fixture);
 	}
 }
