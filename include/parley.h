@@ -155,7 +155,8 @@ struct parley_profile_config {
 struct parley_config {
 	uint32_t hash_size;   /* power of two; number of h_entry values */
 	uint32_t shards;      /* power of two, at most hash_size; 0: 64 */
-	uint32_t piece_bytes; /* memory taken from the host at once */
+	uint32_t piece_bytes; /* memory taken from the host at once; 0: every
+			       * block by itself, so that tests can refuse it */
 	uint32_t h_id_start;  /* h_id modulo h_id_step is this */
 	uint32_t h_id_step;   /* at least 1 */
 

@@ -85,8 +85,9 @@ const char *parley_config_fault(const struct parley_config *config)
 	if (config->shards != 0 && (!power_of_two(config->shards) ||
 				    config->shards > config->hash_size))
 		return "shards must be a power of two up to hash_size";
-	if (config->piece_bytes < 8192 || config->piece_bytes > (1U << 30))
-		return "piece_bytes must be 8192 to 1073741824";
+	if (config->piece_bytes != 0 &&
+	    (config->piece_bytes < 8192 || config->piece_bytes > (1U << 30)))
+		return "piece_bytes must be 0 or 8192 to 1073741824";
 	if (config->h_id_step < 1 || config->h_id_step > 65536)
 		return "h_id_step must be 1 to 65536";
 	if (config->lifetime_s == 0)

@@ -627,7 +627,7 @@ static bool rung(struct test_host *host)
 	struct parley_id id;
 	bool all;
 
-	config.piece_bytes = 8192;
+	config.piece_bytes = 0;
 	engine = calls_engine(host, &config);
 	if (engine == NULL)
 		return false;
