@@ -159,7 +159,7 @@ static inline uint64_t missed(const struct notes *notes)
 static inline uint32_t refs(const struct notes *notes)
 {
 	struct parley_view view;
-	char buffer[2048];
+	_Alignas(16) char buffer[2048];
 
 	assert_int_equal(parley_read(notes->engine, calls_now(), notes->id,
 				     &view, buffer, sizeof(buffer), NULL),

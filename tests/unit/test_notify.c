@@ -209,7 +209,7 @@ static void end_inside(struct notes *notes, const struct parley_told *told)
 	struct parley *engine = notes->engine;
 	struct parley_str value = test_str("v");
 	struct parley_view view;
-	char buffer[2048];
+	_Alignas(16) char buffer[2048];
 	uint32_t flags;
 
 	if (told->type == PARLEY_NOTE_DESTROY) {
