@@ -1,0 +1,217 @@
+/*
+ * adapter.h - what the parts of the Kamailio adapter share
+ *
+ * What:    the one mutable struct of the module (settings, bound APIs, the
+ *          engine), the context of the message in hand, and the steps that
+ *          the script functions and RPC commands call.
+ * Owns:    `adapter` belongs to mod.c; it is filled before the fork and read
+ *          only afterwards. The context is process-local.
+ * Locking: none. Everything shared between processes is in the engine, or in
+ *          the atomics of host.c.
+ * Why:     rules about dialogs live in src/; here are only translations.
+ */
+#ifndef ADAPTER_H
+#define ADAPTER_H
+
+#include "compat.h"
+#include "parley.h"
+
+/* ------------------------------------------------ the module (mod.c) */
+
+struct adapter_settings { /* targets of modparam(), in their units */
+	int hash_size, enable_stats, dlg_flag, dlg_match_mode, detect_spirals;
+	int default_timeout, early_timeout, noack_timeout, end_timeout;
+	int timeout_noreset, send_bye, initial_cbs_inscript, wait_ack;
+	int early_timeout_end, rpc_list_max, memory_piece;
+	int early_code; /* 0: 480, or 488 as ims_dialog and dialog_ng */
+	str rr_param, extra_hdrs, early_reason;
+	pv_spec_t timeout_avp;
+	bool has_timeout_avp;
+	/* profiles_with_value and profiles_no_value, known as soon as the file
+	 * is parsed; names are terminated. */
+	struct parley_profile_config profiles[PARLEY_PROFILES_MAX];
+	uint32_t profile_count;
+};
+
+struct adapter {
+	struct adapter_settings set;
+	const char *name; /* dialog, ims_dialog or dialog_ng */
+	struct parley *engine;
+	struct tm_binds tm;
+	struct rr_binds rr;
+};
+extern struct adapter adapter;
+
+static inline struct parley_str to_parley(const str *s)
+{
+	return (struct parley_str){s->s, s->len > 0 ? (uint32_t)s->len : 0};
+}
+
+/* Casts away const: Kamailio's str has no const variant. */
+static inline str to_str(struct parley_str s)
+{
+	union {
+		const char *in;
+		char *out;
+	} u = {.in = s.s};
+	return (str){u.out, (int)s.len};
+}
+
+/* ------------------------------------------------ parameters (params.c) */
+
+/* What can only be judged when all of them are known. 0 or -1. */
+int params_check(void);
+/* The engine's settings from ours. */
+void params_config(struct parley_config *config);
+
+/* ------------------------------------------------ the host (host.c) */
+
+/* Makes the engine: memory, locks, log. 0 or -1. */
+int host_init(void);
+void host_fini(void);
+
+/* Monotonic milliseconds and wall clock, as the engine wants them. */
+struct parley_now host_now(void);
+
+/* At most ten lines a second for one cause, whichever process writes them;
+ * then one line that says how many were left out. */
+enum log_cause {
+	LOG_CAUSE_ENGINE,
+	LOG_CAUSE_MEMORY,  /* a call is relayed untracked */
+	LOG_CAUSE_MESSAGE, /* a message that cannot be understood */
+	LOG_CAUSE_COOKIE,  /* forged, foreign, cut off */
+	LOG_CAUSE_UNKNOWN, /* in-dialog requests for unknown dialogs */
+	LOG_CAUSE_SEND,	   /* a request of ours could not be sent */
+	LOG_CAUSE_END,	   /* a call could not be ended */
+	LOG_CAUSE_QUEUE,
+	LOG_CAUSE_PROFILE,
+	LOG_CAUSE_SCRIPT,
+	LOG_CAUSE_PV,
+	LOG_CAUSE_RPC,
+	LOG_CAUSES
+};
+/* @level is Kamailio's L_ERR, L_WARN, ...; the text ends in a line end. */
+void log_limited(enum log_cause cause, int level, const char *format, ...)
+	__attribute__((format(printf, 3, 4)));
+/* Writes the counts of what was left out; the timer process calls it. */
+void log_flush(void);
+
+/* A call has been ended before it was answered: for the next 64*T1 2xx that
+ * cross are looked for. Free of locks. */
+void host_crossing_start(void);
+bool host_crossing_expected(void);
+
+/* ------------------------------------------------ the message (ctx.c) */
+
+/* A setting of a variable before the dialog exists. */
+struct pending_var {
+	struct pending_var *next;
+	str key, value;
+};
+
+/* What the script has said and found for one message. Process-local. The few
+ * messages that can be in hand at once (a reply route inside of a request
+ * route, an event route inside of both) have one each. */
+struct ctx {
+	unsigned int msg_id; /* with msg_pid and buf: whose context it is */
+	int msg_pid;
+	const char *buf;
+	struct sip_msg *msg; /* valid while its script runs */
+	bool used;	     /* anything below is meaningful */
+	bool adopt;	     /* the next message that is new takes it */
+	uint32_t stamp;	     /* when it was last asked for */
+
+	struct parley_id id;	   /* current dialog; {0,0}: none */
+	bool none;		   /* dlg_get() found none: do not look */
+	bool in_dialog;		   /* set by a match of this very message:
+				    * $DLG_status, $DLG_lifetime have values */
+	struct parley_match match; /* valid with in_dialog */
+	enum parley_direction dir; /* also set by dlg_get() */
+
+	/* sip_in.c and sip_within.c */
+	bool created; /* the dialog was made from this message */
+	bool pending; /* the request was matched and not committed yet */
+	struct parley_note note; /* of CREATED or SPIRALED, not delivered yet */
+
+	/* before the dialog exists */
+	uint32_t flags;
+	int on, timeout, timeout_bye;
+	int timeout_route;
+	char timeout_route_name[32];
+	struct parley_member *members;
+	struct pending_var *vars; /* list in pkg memory */
+};
+
+/* The context of @msg; an empty one if it has none yet. Never NULL. */
+struct ctx *ctx_of(struct sip_msg *msg);
+/* The same, about to be written to. */
+struct ctx *ctx_pending(struct sip_msg *msg);
+/* The same if there is one, else NULL. */
+struct ctx *ctx_find(const struct sip_msg *msg);
+/* The same for tm's copy of the request that is in hand. */
+struct ctx *ctx_find_request(const struct sip_msg *request);
+
+/* The dialog of @msg: the context's, else the one of its transaction, else
+ * the one that its Call-ID and tags name. False: none. */
+bool ctx_dialog(struct sip_msg *msg, struct parley_id *id);
+
+/* Makes @match the current dialog (dlg_get()). */
+void ctx_set_dialog(struct sip_msg *msg, const struct parley_match *match);
+
+/* Pending variables: value NULL deletes. 0 or PARLEY_E_MEMORY. */
+int ctx_var_set(struct ctx *ctx, const str *key, const str *value);
+const str *ctx_var_get(const struct ctx *ctx, const str *key);
+
+/* Forgets everything (end of script; members are given back). NULL is legal. */
+void ctx_clear(struct ctx *ctx);
+
+/* Runs with @id as the current dialog of @msg (event and timeout routes).
+ * @msg NULL: of the next message that this process makes itself, e.g. for
+ * event_route[tm:local-request]. ctx_pop() goes back. */
+void ctx_push(struct ctx *saved, struct sip_msg *msg, struct parley_id id);
+void ctx_pop(const struct ctx *saved);
+
+/* ------------------------------------------------ SIP in */
+
+/* mod_init: rr, tm, sl and script callbacks. (sip_in.c) */
+int sip_in_init(void);
+
+/* dlg_manage(): 1, or -1 as the stock module returns. (sip_in.c) */
+int sip_manage(struct sip_msg *msg);
+
+/* ------------------------------------------------ SIP out (sip_out.c) */
+
+/* What subscribers get as parley_told.message. */
+struct adapter_message {
+	struct sip_msg *req; /* NULL: none at hand */
+	struct sip_msg *rpl; /* NULL, FAKED_REPLY or a reply */
+};
+
+/* Runs what the engine asked for, then delivers the note. @msg is the request
+ * in hand or NULL. @extra_hdrs: whole header lines for BYEs, or NULL. Returns
+ * how many of the actions could not be carried out. */
+int sip_run(struct sip_msg *msg, const struct parley_actions *actions,
+	    const str *extra_hdrs);
+/* The same for a reply: @rpl may be NULL or FAKED_REPLY. */
+int sip_run_reply(struct sip_msg *req, struct sip_msg *rpl,
+		  const struct parley_actions *actions);
+
+/* Ends a dialog: feeds TERMINATE and runs what comes out. @reason may be
+ * empty or NULL. 0, or PARLEY_E_NO_DIALOG, PARLEY_E_STATE, ... : not ended. */
+int sip_terminate(struct sip_msg *msg, struct parley_id id,
+		  enum parley_side side, const str *reason,
+		  const str *extra_hdrs);
+
+/* ------------------------------------------------ the script (events.c) */
+
+/* Looks the event routes up and subscribes for them. 0 or -1. */
+int events_init(void);
+/* Runs route[@route] for an expired call. */
+void events_timeout_route(struct parley_id id, int route);
+
+/* ------------------------------------------------ processes (procs.c) */
+
+int procs_init(void); /* mod_init: register them */
+int procs_child_init(int rank);
+
+#endif

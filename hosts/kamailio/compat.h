@@ -1,0 +1,55 @@
+/*
+ * compat.h - Kamailio's headers, and what differs between its versions
+ *
+ * What:    the host headers that most files of the adapter need, in an order
+ *          in which they compile, and one name for whatever has another name
+ *          or another type in 6.0 and 6.1.
+ * Owns:    nothing.
+ * Always:  no other file of the adapter looks at Kamailio's version.
+ * Why:     a new version of the host is then a change of one file.
+ */
+#ifndef COMPAT_H
+#define COMPAT_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <string.h>
+
+#include "core/sr_module.h"
+#include "core/dprint.h"
+#include "core/error.h"
+#include "core/mem/mem.h"
+#include "core/mem/shm_mem.h"
+#include "core/parser/msg_parser.h"
+#include "core/parser/parse_cseq.h"
+#include "core/parser/parse_from.h"
+#include "core/parser/parse_to.h"
+#include "core/pvar.h"
+#include "core/rpc.h"
+#include "core/rpc_lookup.h"
+#include "core/str.h"
+#include "modules/rr/api.h"
+#include "modules/sl/sl.h"
+#include "modules/tm/tm_load.h"
+
+/* Kamailio's log macros are GNU C: LM_ERR("text") leaves "..." empty. */
+#ifdef __clang__
+#pragma clang diagnostic ignored "-Wgnu-zero-variadic-macro-arguments"
+#endif
+
+/* Since 6.0 an AVP and a variable hold a long, before an int. */
+#if VERSIONVAL >= 6000000
+typedef long compat_int;
+#else
+typedef int compat_int;
+#endif
+
+/* The transaction that tm has for the message in hand, or NULL; tm itself
+ * tells "none" and "not looked for yet" apart. */
+static inline struct cell *compat_transaction(const struct tm_binds *tm)
+{
+	struct cell *t = tm->t_gett();
+	return t == T_UNDEFINED ? NULL : t;
+}
+
+#endif

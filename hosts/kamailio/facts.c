@@ -1,0 +1,331 @@
+/* See facts.h. */
+#include <strings.h>
+
+#include "core/parser/contact/parse_contact.h"
+#include "core/parser/hf.h"
+#include "core/parser/parse_nameaddr.h"
+#include "core/trim.h"
+#include "core/ut.h"
+
+#include "facts.h"
+
+enum { ROUTES_MAX = 64 }; /* as in Kamailio's own print_rr_body() */
+
+/* ------------------------------------------------ addresses */
+
+/* The value of @name among ;name=value parameters; empty if there is none. */
+static str parameter(str params, const char *name)
+{
+	const size_t name_len = strlen(name);
+	const char *end = params.s + params.len;
+	bool quoted = false;
+
+	for (char *at = params.s; at < end; at++) {
+		if (*at == '\\' && quoted)
+			at++;
+		else if (*at == '"')
+			quoted = !quoted;
+		if (quoted || *at != ';')
+			continue;
+		char *from = at + 1;
+		while (from < end && (*from == ' ' || *from == '\t'))
+			from++;
+		if ((size_t)(end - from) <= name_len ||
+		    strncasecmp(from, name, name_len) != 0)
+			continue;
+		from += name_len;
+		while (from < end && (*from == ' ' || *from == '\t'))
+			from++;
+		if (from == end || *from != '=')
+			continue;
+		from++;
+		while (from < end && (*from == ' ' || *from == '\t'))
+			from++;
+		str value = {from, 0};
+		while (from < end && !strchr("; \t\r\n,", *from))
+			from++;
+		value.len = (int)(from - value.s);
+		return value;
+	}
+	return (str){0};
+}
+
+/* Splits a name-addr or addr-spec into URI and what follows it. */
+static bool split_address(str body, str *uri, str *params)
+{
+	name_addr_t address;
+	char *at = body.s;
+	char *end = body.s + body.len;
+	int rc = parse_nameaddr(&body, &address);
+
+	if (rc == 0) {
+		*uri = address.uri;
+		at = body.s + address.len;
+	} else if (rc == -3) {
+		/* RFC 3261 20.10: without <> what follows a semicolon belongs
+		 * to the header field. */
+		while (at < end && !strchr("; \t\r\n,", *at))
+			at++;
+		*uri = (str){body.s, (int)(at - body.s)};
+	} else {
+		return false;
+	}
+	*params = (str){at, (int)(end - at)};
+	return true;
+}
+
+/* Kamailio parses From only when somebody asks, with an allocation or two. */
+static void from_parts(struct sip_msg *msg, str *uri, str *tag)
+{
+	const struct to_body *parsed = msg->from ? msg->from->parsed : NULL;
+	str params = {0};
+
+	*uri = (str){0};
+	*tag = (str){0};
+	if (!msg->from)
+		return;
+	if (parsed) {
+		*uri = parsed->uri;
+		*tag = parsed->tag_value;
+	} else if (split_address(msg->from->body, uri, &params)) {
+		*tag = parameter(params, "tag");
+	}
+}
+
+static const struct to_body *to_of(struct sip_msg *msg)
+{
+	/* The core has parsed it before any script runs. */
+	return msg->to ? msg->to->parsed : NULL;
+}
+
+bool facts_has_to_tag(struct sip_msg *msg)
+{
+	const struct to_body *to = to_of(msg);
+
+	return to && to->tag_value.len > 0;
+}
+
+bool facts_call(struct sip_msg *msg, struct parley_event *event)
+{
+	const struct to_body *to = to_of(msg);
+	str uri, tag, callid;
+
+	if (!msg->callid || !to)
+		return false;
+	callid = msg->callid->body;
+	trim(&callid);
+	from_parts(msg, &uri, &tag);
+	event->callid = to_parley(&callid);
+	event->from_tag = to_parley(&tag);
+	event->from_uri = to_parley(&uri);
+	event->to_tag = to_parley(&to->tag_value);
+	event->to_uri = to_parley(&to->uri);
+	return event->callid.len > 0 && event->from_tag.len > 0;
+}
+
+/* ------------------------------------------------ header fields */
+
+struct found {
+	bool want_contact, want_routes;
+	str contact; /* body of the first Contact */
+	str routes[ROUTES_MAX];
+	unsigned int route_count;
+};
+
+/* Record-Route: values are separated by commas outside of <> and quotes. */
+static void add_routes(struct found *found, str body)
+{
+	char *end = body.s + body.len;
+	char *from = body.s;
+	bool quoted = false, inside = false;
+
+	for (char *at = body.s; at <= end; at++) {
+		if (at < end && *at == '\\' && quoted && at + 1 < end) {
+			at++;
+			continue;
+		}
+		if (at < end && *at == '"' && !inside)
+			quoted = !quoted;
+		if (at < end && !quoted)
+			inside = *at == '<' || (inside && *at != '>');
+		if (at < end && (*at != ',' || quoted || inside))
+			continue;
+		str value = {from, (int)(at - from)};
+		trim(&value);
+		if (value.len > 0 && found->route_count < ROUTES_MAX)
+			found->routes[found->route_count++] = value;
+		from = at + 1;
+	}
+}
+
+static void take_header(struct found *found, const struct hdr_field *header)
+{
+	if (header->type == HDR_CONTACT_T && found->want_contact &&
+	    found->contact.len == 0)
+		found->contact = header->body;
+	else if (header->type == HDR_RECORDROUTE_T && found->want_routes)
+		add_routes(found, header->body);
+}
+
+/* Looks at the parsed header fields, then reads the rest where it stands. */
+static void walk_headers(struct sip_msg *msg, struct found *found)
+{
+	struct hdr_field header;
+	char *at = msg->unparsed;
+	char *end = msg->buf + msg->len;
+
+	for (struct hdr_field *h = msg->headers; h; h = h->next)
+		take_header(found, h);
+	/* HDR_EOH_F is every bit: the end was reached. */
+	if (msg->parsed_flag == HDR_EOH_F || (msg->msg_flags & FL_SHM_CLONE))
+		return;
+	while (at && at < end) {
+		memset(&header, 0, sizeof(header));
+		header.type = HDR_ERROR_T;
+		at = get_hdr_field(at, end, &header);
+		if (header.type == HDR_ERROR_T || header.type == HDR_EOH_T)
+			return;
+		take_header(found, &header);
+		if (header.parsed)
+			clean_hdr_field(&header);
+	}
+}
+
+static struct parley_str contact_uri(struct sip_msg *msg,
+				     const struct found *found)
+{
+	str uri, params;
+
+	/* Other modules replace the parsed URI (set_contact_alias()). */
+	if (msg->contact && msg->contact->parsed) {
+		contact_body_t *parsed = msg->contact->parsed;
+		if (!parsed->star && parsed->contacts)
+			return to_parley(&parsed->contacts->uri);
+		return (struct parley_str){0};
+	}
+	if (found->contact.len <= 0 || *found->contact.s == '*' ||
+	    !split_address(found->contact, &uri, &params))
+		return (struct parley_str){0};
+	return to_parley(&uri);
+}
+
+struct parley_str facts_contact(struct sip_msg *msg)
+{
+	struct found found;
+
+	found.want_contact = true;
+	found.want_routes = false;
+	found.contact = (str){0};
+	found.route_count = 0;
+	walk_headers(msg, &found);
+	return contact_uri(msg, &found);
+}
+
+/* ------------------------------------------------ route sets */
+
+/* Writes the values [from, to), backwards if @reverse, separated by commas. */
+static struct parley_str route_set(const struct found *found, unsigned int from,
+				   unsigned int to, bool reverse)
+{
+	/* Longer than any message that Kamailio receives. */
+	static char buffer[PARLEY_STR_MAX + 1];
+	char *at = buffer;
+
+	for (unsigned int i = from; i < to; i++) {
+		const str *value =
+			&found->routes[reverse ? to - 1 - (i - from) : i];
+
+		if ((size_t)(buffer + sizeof(buffer) - at) <
+		    (size_t)value->len + 2)
+			return (struct parley_str){0};
+		if (at != buffer)
+			*at++ = ',';
+		memcpy(at, value->s, (size_t)value->len);
+		at += value->len;
+	}
+	return (struct parley_str){buffer, (uint32_t)(at - buffer)};
+}
+
+/* ------------------------------------------------ messages */
+
+static uint32_t cseq_of(struct sip_msg *msg)
+{
+	unsigned int number = 0;
+
+	if (msg->cseq && msg->cseq->parsed)
+		str2int(&get_cseq(msg)->number, &number);
+	return number;
+}
+
+bool facts_invite(struct sip_msg *msg, struct parley_event *event,
+		  unsigned int *rr_countp)
+{
+	struct found found;
+	str *uri = GET_RURI(msg);
+
+	if (!facts_call(msg, event))
+		return false;
+	found.want_contact = true;
+	found.want_routes = true;
+	found.contact = (str){0};
+	found.route_count = 0;
+	walk_headers(msg, &found);
+	event->contact = contact_uri(msg, &found);
+	event->route_set = route_set(&found, 0, found.route_count, false);
+	event->req_uri = to_parley(uri);
+	event->cseq = cseq_of(msg);
+	event->socket = msg->rcv.bind_address;
+	*rr_countp = found.route_count;
+	return true;
+}
+
+void facts_reply(struct sip_msg *rpl, struct parley_event *event,
+		 unsigned int skip)
+{
+	const struct to_body *to = to_of(rpl);
+	struct found found;
+	unsigned int count;
+
+	found.want_contact = true;
+	found.want_routes = true;
+	found.contact = (str){0};
+	found.route_count = 0;
+	walk_headers(rpl, &found);
+	count = found.route_count > skip ? found.route_count - skip : 0;
+	if (to)
+		event->to_tag = to_parley(&to->tag_value);
+	event->contact = contact_uri(rpl, &found);
+	event->route_set = route_set(&found, 0, count, true);
+	event->cseq = cseq_of(rpl);
+	event->socket = rpl->rcv.bind_address;
+}
+
+void facts_request(struct sip_msg *msg, struct parley_event *event)
+{
+	event->cseq = cseq_of(msg);
+	event->socket = msg->rcv.bind_address;
+	/* RFC 3261 12.2.1.2 and RFC 3311 5.1: target refresh requests. */
+	if (event->type == PARLEY_EV_REINVITE ||
+	    event->type == PARLEY_EV_UPDATE)
+		event->contact = facts_contact(msg);
+}
+
+enum parley_event_type facts_method(int method)
+{
+	switch (method) {
+	case METHOD_ACK:
+		return PARLEY_EV_ACK;
+	case METHOD_BYE:
+		return PARLEY_EV_BYE;
+	case METHOD_PRACK:
+		return PARLEY_EV_PRACK;
+	case METHOD_INVITE:
+		return PARLEY_EV_REINVITE;
+	case METHOD_UPDATE:
+		return PARLEY_EV_UPDATE;
+	case METHOD_CANCEL:
+		return PARLEY_EV_CANCEL;
+	default:
+		return PARLEY_EV_REQUEST;
+	}
+}

@@ -1,0 +1,249 @@
+/* See invite.h. */
+#include "core/data_lump_rpl.h"
+#include "core/script_cb.h"
+#include "modules/tm/h_table.h"
+#include "modules/tm/t_cancel.h"
+
+#include "facts.h"
+#include "invite.h"
+#include "reader.h"
+
+/* ------------------------------------------------ the number */
+
+/* From the top: known, ending, skip (8 bits), low bits of the CSeq (6), index
+ * of the transaction's slot (16), its label (32). */
+enum {
+	REF_INDEX_SHIFT = 32,
+	REF_CSEQ_SHIFT = 48,
+	REF_CSEQ_MASK = (1 << 6) - 1,
+	REF_SKIP_SHIFT = 54,
+	REF_SKIP_MAX = (1 << 8) - 1,
+};
+#define REF_KNOWN ((uint64_t)1 << 63)
+#define REF_ENDING ((uint64_t)1 << 62)
+_Static_assert(TABLE_ENTRIES <= 1 << 16, "tm's index must fit");
+
+static uint64_t cseq_bits(uint32_t cseq)
+{
+	return (uint64_t)(cseq & REF_CSEQ_MASK) << REF_CSEQ_SHIFT;
+}
+
+static uint64_t ref_of(const struct cell *t, unsigned int skip)
+{
+	struct parley_event event = {.type = PARLEY_EV_INVITE};
+
+	if (skip > REF_SKIP_MAX)
+		skip = REF_SKIP_MAX;
+	if (t->uas.request)
+		facts_request(t->uas.request, &event);
+	return REF_KNOWN | (uint64_t)skip << REF_SKIP_SHIFT |
+	       cseq_bits(event.cseq) |
+	       (uint64_t)t->hash_index << REF_INDEX_SHIFT | t->label;
+}
+
+void invite_remember(const struct cell *t, struct parley_id id,
+		     unsigned int skip)
+{
+	uint64_t old;
+
+	/* A branch may come after the end was asked for. */
+	if (parley_get_host_ref(adapter.engine, id, &old) == 0)
+		(void)!parley_set_host_ref(adapter.engine, id,
+					   ref_of(t, skip) |
+						   (old & REF_ENDING));
+}
+
+static unsigned int ref_skip(uint64_t ref)
+{
+	return (unsigned int)(ref >> REF_SKIP_SHIFT) & REF_SKIP_MAX;
+}
+
+/* ------------------------------------------------ the transaction */
+
+struct taken {
+	struct cell *t;
+	struct cell *before; /* tm's current transaction */
+	int branch;
+};
+
+static bool take(struct parley_id id, struct taken *taken)
+{
+	uint64_t ref;
+
+	if (parley_get_host_ref(adapter.engine, id, &ref) < 0 ||
+	    !(ref & REF_KNOWN))
+		return false;
+	taken->before = adapter.tm.t_gett();
+	taken->branch = adapter.tm.t_gett_branch();
+	if (adapter.tm.t_lookup_ident(
+		    &taken->t, (unsigned int)(ref >> REF_INDEX_SHIFT) & 0xffff,
+		    (unsigned int)ref) > 0)
+		return true;
+	/* tm forgets its current one even if there is none. */
+	adapter.tm.t_sett(taken->before, taken->branch);
+	return false;
+}
+
+static void give_back(const struct taken *taken)
+{
+	adapter.tm.unref_cell(taken->t);
+	adapter.tm.t_sett(taken->before, taken->branch);
+}
+
+bool invite_open(struct parley_id id)
+{
+	struct taken taken;
+	bool open;
+
+	if (!take(id, &taken))
+		return false;
+	open = taken.t->uas.status < 200 && taken.t->uas.request;
+	give_back(&taken);
+	return open;
+}
+
+int invite_make(struct sip_msg *msg, struct parley_id id)
+{
+	struct cell *t;
+
+	if (adapter.tm.t_newtran(msg) < 0)
+		return -1;
+	t = compat_transaction(&adapter.tm);
+	if (!t)
+		return -1;
+	invite_remember(t, id, 0);
+	return 0;
+}
+
+void invite_expect_crossing(struct parley_id id)
+{
+	uint64_t ref;
+
+	host_crossing_start();
+	if (parley_get_host_ref(adapter.engine, id, &ref) == 0)
+		(void)!parley_set_host_ref(adapter.engine, id,
+					   ref | REF_ENDING);
+}
+
+int invite_cancel(struct parley_id id, int code, str text)
+{
+	struct cancel_info info;
+	struct taken taken;
+
+	if (!take(id, &taken))
+		return -1;
+	memset(&info, 0, sizeof(info));
+	init_cancel_info(&info);
+	info.reason.cause = (short)code;
+	if (text.len > 0)
+		info.reason.u.text = text;
+	adapter.tm.prepare_to_cancel(taken.t, &info.cancel_bitmap, 0);
+	/* Branches without a 1xx get theirs when it comes (RFC 3261 9.1). */
+	if (info.cancel_bitmap)
+		adapter.tm.cancel_uacs(taken.t, &info, 0);
+	give_back(&taken);
+	return 0;
+}
+
+int invite_reply(struct parley_id id, int code, char *phrase, str header)
+{
+	struct lump_rpl *lump = NULL;
+	struct sip_msg *request;
+	struct taken taken;
+	int rc = -1;
+
+	if (!take(id, &taken))
+		return -1;
+	request = taken.t->uas.request;
+	if (taken.t->uas.status < 200 && request) {
+		if (header.len > 0)
+			lump = add_lump_rpl(request, header.s, header.len,
+					    LUMP_RPL_HDR);
+		rc = adapter.tm.t_reply_trans(taken.t, request,
+					      (unsigned int)code, phrase);
+		if (lump) {
+			/* It is in our memory, the request is in all's. */
+			unlink_lump_rpl(request, lump);
+			free_lump_rpl(lump);
+		}
+	}
+	give_back(&taken);
+	return rc < 0 ? -1 : 0;
+}
+
+/* ------------------------------------------------ a 2xx that crosses */
+
+static bool is_our_invite(struct parley_id id, uint64_t ref,
+			  const struct parley_event *reply)
+{
+	static struct reader reader;
+	struct parley_view view;
+
+	/* Who calls again with the same Call-ID raises the CSeq. */
+	if (!(ref & REF_ENDING) ||
+	    (ref & cseq_bits(REF_CSEQ_MASK)) != cseq_bits(reply->cseq))
+		return false;
+	return reader_read(&reader, id, &view) == 0 &&
+	       view.caller.tag.len == reply->from_tag.len &&
+	       memcmp(view.caller.tag.s, reply->from_tag.s,
+		      reply->from_tag.len) == 0;
+}
+
+static bool swallow(struct parley_id id, const struct parley_event *reply)
+{
+	struct parley_actions actions;
+	struct parley_event event = *reply;
+	bool swallowed = false;
+
+	event.type = PARLEY_EV_REPLY_2XX;
+	event.id = id;
+	event.can_swallow = true;
+	if (parley_feed(adapter.engine, host_now(), &event, &actions) < 0)
+		return false;
+	for (uint32_t i = 0; i < actions.count; i++)
+		if (actions.list[i].type == PARLEY_ACT_SWALLOW)
+			swallowed = true;
+	sip_run(NULL, &actions, NULL);
+	return swallowed;
+}
+
+/* Runs for each reply, hence the cheap exit. 0: the reply goes nowhere. */
+static int on_reply_start(struct sip_msg *msg, unsigned int flags, void *param)
+{
+	enum { CALLS_MAX = 8 };
+	struct parley_id ids[CALLS_MAX];
+	struct parley_event reply = {0};
+	uint32_t count;
+
+	(void)flags;
+	(void)param;
+	if (!adapter.engine || !host_crossing_expected() ||
+	    msg->REPLY_STATUS < 200 || msg->REPLY_STATUS > 299 || !msg->cseq ||
+	    !msg->cseq->parsed || get_cseq(msg)->method_id != METHOD_INVITE ||
+	    !facts_call(msg, &reply))
+		return 1;
+	count = parley_find_callid(adapter.engine, reply.callid, ids,
+				   CALLS_MAX);
+	for (uint32_t i = 0; i < count; i++) {
+		uint64_t ref;
+
+		if (parley_get_host_ref(adapter.engine, ids[i], &ref) < 0)
+			continue;
+		facts_reply(msg, &reply, ref_skip(ref));
+		reply.code = (uint16_t)msg->REPLY_STATUS;
+		if (is_our_invite(ids[i], ref, &reply) &&
+		    swallow(ids[i], &reply))
+			return 0;
+	}
+	return 1;
+}
+
+int invite_init(void)
+{
+	if (register_script_cb(on_reply_start, PRE_SCRIPT_CB | ONREPLY_CB,
+			       NULL) < 0) {
+		LM_ERR("cannot register the reply callback\n");
+		return -1;
+	}
+	return 0;
+}

@@ -1,0 +1,43 @@
+/*
+ * invite.h - the INVITE's transaction, from any process
+ *
+ * What:    names the transaction in a number that the engine keeps with the
+ *          dialog (host_ref), finds it again, cancels and answers it, and
+ *          catches the 2xx that cross.
+ * Owns:    the meaning of host_ref.
+ * Locking: tm's own. A transaction is referenced while it is in use, and tm's
+ *          idea of "the current transaction" is put back afterwards.
+ * Always:  never a pointer to a transaction: it is gone when it likes.
+ * Why:     RPC commands and timers end calls that other processes have begun.
+ */
+#ifndef INVITE_H
+#define INVITE_H
+
+#include "adapter.h"
+
+/* Keeps @t as the dialog's transaction, once tm has given it its name (not
+ * before TMCB_REQUEST_OUT or a reply). @skip: how many Record-Route values of a
+ * reply are not the callee's. */
+void invite_remember(const struct cell *t, struct parley_id id,
+		     unsigned int skip);
+
+/* True if the transaction is there and has no final reply yet. */
+bool invite_open(struct parley_id id);
+
+/* Makes a transaction for the INVITE @msg that has none yet. 0 or -1. */
+int invite_make(struct sip_msg *msg, struct parley_id id);
+
+/* From now on a 2xx to the INVITE is looked for before it is relayed. */
+void invite_expect_crossing(struct parley_id id);
+
+/* CANCEL to each branch. @text: for the Reason header, a quoted string, or
+ * empty. 0, or -1: the transaction is gone. */
+int invite_cancel(struct parley_id id, int code, str text);
+
+/* The final reply, with @header, whole lines, or empty. 0 or -1. */
+int invite_reply(struct parley_id id, int code, char *phrase, str header);
+
+/* mod_init: the hook for replies. 0 or -1. */
+int invite_init(void);
+
+#endif

@@ -1,0 +1,140 @@
+/*
+ * mod.c - the module: three names, start and end
+ *
+ * Kamailio looks for `exports` and then for `_<file name>_exports`. There is
+ * no `exports` here, so each of the three installed files finds its own.
+ */
+#include "core/script_cb.h"
+
+#include "exports.h"
+
+struct adapter adapter = {
+	.set =
+		{
+			.hash_size = 4096,
+			.enable_stats = 1,
+			.dlg_flag = -1,
+			.detect_spirals = 1,
+			.default_timeout = 43200,
+			.early_timeout = 300,
+			.noack_timeout = 60,
+			.end_timeout = 300,
+			.initial_cbs_inscript = 1,
+			.wait_ack = 1,
+			.rpc_list_max = 10000,
+			.rr_param = STR_STATIC_INIT("did"),
+		},
+};
+
+/* ------------------------------------------------ what else is loaded */
+
+static bool exports_function(const struct sr_module *module, const char *name)
+{
+	const ksr_cmd_export_t *command = module->exports.cmds;
+
+	for (; command && command->name; command++)
+		if (strcmp(command->name, name) == 0)
+			return true;
+	return false;
+}
+
+/* Two modules that follow dialogs would each add their cookie, count each
+ * call, and end it twice. */
+static int check_alone(void)
+{
+	static const char *const theirs[] = {"load_dlg", "load_ims_dlg",
+					     "dlg_join_profile"};
+	const struct sr_module *module = get_loaded_modules();
+
+	for (; module; module = module->next) {
+		if (strcmp(module->exports.name, adapter.name) == 0)
+			continue;
+		for (size_t i = 0; i < sizeof(theirs) / sizeof(theirs[0]); i++)
+			if (exports_function(module, theirs[i])) {
+				LM_ERR("loadmodule \"%s\": the module %s is "
+				       "loaded too (%s) and follows dialogs as "
+				       "well; load one of them only\n",
+				       adapter.name, module->exports.name,
+				       module->path);
+				return -1;
+			}
+	}
+	return 0;
+}
+
+static int bind_others(void)
+{
+	if (!find_export("load_tm", NO_SCRIPT, 0) ||
+	    load_tm_api(&adapter.tm) < 0) {
+		LM_ERR("module %s needs the module tm: write loadmodule "
+		       "\"tm.so\" above it\n",
+		       adapter.name);
+		return -1;
+	}
+	if (!find_export("load_rr", 0, 0) || load_rr_api(&adapter.rr) < 0) {
+		LM_ERR("module %s needs the module rr: write loadmodule "
+		       "\"rr.so\" above it\n",
+		       adapter.name);
+		return -1;
+	}
+	return 0;
+}
+
+/* ------------------------------------------------ start and end */
+
+static int start(const char *name)
+{
+	adapter.name = name;
+	if (check_alone() < 0 || params_check() < 0 || bind_others() < 0)
+		return -1;
+	/* Not in the exports: there a second module with the same commands
+	 * would end the start with a message that helps nobody. */
+	if (rpc_register_array(adapter_rpcs) != 0) {
+		LM_ERR("cannot register the RPC commands\n");
+		return -1;
+	}
+	if (host_init() < 0)
+		return -1;
+	if (events_init() < 0 || sip_in_init() < 0 || stats_init() < 0 ||
+	    kemi_init() < 0 || procs_init() < 0)
+		return -1;
+	return 0;
+}
+
+static int start_dialog(void)
+{
+	return start("dialog");
+}
+
+static int start_ims_dialog(void)
+{
+	return start("ims_dialog");
+}
+
+static int start_dialog_ng(void)
+{
+	return start("dialog_ng");
+}
+
+static void stop(void)
+{
+	host_fini();
+}
+
+#define EXPORTS(module)                                                        \
+	{                                                                      \
+		.name = #module, .cmds = adapter_cmds,                         \
+		.params = adapter_params, .pv_items = adapter_pvs,             \
+		.init_mod_f = start_##module,                                  \
+		.init_child_f = procs_child_init, .destroy_mod_f = stop,       \
+	}
+
+/* Everything else is hidden: Kamailio's own symbols would replace ours. */
+#pragma GCC visibility push(default)
+MODULE_VERSION
+extern struct module_exports _dialog_exports, _ims_dialog_exports,
+	_dialog_ng_exports;
+struct module_exports _dialog_exports = EXPORTS(dialog);
+struct module_exports _ims_dialog_exports = EXPORTS(ims_dialog);
+struct module_exports _dialog_ng_exports = EXPORTS(dialog_ng);
+#pragma GCC visibility pop

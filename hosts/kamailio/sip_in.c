@@ -1,0 +1,395 @@
+/*
+ * sip_in.c - calls begin: initial INVITEs and the replies to them
+ *
+ * dlg_manage() and dlg_flag lead to create(). From then on tm tells what
+ * happens: on_invite() is registered once, for all that is of interest.
+ */
+#include "core/parser/parse_param.h"
+#include "core/script_cb.h"
+#include "core/ut.h"
+
+#include "facts.h"
+#include "invite.h"
+#include "tmcb.h"
+#include "within.h"
+
+/* ------------------------------------------------ the cookie */
+
+/* ;did=464.4cd2, both numbers backwards in hex, as the stock module writes
+ * them: calls survive a change of modules. */
+static int add_cookie(struct sip_msg *msg, struct parley_id id)
+{
+	char buffer[64 + 2 * 8 + 3];
+	const str *name = &adapter.set.rr_param;
+	char *at = buffer;
+	int left = 8;
+	str cookie;
+
+	*at++ = ';';
+	memcpy(at, name->s, (size_t)name->len);
+	at += name->len;
+	*at++ = '=';
+	if (int2reverse_hex(&at, &left, id.entry) < 0)
+		return -1;
+	*at++ = '.';
+	left = 8;
+	if (int2reverse_hex(&at, &left, id.id) < 0)
+		return -1;
+	cookie = (str){buffer, (int)(at - buffer)};
+	return adapter.rr.add_rr_param(msg, &cookie) < 0 ? -1 : 0;
+}
+
+/* ------------------------------------------------ creation */
+
+enum { VARS_AT_ONCE = 32 };
+
+uint32_t sip_lifetime(struct sip_msg *msg)
+{
+	pv_value_t value;
+
+	if (!adapter.set.has_timeout_avp)
+		return 0;
+	memset(&value, 0, sizeof(value));
+	if (pv_get_spec_value(msg, &adapter.set.timeout_avp, &value) != 0 ||
+	    !(value.flags & PV_VAL_INT) || value.ri <= 0)
+		return 0;
+	return (uint32_t)value.ri;
+}
+
+/* What the script has said before there was a dialog. */
+static void fill_create(struct sip_msg *msg, const struct ctx *ctx,
+			struct parley_create_facts *create,
+			struct parley_pair *vars)
+{
+	const struct pending_var *var = ctx->vars;
+
+	*create = (struct parley_create_facts){
+		.flags = ctx->flags,
+		.options = ctx->timeout_bye ? PARLEY_OPT_BYE_ON_TIMEOUT : 0,
+		.lifetime_s = ctx->timeout > 0 ? (uint32_t)ctx->timeout
+					       : sip_lifetime(msg),
+		.timeout_route = ctx->timeout_route,
+		.timeout_route_name =
+			{
+				ctx->timeout_route_name,
+				(uint32_t)strlen(ctx->timeout_route_name),
+			},
+		.vars = vars,
+		.members = ctx->members,
+	};
+	for (; var && create->var_count < VARS_AT_ONCE; var = var->next)
+		vars[create->var_count++] = (struct parley_pair){
+			to_parley(&var->key), to_parley(&var->value)};
+}
+
+/* Those that did not fit; a script rarely has so many. */
+static void set_more_vars(const struct ctx *ctx, struct parley_id id)
+{
+	const struct pending_var *var = ctx->vars;
+
+	for (uint32_t i = 0; var; var = var->next, i++)
+		if (i >= VARS_AT_ONCE &&
+		    parley_var_set(adapter.engine, id, to_parley(&var->key),
+				   to_parley(&var->value)) < 0)
+			log_limited(LOG_CAUSE_MEMORY, L_ERR,
+				    "dialog %u.%u: variable %.*s not set\n",
+				    id.entry, id.id, var->key.len, var->key.s);
+}
+
+static void log_untracked(const struct parley_event *event, const char *why)
+{
+	log_limited(LOG_CAUSE_MEMORY, L_ERR,
+		    "call %.*s is relayed but not followed: %s\n",
+		    (int)event->callid.len, event->callid.s, why);
+}
+
+/* The dialog that was just made is taken back. */
+static void abandon(struct ctx *ctx)
+{
+	const struct parley_event event = {.type = PARLEY_EV_ABANDON,
+					   .id = ctx->id};
+	struct parley_actions actions;
+
+	if (parley_feed(adapter.engine, host_now(), &event, &actions) == 0)
+		sip_run(ctx->msg, &actions, NULL);
+	ctx->created = false;
+	ctx->id = (struct parley_id){0, 0};
+}
+
+/* Replies, the end of the transaction, and where it is found again. */
+static int watch_invite(struct sip_msg *msg, struct cell *t,
+			struct parley_id id, unsigned int rr_count)
+{
+	const int types = TMCB_RESPONSE_READY | TMCB_REQUEST_OUT |
+			  TMCB_E2ECANCEL_IN | TMCB_DESTROY;
+
+	if (rr_count > TMCB_BITS_MAX)
+		rr_count = TMCB_BITS_MAX;
+	return adapter.tm.register_tmcb(msg, t, types, on_invite,
+					tmcb_pack(id, rr_count), NULL) > 0
+		       ? 0
+		       : -1;
+}
+
+/* Notes of CREATED and SPIRALED run here or, with initial_cbs_inscript 0, at
+ * TMCB_REQUEST_IN. */
+static void announce(struct sip_msg *msg, struct ctx *ctx,
+		     struct parley_actions *actions, bool in_script)
+{
+	if (!in_script) {
+		ctx->note = actions->note;
+		actions->note.types = 0;
+	}
+	sip_run(msg, actions, NULL);
+}
+
+/* 0, or -1: the call goes on without us. */
+static int create(struct sip_msg *msg, struct cell *t, struct ctx *ctx,
+		  bool in_script)
+{
+	struct parley_pair vars[VARS_AT_ONCE];
+	struct parley_create_facts facts;
+	struct parley_event event = {
+		.type = PARLEY_EV_INVITE,
+		.create = &facts,
+		.hold = true, /* TMCB_DESTROY releases it */
+	};
+	struct parley_actions actions;
+	unsigned int rr_count;
+	int rc;
+
+	if (!facts_invite(msg, &event, &rr_count)) {
+		log_limited(LOG_CAUSE_MESSAGE, L_WARN,
+			    "INVITE without Call-ID or From-tag from %s: "
+			    "not followed\n",
+			    ip_addr2a(&msg->rcv.src_ip));
+		return -1;
+	}
+	fill_create(msg, ctx, &facts, vars);
+	rc = parley_feed(adapter.engine, host_now(), &event, &actions);
+	if (rc < 0) {
+		log_untracked(&event,
+			      rc == PARLEY_E_MEMORY
+				      ? "no shared memory left; start kamailio "
+					"with a larger -m"
+				      : parley_error_text(rc));
+		return -1;
+	}
+	ctx->used = true;
+	ctx->created = true;
+	ctx->id = actions.id;
+	ctx->dir = PARLEY_DIR_DOWNSTREAM;
+	ctx->members = NULL; /* they are the dialog's now */
+	if (ctx->vars)
+		set_more_vars(ctx, actions.id);
+	announce(msg, ctx, &actions, in_script);
+	if ((adapter.set.dlg_match_mode != 2 && add_cookie(msg, ctx->id) < 0) ||
+	    watch_invite(msg, t, ctx->id, rr_count) < 0) {
+		log_untracked(&event, "no memory for tm's callback or the "
+				      "Record-Route parameter");
+		abandon(ctx);
+		return -1;
+	}
+	return 0;
+}
+
+/* True: the INVITE belongs to a call that is followed already. */
+static bool spiral(struct sip_msg *msg, struct ctx *ctx, bool in_script)
+{
+	struct parley_event event = {.type = PARLEY_EV_SPIRAL};
+	struct parley_event call;
+	struct parley_actions actions;
+	struct parley_match match;
+
+	if (!adapter.set.detect_spirals || !facts_call(msg, &call) ||
+	    parley_find_call(adapter.engine, call.callid, call.from_tag,
+			     (struct parley_str){0}, &match) < 0 ||
+	    match.state == PARLEY_STATE_DELETED)
+		return false;
+	event.id = match.id;
+	if (parley_feed(adapter.engine, host_now(), &event, &actions) < 0)
+		return false;
+	ctx_set_dialog(msg, &match);
+	announce(msg, ctx, &actions, in_script);
+	return true;
+}
+
+static int begin(struct sip_msg *msg, struct cell *t, bool in_script)
+{
+	struct ctx *ctx = ctx_pending(msg);
+
+	if (ctx->id.id != 0 || msg->REQ_METHOD != METHOD_INVITE)
+		return -1;
+	if (spiral(msg, ctx, in_script))
+		return 0;
+	return create(msg, t, ctx, in_script);
+}
+
+int sip_manage(struct sip_msg *msg)
+{
+	if (!msg || msg->first_line.type != SIP_REQUEST)
+		return -1;
+	if (facts_has_to_tag(msg)) {
+		within_match(msg, NULL);
+		return 1;
+	}
+	return begin(msg, NULL, adapter.set.initial_cbs_inscript) < 0 ? -1 : 1;
+}
+
+/* A new transaction: dlg_flag makes dialogs here, and what the script did not
+ * want to run in dlg_manage() runs here. */
+static void on_request_in(struct cell *t, int type, struct tmcb_params *params)
+{
+	struct sip_msg *msg = params->req;
+	struct ctx *ctx;
+
+	(void)type;
+	if (!adapter.engine || msg->REQ_METHOD != METHOD_INVITE)
+		return;
+	ctx = ctx_find(msg);
+	if (ctx && ctx->note.types) {
+		struct parley_note note = ctx->note;
+
+		ctx->note.types = 0;
+		parley_deliver(adapter.engine, &note,
+			       &(struct adapter_message){.req = msg}, false);
+	}
+	if (adapter.set.dlg_flag >= 0 &&
+	    (msg->flags & (1u << adapter.set.dlg_flag)) &&
+	    (!ctx || ctx->id.id == 0) && !facts_has_to_tag(msg))
+		(void)!begin(msg, t, true);
+}
+
+/* ------------------------------------------------ replies */
+
+/* How many Record-Routes we have put into the branch that @t relays from. */
+static unsigned int own_routes(const struct cell *t)
+{
+	int branch = t->relayed_reply_branch;
+	unsigned int flags;
+
+	if (branch < 0 || branch >= t->nr_of_outgoings)
+		return 0;
+	flags = t->uac[branch].flags;
+	return flags & TM_UAC_FLAG_R2 ? 2 : flags & TM_UAC_FLAG_RR ? 1 : 0;
+}
+
+static void feed_reply(struct cell *t, struct parley_id id,
+		       unsigned int rr_count, struct tmcb_params *params)
+{
+	struct sip_msg *rpl = params->rpl;
+	struct parley_event event = {.id = id, .code = (uint16_t)params->code};
+	struct parley_actions actions;
+
+	if (params->code <= 100)
+		return; /* not relayed (RFC 3261 16.7) */
+	event.type = params->code < 200	  ? PARLEY_EV_REPLY_1XX
+		     : params->code < 300 ? PARLEY_EV_REPLY_2XX
+					  : PARLEY_EV_REPLY_FAIL;
+	if (rpl && rpl != FAKED_REPLY) {
+		if (params->code < 300)
+			facts_reply(rpl, &event, rr_count + own_routes(t));
+		event.reason = to_parley(&rpl->first_line.u.reply.reason);
+	} else if (params->code < 300) {
+		/* The proxy answers itself: no contact, tm's own tag. */
+		event.to_tag = to_parley(&t->uas.local_totag);
+	}
+	if (parley_feed(adapter.engine, host_now(), &event, &actions) < 0)
+		return; /* late, or the dialog is gone: counted */
+	sip_run_reply(params->req, rpl, &actions);
+}
+
+/* ------------------------------------------------ the transaction */
+
+void on_invite(struct cell *t, int type, struct tmcb_params *params)
+{
+	struct parley_id id = tmcb_id(*params->param);
+	unsigned int rr_count = tmcb_bits(*params->param);
+	struct parley_event event = {.id = id};
+	struct parley_actions actions;
+
+	if (!adapter.engine)
+		return; /* tm is being destroyed after us */
+	switch (type) {
+	case TMCB_REQUEST_OUT:
+		if (params->t_rbuf && params->t_rbuf->rbtype == TYPE_REQUEST) {
+			unsigned int branch = params->t_rbuf->branch;
+			unsigned int flags = t->uac[branch].flags;
+			unsigned int own = flags & TM_UAC_FLAG_R2   ? 2
+					   : flags & TM_UAC_FLAG_RR ? 1
+								    : 0;
+			invite_remember(t, id, rr_count + own);
+		}
+		return;
+	case TMCB_RESPONSE_READY:
+		feed_reply(t, id, rr_count, params);
+		return;
+	case TMCB_E2ECANCEL_IN:
+		event.type = PARLEY_EV_CANCEL;
+		break;
+	case TMCB_DESTROY:
+		event.type = PARLEY_EV_RELEASE;
+		event.invite = true;
+		break;
+	default:
+		return;
+	}
+	if (parley_feed(adapter.engine, host_now(), &event, &actions) == 0)
+		sip_run(NULL, &actions, NULL);
+}
+
+/* ------------------------------------------------ the script's end */
+
+/* The request route is over: now it is known whether a transaction was made,
+ * and whether an in-dialog request was relayed or refused. */
+static int on_request_end(struct sip_msg *msg, unsigned int flags, void *param)
+{
+	struct ctx *ctx = ctx_find(msg);
+	struct cell *t;
+
+	(void)flags;
+	(void)param;
+	if (!ctx)
+		return 1;
+	if (ctx->created || ctx->pending) {
+		t = compat_transaction(&adapter.tm);
+		if (ctx->pending)
+			within_settle(msg, ctx, t);
+		if (ctx->created && (!t || !tmcb_is_of(t, msg)))
+			abandon(ctx);
+		else if (ctx->created && t->nr_of_outgoings == 0)
+			invite_remember(t, ctx->id, 0); /* e.g. suspended */
+	}
+	ctx_clear(ctx);
+	return 1;
+}
+
+static int on_other_end(struct sip_msg *msg, unsigned int flags, void *param)
+{
+	(void)flags;
+	(void)param;
+	ctx_clear(ctx_find(msg));
+	return 1;
+}
+
+int sip_in_init(void)
+{
+	bool at_request_in =
+		adapter.set.dlg_flag >= 0 || !adapter.set.initial_cbs_inscript;
+
+	if (at_request_in &&
+	    adapter.tm.register_tmcb(NULL, NULL, TMCB_REQUEST_IN, on_request_in,
+				     NULL, NULL) <= 0) {
+		LM_ERR("cannot register with tm\n");
+		return -1;
+	}
+	if (register_script_cb(on_request_end, POST_SCRIPT_CB | REQUEST_CB,
+			       NULL) < 0 ||
+	    register_script_cb(on_other_end,
+			       POST_SCRIPT_CB | ONREPLY_CB | FAILURE_CB,
+			       NULL) < 0) {
+		LM_ERR("cannot register script callbacks\n");
+		return -1;
+	}
+	return within_init() < 0 || invite_init() < 0 ? -1 : 0;
+}

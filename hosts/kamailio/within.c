@@ -1,0 +1,323 @@
+/* See within.h. */
+#include "facts.h"
+#include "tmcb.h"
+#include "within.h"
+
+/* ------------------------------------------------ the cookie */
+
+/* Up to eight digits, the lowest first. */
+static bool hex_backwards(const char *from, const char *end, uint32_t *numberp)
+{
+	uint64_t number = 0;
+
+	if (end == from || end - from > 8)
+		return false;
+	for (const char *at = end; at-- > from;) {
+		unsigned int digit;
+
+		if (*at >= '0' && *at <= '9')
+			digit = (unsigned int)(*at - '0');
+		else if (*at >= 'a' && *at <= 'f')
+			digit = (unsigned int)(*at - 'a') + 10;
+		else if (*at >= 'A' && *at <= 'F')
+			digit = (unsigned int)(*at - 'A') + 10;
+		else
+			return false;
+		number = number << 4 | digit;
+	}
+	*numberp = (uint32_t)number;
+	return true;
+}
+
+/* Whoever sends a request can write what he likes into its Route. */
+static bool parse_cookie(str value, struct parley_id *id)
+{
+	const char *end = value.s + value.len;
+	const char *dot;
+
+	if (value.len <= 0)
+		return false;
+	dot = memchr(value.s, '.', (size_t)value.len);
+	return dot && hex_backwards(value.s, dot, &id->entry) &&
+	       hex_backwards(dot + 1, end, &id->id) &&
+	       id->entry < (uint32_t)adapter.set.hash_size && id->id > 0 &&
+	       id->id <= INT32_MAX;
+}
+
+/* ------------------------------------------------ commit */
+
+static void commit(struct sip_msg *msg, void **slot, bool upstream, bool hold)
+{
+	struct parley_event event = {0};
+	struct parley_actions actions;
+	struct parley_id id = tmcb_id(*slot);
+
+	*slot = tmcb_pack(id, tmcb_bits(*slot) | WITHIN_COMMITTED);
+	if (!facts_call(msg, &event))
+		return;
+	event.type = facts_method(msg->REQ_METHOD);
+	event.id = id;
+	event.dir = upstream ? PARLEY_DIR_UPSTREAM : PARLEY_DIR_DOWNSTREAM;
+	if (upstream)
+		event.to_tag = event.from_tag; /* the callee's */
+	event.hold = hold;
+	facts_request(msg, &event);
+	if (event.type != PARLEY_EV_BYE)
+		event.lifetime_s = sip_lifetime(msg);
+	if (parley_feed(adapter.engine, host_now(), &event, &actions) < 0)
+		return; /* late or out of place: counted */
+	if (hold)
+		*slot = tmcb_pack(id, tmcb_bits(*slot) | WITHIN_HELD);
+	sip_run(msg, &actions, NULL);
+}
+
+/* From a transaction callback. */
+static void commit_from(struct sip_msg *msg, struct ctx *ctx, void **slot)
+{
+	if (ctx)
+		ctx->pending = false;
+	commit(msg, slot, tmcb_bits(*slot) & WITHIN_UPSTREAM,
+	       msg->REQ_METHOD == METHOD_BYE);
+}
+
+/* A final reply to a request that the engine knows of. */
+static void feed_reply(struct parley_id id, unsigned int bits,
+		       struct tmcb_params *params)
+{
+	struct sip_msg *req = params->req;
+	struct parley_event event = {0};
+	struct parley_actions actions;
+	bool upstream = bits & WITHIN_UPSTREAM;
+
+	if (params->code < 200 || !facts_call(req, &event))
+		return;
+	event.type = PARLEY_EV_REPLY_WITHIN;
+	event.method = facts_method(req->REQ_METHOD);
+	if (event.method != PARLEY_EV_REINVITE &&
+	    event.method != PARLEY_EV_UPDATE && event.method != PARLEY_EV_BYE)
+		return; /* it changes nothing */
+	event.id = id;
+	event.dir = upstream ? PARLEY_DIR_UPSTREAM : PARLEY_DIR_DOWNSTREAM;
+	if (upstream)
+		event.to_tag = event.from_tag;
+	event.code = (uint16_t)params->code;
+	if (params->rpl && params->rpl != FAKED_REPLY) {
+		event.socket = params->rpl->rcv.bind_address;
+		if (event.method != PARLEY_EV_BYE)
+			event.contact = facts_contact(params->rpl);
+	}
+	if (parley_feed(adapter.engine, host_now(), &event, &actions) == 0)
+		sip_run_reply(req, params->rpl, &actions);
+}
+
+/* A reply is ready: by the proxy itself if nothing was relayed before. */
+static void on_reply(struct cell *t, struct tmcb_params *params)
+{
+	void **slot = params->param;
+	unsigned int bits = tmcb_bits(*slot);
+	struct ctx *ctx = ctx_find_request(params->req);
+
+	if (!(bits & (WITHIN_COMMITTED | WITHIN_DROPPED))) {
+		if (params->code >= 300) {
+			*slot = tmcb_pack(tmcb_id(*slot),
+					  bits | WITHIN_DROPPED);
+			if (ctx)
+				ctx->pending = false;
+		} else if (params->code >= 200) {
+			/* The script works on its own copy, if it is here. */
+			commit_from(ctx ? ctx->msg : t->uas.request, ctx, slot);
+		}
+	}
+	bits = tmcb_bits(*slot);
+	if (bits & WITHIN_COMMITTED)
+		feed_reply(tmcb_id(*slot), bits, params);
+}
+
+void on_within(struct cell *t, int type, struct tmcb_params *params)
+{
+	void **slot = params->param;
+	unsigned int bits = tmcb_bits(*slot);
+
+	if (!adapter.engine)
+		return;
+	if (type == TMCB_REQUEST_FWDED) {
+		if (!(bits & (WITHIN_COMMITTED | WITHIN_DROPPED)))
+			commit_from(params->req, ctx_find_request(params->req),
+				    slot);
+	} else if (type == TMCB_RESPONSE_READY) {
+		on_reply(t, params);
+	} else if (type == TMCB_DESTROY && (bits & WITHIN_HELD)) {
+		const struct parley_event event = {.type = PARLEY_EV_RELEASE,
+						   .id = tmcb_id(*slot)};
+		struct parley_actions actions;
+
+		*slot = tmcb_pack(tmcb_id(*slot), bits & ~WITHIN_HELD);
+		if (parley_feed(adapter.engine, host_now(), &event, &actions) ==
+		    0)
+			sip_run(NULL, &actions, NULL);
+	}
+}
+
+void within_settle(struct sip_msg *msg, struct ctx *ctx, struct cell *t)
+{
+	bool upstream = ctx->match.dir == PARLEY_DIR_UPSTREAM;
+	void *alone = tmcb_pack(ctx->id, 0);
+	void **slot = NULL;
+
+	ctx->pending = false;
+	if (t) {
+		if (!tmcb_is_of(t, msg))
+			return; /* a copy of a request that was here before */
+		if (t->flags & T_ASYNC_SUSPENDED)
+			return; /* whoever resumes it commits it */
+		if (t->uas.status >= 300)
+			return; /* refused */
+		slot = tmcb_find(t, on_within);
+	}
+	if (slot && (tmcb_bits(*slot) & (WITHIN_COMMITTED | WITHIN_DROPPED)))
+		return;
+	commit(msg, slot ? slot : &alone, upstream,
+	       slot && msg->REQ_METHOD == METHOD_BYE);
+}
+
+/* ------------------------------------------------ match */
+
+static void log_unmatched(struct sip_msg *msg, const struct parley_query *query,
+			  int rc)
+{
+	log_limited(LOG_CAUSE_UNKNOWN, L_WARN,
+		    "%.*s of call %.*s from %s matches no dialog (%s; cookie "
+		    "names %u.%u): relayed, not followed\n",
+		    msg->first_line.u.request.method.len,
+		    msg->first_line.u.request.method.s, (int)query->callid.len,
+		    query->callid.s, ip_addr2a(&msg->rcv.src_ip),
+		    parley_error_text(rc), query->id.entry, query->id.id);
+}
+
+/* Fills match. True: found. */
+static bool find(struct sip_msg *msg, const struct parley_event *call,
+		 bool routed, struct parley_match *match)
+{
+	struct parley_query query = {
+		.callid = call->callid,
+		.from_tag = call->from_tag,
+		.to_tag = call->to_tag,
+		.method = facts_method(msg->REQ_METHOD),
+	};
+	int mode = routed ? adapter.set.dlg_match_mode : 2;
+	str name = adapter.set.rr_param;
+	str value;
+	int rc;
+
+	if (mode != 2 && adapter.rr.get_route_param(msg, &name, &value) == 0) {
+		if (!parse_cookie(value, &query.id)) {
+			log_limited(LOG_CAUSE_COOKIE, L_WARN,
+				    "%.*s of call %.*s from %s: malformed "
+				    "%.*s=%.*s ignored\n",
+				    msg->first_line.u.request.method.len,
+				    msg->first_line.u.request.method.s,
+				    (int)call->callid.len, call->callid.s,
+				    ip_addr2a(&msg->rcv.src_ip), name.len,
+				    name.s, value.len > 64 ? 64 : value.len,
+				    value.s);
+			query.id = (struct parley_id){0, 0};
+			if (mode == 0)
+				return false;
+		}
+	} else if (mode == 0) {
+		return false;
+	}
+	rc = parley_match(adapter.engine, &query, match);
+	if (rc < 0 && mode == 1 && query.id.id != 0) {
+		query.id = (struct parley_id){0, 0};
+		rc = parley_match(adapter.engine, &query, match);
+	}
+	if (rc < 0 && routed)
+		log_unmatched(msg, &query, rc);
+	return rc == 0;
+}
+
+/* Registers what is of interest about the request's transaction, which there
+ * need not be yet. Only a BYE keeps its dialog until the transaction is gone.
+ */
+static void watch(struct sip_msg *msg, const struct parley_match *match)
+{
+	int types = TMCB_REQUEST_FWDED | TMCB_RESPONSE_READY;
+	unsigned int bits =
+		match->dir == PARLEY_DIR_UPSTREAM ? WITHIN_UPSTREAM : 0;
+
+	if (msg->REQ_METHOD == METHOD_BYE)
+		types |= TMCB_DESTROY;
+	if (adapter.tm.register_tmcb(msg, NULL, types, on_within,
+				     tmcb_pack(match->id, bits), NULL) <= 0)
+		log_limited(LOG_CAUSE_MEMORY, L_ERR,
+			    "dialog %u.%u: no shared memory for tm's callback; "
+			    "the request is followed at the script's end\n",
+			    match->id.entry, match->id.id);
+}
+
+void within_match(struct sip_msg *msg, const str *params)
+{
+	struct ctx *ctx = ctx_of(msg);
+	struct parley_event call = {0};
+	struct parley_match match;
+	struct cell *t;
+
+	if (ctx->id.id != 0 || msg->REQ_METHOD == METHOD_CANCEL ||
+	    !facts_call(msg, &call) || call.to_tag.len == 0 ||
+	    !find(msg, &call, params != NULL, &match))
+		return;
+	ctx->used = true;
+	ctx->in_dialog = true;
+	ctx->id = match.id;
+	ctx->dir = match.dir;
+	ctx->match = match;
+	if (msg->REQ_METHOD == METHOD_ACK) {
+		/* It has no transaction, and nobody can refuse it. */
+		void *alone = tmcb_pack(match.id, 0);
+
+		commit(msg, &alone, match.dir == PARLEY_DIR_UPSTREAM, false);
+		return;
+	}
+	t = compat_transaction(&adapter.tm);
+	if (t && !tmcb_is_of(t, msg))
+		return; /* a copy; tm will repeat its reply */
+	ctx->pending = true;
+	watch(msg, &match);
+}
+
+/* ------------------------------------------------ hooks */
+
+static void on_route(struct sip_msg *msg, str *params, void *unused)
+{
+	(void)unused;
+	within_match(msg, params);
+}
+
+/* sl answers without a transaction. */
+static void on_stateless_reply(sl_cbp_t *params)
+{
+	struct ctx *ctx = ctx_find(params->req);
+
+	if (ctx && params->code >= 300)
+		ctx->pending = false;
+}
+
+int within_init(void)
+{
+	sl_cbelem_t element = {.type = SLCB_REPLY_READY,
+			       .cbf = on_stateless_reply};
+	sl_api_t sl;
+
+	if (adapter.rr.register_rrcb(on_route, NULL) < 0) {
+		LM_ERR("cannot register with rr\n");
+		return -1;
+	}
+	/* Without sl no script can answer without a transaction. */
+	if (find_export("bind_sl", 0, 0) &&
+	    (sl_load_api(&sl) < 0 || sl.register_cb(&element) < 0)) {
+		LM_ERR("cannot register with sl\n");
+		return -1;
+	}
+	return 0;
+}

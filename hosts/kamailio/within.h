@@ -1,0 +1,35 @@
+/*
+ * within.h - in-dialog requests, in two steps
+ *
+ * What:    match (loose_route(), dlg_manage()) finds dialog and leg and stores
+ *          nothing; commit feeds the request to the engine, once, at the first
+ *          of: a branch is about to be built, a 2xx by the proxy itself, the
+ *          end of the request route. A request that the proxy refuses itself
+ *          before that leaves no trace.
+ * Owns:    ctx.pending, and the bits of on_within()'s parameter (tmcb.h).
+ * Locking: none.
+ * Always:  a request is committed at most once, whichever processes and
+ *          branches it passes through; a copy of it (RFC 3261 17) never.
+ * Why:     a BYE that is challenged or malformed must not end the call.
+ */
+#ifndef WITHIN_H
+#define WITHIN_H
+
+#include "adapter.h"
+
+/* Finds the dialog of @msg and makes it the current one. @params: the Route
+ * parameters that loose_route() has found; NULL: dlg_manage() looks for Call-ID
+ * and tags only. */
+void within_match(struct sip_msg *msg, const str *params);
+
+/* The request route is over, ctx->pending is set. @t: the transaction or NULL.
+ */
+void within_settle(struct sip_msg *msg, struct ctx *ctx, struct cell *t);
+
+/* mod_init: rr and sl. 0 or -1. */
+int within_init(void);
+
+/* The lifetime that timeout_avp holds now; 0: none. (sip_in.c) */
+uint32_t sip_lifetime(struct sip_msg *msg);
+
+#endif
