@@ -105,8 +105,8 @@ static bool wheel_spread(struct wheel *wheel)
 	return false;
 }
 
-/* The tick at which the next occupied slot begins; those of the upper levels
- * that have begun are left out. */
+/* The tick at which the next occupied slot begins. No slot of an upper level
+ * waits to be spread. */
 static uint64_t wheel_event(const struct wheel *wheel)
 {
 	uint32_t slot = slot_now(wheel, 0);
@@ -121,7 +121,6 @@ static uint64_t wheel_event(const struct wheel *wheel)
 		later = wheel->occupied[level] >> slot;
 		if (level == TOP && slot > 0)
 			later |= wheel->occupied[level] << (WHEEL_SLOTS - slot);
-		later &= ~UINT64_C(1);
 		if (later)
 			return ((wheel->tick >> shift) +
 				(uint64_t)__builtin_ctzll(later))

@@ -202,6 +202,35 @@ static void test_smaller_pieces(void **state)
 	test_host_fini(&poor.test);
 }
 
+/* Of two empty pieces the larger one is kept. */
+static void test_larger_reserve(void **state)
+{
+	(void)state;
+	for (int last = 0; last < 2; last++) {
+		struct poor_host poor = {.largest = MEM_PIECE_BYTES};
+		struct parley_host host;
+		struct mem mem;
+		void *block[2];
+
+		test_host_init(&poor.test, 1, 1);
+		host = poor.test.host;
+		host.alloc = poor_alloc;
+		host.self = &poor;
+		mem_init(&mem, &host, 0, PIECE);
+		block[0] = mem_alloc(&mem, 100);
+		poor.largest = PIECE;
+		block[1] = mem_alloc(&mem, 200);
+		assert_int_equal(mem.host_bytes, MEM_PIECE_BYTES + PIECE);
+		mem_free(&mem, block[1 - last], last ? 100 : 200);
+		assert_int_equal(mem.host_bytes, MEM_PIECE_BYTES + PIECE);
+		mem_free(&mem, block[last], last ? 200 : 100);
+		assert_int_equal(mem.host_bytes, PIECE);
+		assert_no_fault(mem_check(&mem));
+		mem_fini(&mem);
+		test_host_fini(&poor.test);
+	}
+}
+
 static void test_large(void **state)
 {
 	struct fixture *fixture = fixture_create(PIECE);
@@ -462,6 +491,7 @@ int main(void)
 		cmocka_unit_test(test_density),
 		cmocka_unit_test(test_reserve),
 		cmocka_unit_test(test_smaller_pieces),
+		cmocka_unit_test(test_larger_reserve),
 		cmocka_unit_test(test_large),
 		cmocka_unit_test(test_no_pieces),
 		cmocka_unit_test(test_check),
