@@ -38,5 +38,5 @@ all: $(BUILD)/libparley.a modules
 
 # Kamailio's headers stay: they need a network and do not change.
 clean:
-	find $(BUILD) -mindepth 1 -maxdepth 1 ! -name 'kamailio-src-*' \
+	[ ! -d $(BUILD) ] || find $(BUILD) -mindepth 1 -maxdepth 1 ! -name 'kamailio-src-*' \
 		-exec rm -rf {} +

@@ -132,7 +132,7 @@ def start_proxy(children, ports, build, listen):
         "DIALOG_SO": f'"{os.path.join(build, "dialog.so")}"',
         "CTL_SOCKET": f'"unix:{children.folder}/ctl"',
     }
-    command = ["kamailio", "-DD", "-E", "-Y", children.folder,
+    command = [os.environ.get("KAMAILIO", "kamailio"), "-DD", "-E", "-Y", children.folder,
                "-P", os.path.join(children.folder, "kamailio.pid"),
                "-f", os.path.join(EXAMPLES, "call-limit.cfg")]
     for name, value in defines.items():
