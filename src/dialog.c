@@ -231,23 +231,29 @@ static uint64_t after_s(struct parley_now now, uint32_t seconds)
 	return now.ms + (uint64_t)seconds * 1000;
 }
 
-/* How long an ended dialog is kept at most. A call that we ended before it was
- * answered waits for a 2xx that crosses: its callee repeats it for 64*T1. */
-static uint64_t end_due(const struct parley *engine,
-			const struct dialog *dialog, struct parley_now now)
+/* Until when a 2xx that crosses may come: its callee repeats it for 64*T1, and
+ * another branch may answer as late after the first (RFC 3261 13.2.2.4). */
+static uint64_t crossing_until(const struct parley *engine,
+			       const struct dialog *dialog, uint8_t old,
+			       struct parley_now now)
 {
-	uint64_t due = after_s(now, engine->config.end_timeout_s);
-	uint64_t linger = now.ms + engine->config.ack_wait_ms;
-	return dialog->linger ? linger : due;
+	uint64_t from =
+		old < PARLEY_STATE_ANSWERED ? now.ms : dialog->answered_ms;
+	return from + engine->config.ack_wait_ms;
 }
 
 static void enter_deleted(struct parley *engine, struct dialog *dialog,
 			  uint8_t old, struct parley_now now)
 {
+	uint64_t until = crossing_until(engine, dialog, old, now);
+
 	dialog->end_s = now.unix_s;
-	dialog->linger = old < PARLEY_STATE_ANSWERED && dialog->ended_by_us;
+	/* A call that we have ended must not come up again. */
+	dialog->linger = dialog->ended_by_us && until > now.ms;
 	dialog->due_lifetime_ms = UINT64_MAX;
-	dialog->due_state_ms = end_due(engine, dialog, now);
+	dialog->due_state_ms =
+		dialog->linger ? until
+			       : after_s(now, engine->config.end_timeout_s);
 }
 
 struct parley_member *dialog_set_state(struct parley *engine,
@@ -273,6 +279,7 @@ struct parley_member *dialog_set_state(struct parley *engine,
 		break; /* early_timeout counts from the INVITE */
 	case PARLEY_STATE_ANSWERED:
 		dialog->start_s = now.unix_s;
+		dialog->answered_ms = now.ms;
 		dialog->due_lifetime_ms = after_s(now, dialog->lifetime_s);
 		dialog->due_state_ms = UINT64_MAX;
 		if (engine->config.noack_timeout_s > 0)

@@ -95,6 +95,7 @@ struct dialog {
 	bool linked;   /* in the indexes */
 	bool ending;   /* BYEs of ours are on their way */
 	bool ended_by_us;
+	uint8_t end_sides;     /* enum parley_side: who was to be told so far */
 	bool invite_held;      /* the INVITE's transaction is alive */
 	bool destroying;       /* DESTROY is running: found by readers only */
 	bool in_timeout_route; /* it runs; a new lifetime clears this */
@@ -108,6 +109,7 @@ struct dialog {
 	struct timer timer;
 	uint64_t due_lifetime_ms; /* UINT64_MAX: not running */
 	uint64_t due_state_ms;	  /* early, no-ACK, ACK wait or end timeout */
+	uint64_t answered_ms;	  /* when the first 2xx came */
 	uint64_t host_ref;
 	uint32_t start_s, end_s;
 	uint32_t lifetime_s;

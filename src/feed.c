@@ -137,8 +137,9 @@ static int reply_leg(struct step *step, struct leg **legp)
 
 	if (!leg)
 		rc = leg_add(step->engine, step->dialog, event, &leg);
-	else if (leg->state != PARLEY_LEG_ENDED ||
+	else if (leg->state == PARLEY_LEG_EARLY ||
 		 step->dialog->state < PARLEY_STATE_ANSWERED)
+		/* A repeated 2xx may be older than a target refresh. */
 		rc = leg_refresh(step->engine, leg, event);
 	*legp = rc == 0 ? leg : NULL;
 	return rc;
@@ -178,8 +179,9 @@ static void answer_leg(struct step *step, struct leg *leg)
 	bool first = step->dialog->state < PARLEY_STATE_ANSWERED;
 
 	/* An early leg that got a BYE may still answer (RFC 3261 15.1.2). */
-	if (leg->state == PARLEY_LEG_EARLY || first)
-		leg->state = PARLEY_LEG_ANSWERED;
+	if (leg->state != PARLEY_LEG_EARLY && !first)
+		return;
+	leg->state = PARLEY_LEG_ANSWERED;
 	leg->invite_cseq = event->cseq;
 	if (leg->caller_cseq < event->cseq)
 		leg->caller_cseq = event->cseq;
@@ -206,9 +208,10 @@ static int feed_reply_2xx(struct step *step)
 	answer_leg(step, leg);
 	rc = step_apply(step, T_REPLY_2XX);
 	if (rc == 0 && dialog->ending)
-		/* The end was asked for while the 2xx was on its way, or for
-		 * the whole call before this second leg answered. */
-		(void)!terminate_answered(step, PARLEY_SIDE_ALL);
+		/* The end was asked for while the 2xx was on its way, or
+		 * before this second leg answered. */
+		(void)!terminate_answered(step,
+					  (enum parley_side)dialog->end_sides);
 	return rc;
 }
 
@@ -336,7 +339,9 @@ static int feed_bye(struct step *step)
 		take_hold(step);
 		return 0;
 	}
-	bool last = leg_up(leg) && !leg_others_up(dialog, leg);
+	/* In state 1 or 2 a leg is up only if its 2xx crossed our end. */
+	bool last = dialog->state >= PARLEY_STATE_ANSWERED && leg_up(leg) &&
+		    !leg_others_up(dialog, leg);
 	step->cause = step->dir == PARLEY_DIR_DOWNSTREAM ? END_BY_CALLER
 							 : END_BY_CALLEE;
 	rc = step_apply(step, last ? T_BYE_LAST : T_BYE_OTHER);

@@ -70,6 +70,7 @@ int terminate_answered(struct step *step, enum parley_side side)
 
 	dialog->ending = true;
 	dialog->ended_by_us = true;
+	dialog->end_sides |= (uint8_t)side;
 	/* Either the wait for the ACK, or for BYEs whose end nobody reports. */
 	if (asked) {
 		dialog->due_lifetime_ms = UINT64_MAX;
@@ -85,6 +86,7 @@ void terminate_early(struct step *step, uint16_t code)
 	struct dialog *dialog = step->dialog;
 	dialog->ending = true;
 	dialog->ended_by_us = true;
+	dialog->end_sides = PARLEY_SIDE_ALL;
 	dialog->end_code = code;
 	step_action(step, (struct parley_action){.type = PARLEY_ACT_CANCEL,
 						 .code = code});

@@ -87,8 +87,37 @@ static void bye_crosses_ours(void **state)
 	assert_int_equal(call_release(call, true), 0);
 	assert_int_equal(call_bye_done(call, &asked, 0, 481), 0);
 	assert_int_equal(call_bye_done(call, &asked, 1, 200), 0);
-	assert_int_equal(call_state(call), 0);
 	assert_int_equal(call_stats(call).ended_by_us, 0);
+	/* It stays as long as another branch may answer. */
+	assert_int_equal(call_state(call), 5);
+	assert_int_equal(call_wait(call, 32100), 1);
+	assert_int_equal(call_state(call), 0);
+}
+
+/* RFC 3261 13.2.2.4: a 2xx of another branch, after the end of the call. */
+static void another_leg_answers_late(void **state)
+{
+	struct call *call = of(state);
+	call_up(call);
+	assert_int_equal(call_terminate(call, PARLEY_SIDE_ALL), 0);
+	struct parley_actions asked = call->actions;
+	assert_int_equal(call_bye_done(call, &asked, 0, 200), 0);
+	assert_int_equal(call_bye_done(call, &asked, 1, 200), 0);
+	assert_int_equal(call_release(call, true), 0);
+	assert_int_equal(call_reply(call, "carol", 200), 0);
+	assert_int_equal(call_count(call, PARLEY_ACT_ACK), 1);
+	assert_true(asks_bye(call, DOWN));
+}
+
+/* One side was to be ended; a repeated 2xx does not end the other. */
+static void one_side_and_a_repeated_200(void **state)
+{
+	struct call *call = of(state);
+	assert_int_equal(call_invite(call, "c", 1), 0);
+	assert_int_equal(call_reply(call, "bob", 200), 0);
+	assert_int_equal(call_terminate(call, PARLEY_SIDE_CALLER), 0);
+	assert_int_equal(call_reply(call, "bob", 200), 0);
+	assert_int_equal(call_count(call, PARLEY_ACT_BYE), 0);
 }
 
 /* RFC 3261 15: no BYE to the caller before its ACK. */
@@ -245,6 +274,8 @@ int main(void)
 		TEST(confirmed_both_sides),
 		TEST(one_side_once),
 		TEST(bye_crosses_ours),
+		TEST(another_leg_answers_late),
+		TEST(one_side_and_a_repeated_200),
 		TEST(answered_waits_for_the_ack),
 		TEST(answered_without_ack),
 		TEST(unanswered),
