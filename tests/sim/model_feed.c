@@ -1,0 +1,759 @@
+/*
+ * model_feed.c - the rules of the model: what each event does
+ *
+ * Written as one story per event, without a transition table; the engine's
+ * table is what is under test.
+ */
+#include <string.h>
+
+#include "sim.h"
+
+/* How long the engine waits for the end of a timeout route. */
+enum { ROUTE_MS = 10000 };
+
+struct story {
+	struct sim *sim;
+	const struct parley_event *event;
+	struct model_dialog *dialog;
+	struct model_result *result;
+};
+
+static uint64_t after_s(const struct story *story, uint32_t seconds)
+{
+	return story->sim->now_ms + (uint64_t)seconds * 1000;
+}
+
+static void act(const struct story *story, enum parley_action_type type,
+		const struct model_leg *leg, enum parley_direction dir)
+{
+	struct parley_action *action =
+		&story->result->list[story->result->count++];
+
+	memset(action, 0, sizeof(*action));
+	action->type = type;
+	action->leg = leg != NULL ? leg->number : 0;
+	action->dir = dir;
+}
+
+static int bogus(const struct story *story)
+{
+	story->result->bogus = true;
+	return PARLEY_E_STATE;
+}
+
+static bool early(const struct model_dialog *dialog)
+{
+	return dialog->state < PARLEY_STATE_ANSWERED;
+}
+
+static bool deleted(const struct model_dialog *dialog)
+{
+	return dialog->state == PARLEY_STATE_DELETED;
+}
+
+static void move(const struct story *story, uint8_t state)
+{
+	struct parley_stats *stats = &story->sim->model.stats;
+
+	stats->now_in[story->dialog->state]--;
+	stats->now_in[state]++;
+	story->dialog->state = state;
+}
+
+/* The call ends; @counter is who did it, or NULL. */
+static void end(const struct story *story, uint32_t note, uint64_t *counter)
+{
+	struct model_dialog *dialog = story->dialog;
+	struct sim *sim = story->sim;
+	uint64_t until;
+
+	/* Another branch may still answer a call that we have ended. */
+	if (early(dialog)) {
+		sim->model.stats.failed++;
+		dialog->answered_ms = sim->now_ms;
+	}
+	until = dialog->answered_ms + sim->config.ack_wait_ms;
+	dialog->linger = dialog->ended_by_us && until > sim->now_ms;
+	if (counter != NULL)
+		++*counter;
+	move(story, PARLEY_STATE_DELETED);
+	dialog->end_s = sim->wall_s;
+	dialog->due_lifetime_ms = UINT64_MAX;
+	dialog->due_state_ms =
+		dialog->linger ? until
+			       : after_s(story, sim->config.end_timeout_s);
+	memset(dialog->member, 0, sizeof(dialog->member));
+	story->result->notes |= note;
+}
+
+/* ------------------------------------------------------------- ending */
+
+static void bye(const struct story *story, struct model_leg *leg,
+		enum parley_direction towards)
+{
+	leg->byes++;
+	story->dialog->byes++;
+	act(story, PARLEY_ACT_BYE, leg, towards);
+}
+
+/* BYEs to what is up and has not been asked for. */
+static int end_answered(const struct story *story, uint8_t sides)
+{
+	struct model_dialog *dialog = story->dialog;
+	bool asked = false;
+
+	for (uint32_t i = 0; i < dialog->leg_count; i++) {
+		struct model_leg *leg = &dialog->leg[i];
+
+		if (!model_up(leg))
+			continue;
+		if ((sides & PARLEY_SIDE_CALLEE) && !leg->bye_callee) {
+			leg->bye_callee = asked = true;
+			bye(story, leg, PARLEY_DIR_DOWNSTREAM);
+		}
+		if ((sides & PARLEY_SIDE_CALLER) && !leg->bye_caller) {
+			leg->bye_caller = asked = true;
+			if (leg->state == PARLEY_LEG_CONFIRMED)
+				bye(story, leg, PARLEY_DIR_UPSTREAM);
+			else
+				leg->bye_wait = true;
+		}
+	}
+	if (!asked && !(dialog->ending && sides == PARLEY_SIDE_ALL))
+		return PARLEY_E_STATE;
+	dialog->ending = dialog->ended_by_us = true;
+	dialog->end_sides |= sides;
+	if (asked) {
+		dialog->due_lifetime_ms = UINT64_MAX;
+		dialog->due_state_ms =
+			story->sim->now_ms + story->sim->config.ack_wait_ms;
+	}
+	return 0;
+}
+
+static void end_early(const struct story *story, uint16_t code)
+{
+	story->dialog->ending = story->dialog->ended_by_us = true;
+	story->dialog->end_sides = PARLEY_SIDE_ALL;
+	story->dialog->end_code = code;
+	act(story, PARLEY_ACT_CANCEL, NULL, PARLEY_DIR_NONE);
+	act(story, PARLEY_ACT_REPLY, NULL, PARLEY_DIR_NONE);
+}
+
+static void bye_to_caller_may_go(const struct story *story,
+				 struct model_leg *leg)
+{
+	if (!leg->bye_wait)
+		return;
+	leg->bye_wait = false;
+	bye(story, leg, PARLEY_DIR_UPSTREAM);
+	story->dialog->due_state_ms =
+		story->sim->now_ms + story->sim->config.ack_wait_ms;
+}
+
+/* ------------------------------------------------------------- replies */
+
+static struct model_leg *leg_new(const struct story *story)
+{
+	const struct parley_event *event = story->event;
+	struct model_dialog *dialog = story->dialog;
+	struct model_leg *leg = &dialog->leg[dialog->leg_count];
+
+	if (event->to_tag.len == 0 ||
+	    (strlen(dialog->from_tag) == event->to_tag.len &&
+	     memcmp(dialog->from_tag, event->to_tag.s, event->to_tag.len) ==
+		     0)) {
+		story->result->rc = PARLEY_E_ARGUMENT;
+		return NULL;
+	}
+	if (dialog->leg_count == PARLEY_LEGS_MAX) {
+		story->sim->model.stats.legs_refused++;
+		story->result->rc = PARLEY_E_FULL;
+		return NULL;
+	}
+	dialog->leg_count++;
+	story->sim->model.stats.legs++;
+	memset(leg, 0, sizeof(*leg));
+	leg->number = dialog->next_leg++;
+	leg->state = PARLEY_LEG_EARLY;
+	text_copy(leg->tag, sizeof(leg->tag), event->to_tag);
+	text_copy(leg->contact, sizeof(leg->contact), event->contact);
+	text_copy(leg->route_set, sizeof(leg->route_set), event->route_set);
+	leg->socket = event->socket;
+	leg->caller_cseq = leg->invite_cseq = dialog->invite_cseq;
+	return leg;
+}
+
+static void leg_update(const struct story *story, struct model_leg *leg)
+{
+	const struct parley_event *event = story->event;
+
+	if (event->contact.len > 0)
+		text_copy(leg->contact, sizeof(leg->contact), event->contact);
+	if (event->type == PARLEY_EV_REPLY_2XX)
+		text_copy(leg->route_set, sizeof(leg->route_set),
+			  event->route_set);
+	if (event->socket != NULL)
+		leg->socket = event->socket;
+}
+
+static void leg_first(struct model_dialog *dialog, struct model_leg *leg)
+{
+	struct model_leg copy = *leg;
+
+	memmove(&dialog->leg[1], &dialog->leg[0],
+		(size_t)(leg - dialog->leg) * sizeof(*leg));
+	dialog->leg[0] = copy;
+}
+
+static int story_1xx(const struct story *story)
+{
+	struct model_dialog *dialog = story->dialog;
+	struct model_leg *leg;
+
+	story->result->dir = PARLEY_DIR_UPSTREAM;
+	if (!early(dialog))
+		return 0;
+	if (story->event->to_tag.len > 0) {
+		leg = model_leg(dialog, story->event->to_tag);
+		if (leg != NULL)
+			leg_update(story, leg);
+		else
+			leg_new(story);
+	}
+	if (dialog->state == PARLEY_STATE_UNCONFIRMED)
+		move(story, PARLEY_STATE_EARLY);
+	story->result->notes = PARLEY_NOTE_EARLY;
+	return 0;
+}
+
+static void leg_answered(const struct story *story, struct model_leg *leg)
+{
+	leg->state = PARLEY_LEG_ANSWERED;
+	leg->invite_cseq = story->event->cseq;
+	if (leg->caller_cseq < story->event->cseq)
+		leg->caller_cseq = story->event->cseq;
+}
+
+/* A 2xx of a call that we have ended: ACK each time, BYE once. */
+static int story_crossing(const struct story *story)
+{
+	struct model_leg *leg = model_leg(story->dialog, story->event->to_tag);
+
+	if (leg == NULL)
+		leg = leg_new(story);
+	else if (leg->state == PARLEY_LEG_EARLY)
+		leg_update(story, leg);
+	if (leg == NULL)
+		return story->result->rc;
+	if (leg->state == PARLEY_LEG_EARLY)
+		leg_answered(story, leg);
+	act(story, PARLEY_ACT_ACK, leg, PARLEY_DIR_NONE);
+	if (!leg->bye_callee) {
+		leg->bye_callee = true;
+		bye(story, leg, PARLEY_DIR_DOWNSTREAM);
+	}
+	if (story->event->can_swallow)
+		act(story, PARLEY_ACT_SWALLOW, NULL, PARLEY_DIR_NONE);
+	return 0;
+}
+
+static int story_2xx(const struct story *story)
+{
+	struct model_dialog *dialog = story->dialog;
+	struct sim *sim = story->sim;
+	struct model_leg *leg;
+	bool first = early(dialog);
+
+	story->result->dir = PARLEY_DIR_UPSTREAM;
+	if (dialog->ended_by_us &&
+	    (deleted(dialog) || (first && story->event->can_swallow)))
+		return story_crossing(story);
+	if (deleted(dialog))
+		return 0;
+	leg = model_leg(dialog, story->event->to_tag);
+	if (leg == NULL) {
+		leg = leg_new(story);
+		if (leg == NULL)
+			return story->result->rc;
+	} else if (leg->state == PARLEY_LEG_EARLY || first) {
+		/* Only the first 2xx of a leg says anything new; a repeated
+		 * one may be older than a target refresh. */
+		leg_update(story, leg);
+	}
+	if (leg->state == PARLEY_LEG_EARLY || first)
+		leg_answered(story, leg);
+	if (first) {
+		leg_first(dialog, leg);
+		move(story, PARLEY_STATE_ANSWERED);
+		dialog->start_s = sim->wall_s;
+		dialog->answered_ms = sim->now_ms;
+		dialog->due_lifetime_ms = after_s(story, dialog->lifetime_s);
+		dialog->due_state_ms = UINT64_MAX;
+		if (sim->config.noack_timeout_s > 0)
+			dialog->due_state_ms =
+				after_s(story, sim->config.noack_timeout_s);
+		story->result->notes = PARLEY_NOTE_ANSWERED;
+	}
+	if (dialog->ending)
+		(void)end_answered(story, dialog->end_sides);
+	return 0;
+}
+
+static int story_fail(const struct story *story)
+{
+	struct model_dialog *dialog = story->dialog;
+	struct sim *sim = story->sim;
+
+	story->result->dir = PARLEY_DIR_UPSTREAM;
+	if (story->event->code < 300)
+		return PARLEY_E_ARGUMENT;
+	if (!early(dialog))
+		return 0;
+	dialog->end_code = story->event->code;
+	if (!dialog->ended_by_us)
+		text_copy(dialog->end_reason, sizeof(dialog->end_reason),
+			  story->event->reason);
+	end(story, PARLEY_NOTE_FAILED,
+	    dialog->ended_by_us ? &sim->model.stats.ended_by_us : NULL);
+	if (!sim->config.wait_ack) {
+		dialog->holds = 0;
+		dialog->invite_held = false;
+	}
+	return 0;
+}
+
+/* ------------------------------------------------------------- requests */
+
+static int leg_of(const struct story *story, struct model_leg **legp)
+{
+	enum parley_direction dir = story->event->dir;
+
+	if (dir != PARLEY_DIR_DOWNSTREAM && dir != PARLEY_DIR_UPSTREAM)
+		return PARLEY_E_ARGUMENT;
+	story->result->dir = dir;
+	*legp = model_leg(story->dialog, story->event->to_tag);
+	return *legp != NULL ? 0 : PARLEY_E_NO_LEG;
+}
+
+static void renew(const struct story *story)
+{
+	struct model_dialog *dialog = story->dialog;
+	uint32_t lifetime_s = story->event->lifetime_s;
+	bool noreset = story->sim->config.timeout_noreset ||
+		       (dialog->options & PARLEY_OPT_TIMEOUT_NORESET) != 0;
+
+	if (lifetime_s > 0)
+		dialog->lifetime_s = lifetime_s;
+	if (early(dialog) || deleted(dialog) || dialog->ending ||
+	    (noreset && lifetime_s == 0))
+		return;
+	dialog->due_lifetime_ms = after_s(story, dialog->lifetime_s);
+	dialog->in_route = false;
+}
+
+static void counted(struct model_leg *leg, enum parley_direction dir,
+		    uint32_t cseq)
+{
+	uint32_t *last = dir == PARLEY_DIR_DOWNSTREAM ? &leg->caller_cseq
+						      : &leg->callee_cseq;
+
+	if (*last < cseq)
+		*last = cseq;
+}
+
+static void target(const struct story *story, struct model_leg *leg,
+		   bool of_caller)
+{
+	const struct parley_event *event = story->event;
+	struct model_dialog *dialog = story->dialog;
+
+	if (event->socket != NULL)
+		*(of_caller ? &dialog->socket : &leg->socket) = event->socket;
+	if (event->contact.len > 0)
+		text_copy(of_caller ? dialog->contact : leg->contact,
+			  MODEL_TEXT, event->contact);
+}
+
+static int story_ack(const struct story *story)
+{
+	struct model_dialog *dialog = story->dialog;
+	struct model_leg *leg;
+	int rc = leg_of(story, &leg);
+
+	if (rc < 0)
+		return rc;
+	if (early(dialog))
+		return bogus(story);
+	bool first = leg->state == PARLEY_LEG_ANSWERED;
+
+	if (dialog->state == PARLEY_STATE_ANSWERED) {
+		move(story, PARLEY_STATE_CONFIRMED);
+		if (!dialog->ending)
+			dialog->due_state_ms = UINT64_MAX;
+		story->result->notes = PARLEY_NOTE_CONFIRMED;
+	} else if (!deleted(dialog) && !first) {
+		story->result->notes = PARLEY_NOTE_REQUEST_WITHIN;
+	}
+	if (first) {
+		leg->state = PARLEY_LEG_CONFIRMED;
+		bye_to_caller_may_go(story, leg);
+	}
+	renew(story);
+	return 0;
+}
+
+static bool others_up(const struct model_dialog *dialog,
+		      const struct model_leg *leg)
+{
+	for (uint32_t i = 0; i < dialog->leg_count; i++)
+		if (&dialog->leg[i] != leg && model_up(&dialog->leg[i]))
+			return true;
+	return false;
+}
+
+static int story_bye(const struct story *story)
+{
+	struct model_dialog *dialog = story->dialog;
+	struct parley_stats *stats = &story->sim->model.stats;
+	struct model_leg *leg;
+	int rc = leg_of(story, &leg);
+
+	if (rc < 0)
+		return rc;
+	if (dialog->state == PARLEY_STATE_UNCONFIRMED &&
+	    leg->state != PARLEY_LEG_ENDED)
+		return bogus(story);
+	if (story->event->hold)
+		dialog->holds++;
+	if (leg->state == PARLEY_LEG_ENDED && !deleted(dialog))
+		return 0;
+	if (model_up(leg) && !others_up(dialog, leg) && !deleted(dialog) &&
+	    !early(dialog))
+		end(story, PARLEY_NOTE_TERMINATED,
+		    story->event->dir == PARLEY_DIR_DOWNSTREAM
+			    ? &stats->ended_by_caller
+			    : &stats->ended_by_callee);
+	else if (!deleted(dialog))
+		story->result->notes = PARLEY_NOTE_REQUEST_WITHIN;
+	counted(leg, story->event->dir, story->event->cseq);
+	leg->state = PARLEY_LEG_ENDED;
+	leg->bye_wait = false;
+	return 0;
+}
+
+static int story_request(const struct story *story)
+{
+	struct model_dialog *dialog = story->dialog;
+	struct model_leg *leg;
+	int rc = leg_of(story, &leg);
+
+	if (rc < 0)
+		return rc;
+	if (dialog->state == PARLEY_STATE_UNCONFIRMED)
+		return bogus(story);
+	if (!deleted(dialog))
+		story->result->notes = PARLEY_NOTE_REQUEST_WITHIN;
+	if (story->event->hold)
+		dialog->holds++;
+	counted(leg, story->event->dir, story->event->cseq);
+	renew(story);
+	target(story, leg, story->event->dir == PARLEY_DIR_DOWNSTREAM);
+	return 0;
+}
+
+static int story_reply_within(const struct story *story)
+{
+	const struct parley_event *event = story->event;
+	struct model_leg *leg;
+	int rc = leg_of(story, &leg);
+	bool is_bye = event->method == PARLEY_EV_BYE;
+
+	if (rc < 0)
+		return rc;
+	if (deleted(story->dialog) && !is_bye)
+		return 0;
+	story->result->notes = PARLEY_NOTE_REPLY_WITHIN;
+	if (is_bye && event->code >= 200)
+		story->result->notes |= PARLEY_NOTE_BYE_REPLIED;
+	if ((event->method == PARLEY_EV_REINVITE ||
+	     event->method == PARLEY_EV_UPDATE) &&
+	    event->code >= 200 && event->code < 300)
+		target(story, leg, event->dir == PARLEY_DIR_UPSTREAM);
+	return 0;
+}
+
+/* ------------------------------------------------------------- the rest */
+
+static int story_cancel(const struct story *story)
+{
+	story->result->dir = PARLEY_DIR_DOWNSTREAM;
+	return 0;
+}
+
+static int story_spiral(const struct story *story)
+{
+	story->result->dir = PARLEY_DIR_DOWNSTREAM;
+	if (deleted(story->dialog))
+		return bogus(story);
+	story->result->notes = PARLEY_NOTE_SPIRALED;
+	return 0;
+}
+
+static int story_abandon(const struct story *story)
+{
+	struct model_dialog *dialog = story->dialog;
+
+	if (!early(dialog) && !deleted(dialog))
+		return bogus(story);
+	if (early(dialog))
+		end(story, PARLEY_NOTE_FAILED, NULL);
+	dialog->holds = 0;
+	dialog->invite_held = false;
+	return 0;
+}
+
+static int story_release(const struct story *story)
+{
+	struct model_dialog *dialog = story->dialog;
+	uint32_t kept = 0;
+
+	if (dialog->holds == 0)
+		return PARLEY_E_STATE;
+	dialog->holds--;
+	if (!story->event->invite)
+		return 0;
+	dialog->invite_held = false;
+	if (early(dialog))
+		end(story, PARLEY_NOTE_FAILED, NULL);
+	if (deleted(dialog))
+		return 0;
+	/* The losers of the fork are forgotten. */
+	for (uint32_t i = 0; i < dialog->leg_count; i++)
+		if (dialog->leg[i].state != PARLEY_LEG_EARLY)
+			dialog->leg[kept++] = dialog->leg[i];
+	story->sim->model.stats.legs -= dialog->leg_count - kept;
+	dialog->leg_count = kept;
+	return 0;
+}
+
+static int story_terminate(const struct story *story)
+{
+	const struct parley_event *event = story->event;
+	struct model_dialog *dialog = story->dialog;
+	int rc = 0;
+
+	if (event->side < PARLEY_SIDE_CALLER || event->side > PARLEY_SIDE_ALL)
+		return PARLEY_E_ARGUMENT;
+	if (deleted(dialog))
+		return bogus(story);
+	if (early(dialog)) {
+		if (event->side != PARLEY_SIDE_ALL || !event->can_reply)
+			return PARLEY_E_STATE;
+		end_early(story, event->code);
+	} else {
+		rc = end_answered(story, (uint8_t)event->side);
+		if (rc == 0 && event->code > 0)
+			dialog->end_code = event->code;
+	}
+	if (rc == 0)
+		text_copy(dialog->end_reason, sizeof(dialog->end_reason),
+			  event->reason);
+	return rc;
+}
+
+static bool byes_pending(const struct model_dialog *dialog)
+{
+	for (uint32_t i = 0; i < dialog->leg_count; i++)
+		if (dialog->leg[i].byes > 0 || dialog->leg[i].bye_wait)
+			return true;
+	return false;
+}
+
+static int story_bye_done(const struct story *story)
+{
+	struct model_dialog *dialog = story->dialog;
+	struct model_leg *leg = model_leg_number(dialog, story->event->leg);
+
+	if (leg == NULL || leg->byes == 0)
+		return PARLEY_E_NO_LEG;
+	story->result->dir = story->event->dir;
+	leg->byes--;
+	dialog->byes--;
+	/* In state 1 or 2 it was that of a 2xx which crossed our CANCEL. */
+	if (!byes_pending(dialog) && !deleted(dialog) && !early(dialog))
+		end(story, PARLEY_NOTE_TERMINATED | PARLEY_NOTE_BYE_REPLIED,
+		    &story->sim->model.stats.ended_by_us);
+	return 0;
+}
+
+static int lifetime_over(const struct story *story)
+{
+	struct model_dialog *dialog = story->dialog;
+	struct sim *sim = story->sim;
+
+	if (early(dialog) || deleted(dialog))
+		return bogus(story);
+	dialog->in_route = false;
+	dialog->due_lifetime_ms = UINT64_MAX;
+	if (!sim->config.bye_on_timeout &&
+	    !(dialog->options & PARLEY_OPT_BYE_ON_TIMEOUT)) {
+		end(story, PARLEY_NOTE_EXPIRED, &sim->model.stats.expired);
+		return 0;
+	}
+	sim->model.stats.expired++;
+	return end_answered(story, PARLEY_SIDE_ALL);
+}
+
+static int story_expire(const struct story *story)
+{
+	struct model_dialog *dialog = story->dialog;
+	struct model_result *result = story->result;
+
+	if (dialog->timeout_route == 0 || dialog->in_route || early(dialog) ||
+	    deleted(dialog))
+		return lifetime_over(story);
+	dialog->in_route = true;
+	dialog->due_lifetime_ms = story->sim->now_ms + ROUTE_MS;
+	act(story, PARLEY_ACT_TIMEOUT_ROUTE, NULL, PARLEY_DIR_NONE);
+	result->list[result->count - 1].route = dialog->timeout_route;
+	return 0;
+}
+
+static int story_route_done(const struct story *story)
+{
+	struct model_dialog *dialog = story->dialog;
+
+	if (!dialog->in_route || early(dialog) || deleted(dialog))
+		return 0;
+	return lifetime_over(story);
+}
+
+static int story_of(const struct story *story)
+{
+	switch (story->event->type) {
+	case PARLEY_EV_SPIRAL:
+		return story_spiral(story);
+	case PARLEY_EV_ABANDON:
+		return story_abandon(story);
+	case PARLEY_EV_REPLY_1XX:
+		return story_1xx(story);
+	case PARLEY_EV_REPLY_2XX:
+		return story_2xx(story);
+	case PARLEY_EV_REPLY_FAIL:
+		return story_fail(story);
+	case PARLEY_EV_ACK:
+		return story_ack(story);
+	case PARLEY_EV_BYE:
+		return story_bye(story);
+	case PARLEY_EV_PRACK:
+	case PARLEY_EV_REINVITE:
+	case PARLEY_EV_UPDATE:
+	case PARLEY_EV_REQUEST:
+		return story_request(story);
+	case PARLEY_EV_CANCEL:
+		return story_cancel(story);
+	case PARLEY_EV_REPLY_WITHIN:
+		return story_reply_within(story);
+	case PARLEY_EV_RELEASE:
+		return story_release(story);
+	case PARLEY_EV_TERMINATE:
+		return story_terminate(story);
+	case PARLEY_EV_BYE_DONE:
+		return story_bye_done(story);
+	case PARLEY_EV_EXPIRE:
+		return story_expire(story);
+	case PARLEY_EV_TIMEOUT_ROUTE_DONE:
+		return story_route_done(story);
+	case PARLEY_EV_INVITE:
+	case PARLEY_EVENTS:
+		break;
+	}
+	return PARLEY_E_ARGUMENT;
+}
+
+void model_feed(struct sim *sim, const struct parley_event *event,
+		struct model_result *result)
+{
+	struct story story = {sim, event, model_find(&sim->model, event->id),
+			      result};
+
+	memset(result, 0, sizeof(*result));
+	if (event->type < PARLEY_EV_INVITE || event->type >= PARLEY_EVENTS) {
+		result->rc = PARLEY_E_ARGUMENT;
+		return;
+	}
+	if (story.dialog == NULL) {
+		result->rc = PARLEY_E_NO_DIALOG;
+		return;
+	}
+	result->rc = story_of(&story);
+	if (result->bogus)
+		sim->model.stats.bogus_event++;
+}
+
+/* ------------------------------------------------------------- timers */
+
+static void expire_state(const struct story *story)
+{
+	struct model_dialog *dialog = story->dialog;
+	struct sim *sim = story->sim;
+	const struct parley_config *config = &sim->config;
+	bool waits = false;
+
+	dialog->due_state_ms = UINT64_MAX;
+	if (deleted(dialog)) {
+		dialog->holds = dialog->byes = 0;
+		dialog->linger = dialog->invite_held = false;
+		for (uint32_t i = 0; i < dialog->leg_count; i++)
+			dialog->leg[i].byes = 0;
+		return;
+	}
+	if (early(dialog)) {
+		if (config->end_at_early_timeout && !dialog->ending) {
+			dialog->due_state_ms =
+				sim->now_ms + config->ack_wait_ms;
+			end_early(story, config->end_early_code);
+		} else {
+			end(story, PARLEY_NOTE_FAILED,
+			    &sim->model.stats.forgotten_early);
+		}
+		return;
+	}
+	if (!dialog->ending) {
+		dialog->lifetime_s = config->noack_lifetime_s;
+		dialog->due_lifetime_ms = after_s(story, dialog->lifetime_s);
+		dialog->in_route = false;
+		return;
+	}
+	for (uint32_t i = 0; i < dialog->leg_count; i++)
+		waits |= dialog->leg[i].bye_wait;
+	for (uint32_t i = 0; i < dialog->leg_count; i++) {
+		if (waits)
+			bye_to_caller_may_go(story, &dialog->leg[i]);
+		else
+			dialog->leg[i].byes = 0;
+	}
+	if (!waits) {
+		dialog->byes = 0;
+		end(story, PARLEY_NOTE_TERMINATED | PARLEY_NOTE_BYE_REPLIED,
+		    &sim->model.stats.ended_by_us);
+	}
+}
+
+void model_expire(struct sim *sim, struct model_dialog *dialog,
+		  struct model_result *result)
+{
+	struct story story = {sim, NULL, dialog, result};
+
+	memset(result, 0, sizeof(*result));
+	if (dialog->due_state_ms <= sim->now_ms) {
+		expire_state(&story);
+	} else if (dialog->due_lifetime_ms <= sim->now_ms) {
+		dialog->due_lifetime_ms = UINT64_MAX;
+		(void)story_expire(&story);
+	} else {
+		sim_fail(sim, "a timer of %u.%u fired before it was due",
+			 dialog->id.entry, dialog->id.id);
+	}
+}

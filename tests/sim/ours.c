@@ -1,0 +1,248 @@
+/* ours.c - the proxy's own actions and notes, and what crossed the wire */
+#include <stdio.h>
+#include <string.h>
+
+#include "tell.h"
+
+int proxy_find(const struct sim *sim, struct parley_id id)
+{
+	for (uint32_t i = 0; i < sim->call_count; i++)
+		if (sim->proxy[i].tracked && id_equal(sim->proxy[i].id, id))
+			return (int)i;
+	return -1;
+}
+
+/* ------------------------------------------------------------- actions */
+
+static void bye_report(struct sim *sim, const struct proxy_target *target,
+		       uint16_t code, int call)
+{
+	struct parley_event event = {.type = PARLEY_EV_BYE_DONE,
+				     .id = target->id,
+				     .leg = target->leg,
+				     .dir = target->towards,
+				     .code = code};
+
+	tell_host(sim, &event, call);
+}
+
+/* The callee whose tag this is, by the texts of ua_tag(). */
+static int ua_of_tag(const struct call *call, struct parley_str tag)
+{
+	for (uint32_t i = 0; i < call->callees; i++) {
+		char text[40];
+
+		ua_tag(call, (int)i, text, sizeof(text));
+		if (strlen(text) == tag.len &&
+		    memcmp(text, tag.s, tag.len) == 0)
+			return (int)i;
+	}
+	return NO_UA;
+}
+
+static void send_ours(struct sim *sim, const struct proxy_target *target,
+		      enum method method, int call)
+{
+	struct parley_request request;
+	bool down = target->towards == PARLEY_DIR_DOWNSTREAM;
+	struct proxy_ours *ours;
+	struct msg msg = {.method = method,
+			  .ours = true,
+			  .from_callee = !down,
+			  .src = NODE_PROXY,
+			  .leg = target->leg};
+	int rc = tell_prepare(sim, target, method == METHOD_ACK, &request);
+
+	if (rc != 0 || call < 0) {
+		/* A world without parties answers at once, or much later. */
+		if (method == METHOD_BYE && rng_chance(&sim->rng, 500))
+			bye_report(sim, target, 200, call);
+		return;
+	}
+	msg.call = (uint32_t)call;
+	msg.cseq = request.cseq;
+	msg.branch = net_branch(sim);
+	msg.ua = ua_of_tag(&sim->calls[call],
+			   down ? request.remote_tag : request.local_tag);
+	if (msg.ua == NO_UA) {
+		if (!sim->calls[call].tainted)
+			sim_fail(sim, "our request has the tag of nobody");
+		return;
+	}
+	ours = &sim->proxy[call].ours[msg.ua];
+	msg.dst = down ? NODE_CALLEE + msg.ua : NODE_CALLER;
+	if (method == METHOD_ACK) {
+		ours->acks++;
+		net_send(sim, &msg);
+		return;
+	}
+	if (++*(down ? &ours->byes : &ours->byes_up) > 1)
+		sim_fail(sim, "a second BYE of ours in one direction");
+	net_request(sim, &msg);
+}
+
+/* True if the action keeps the reply from the caller. */
+static bool action_run(struct sim *sim, const struct parley_actions *actions,
+		       const struct parley_action *action, int call)
+{
+	struct proxy_target target = {actions->id, action->leg, action->dir};
+	struct parley_event event = {.type = PARLEY_EV_TIMEOUT_ROUTE_DONE,
+				     .id = actions->id};
+
+	switch (action->type) {
+	case PARLEY_ACT_BYE:
+		send_ours(sim, &target, METHOD_BYE, call);
+		break;
+	case PARLEY_ACT_ACK:
+		target.towards = PARLEY_DIR_DOWNSTREAM;
+		send_ours(sim, &target, METHOD_ACK, call);
+		break;
+	case PARLEY_ACT_SWALLOW:
+		return true;
+	case PARLEY_ACT_CANCEL:
+		if (call >= 0)
+			proxy_cancel(sim, (uint32_t)call);
+		break;
+	case PARLEY_ACT_REPLY:
+		if (call >= 0)
+			proxy_reply(sim, (uint32_t)call, action->code);
+		break;
+	case PARLEY_ACT_TIMEOUT_ROUTE:
+		/* The script may be slow, fail, or prolong the call. */
+		if (rng_chance(&sim->rng, 200))
+			script_prolong(sim, actions->id);
+		if (rng_chance(&sim->rng, 800))
+			tell_host(sim, &event, call);
+		break;
+	}
+	return false;
+}
+
+bool proxy_run(struct sim *sim, const struct parley_actions *actions, int call)
+{
+	struct parley_actions copy = *actions;
+	bool swallow = false;
+
+	/* The notes wait while the actions run: what those feed may be told
+	 * first, and must then wait for its turn. */
+	if (copy.note.types != 0) {
+		if (sim->notes.count == NOTES_MAX)
+			notes_deliver_one(sim);
+		sim->notes.with_message[sim->notes.count] =
+			rng_chance(&sim->rng, 700);
+		sim->notes.note[sim->notes.count++] = copy.note;
+	}
+	for (uint32_t i = 0; i < copy.count; i++)
+		swallow |= action_run(sim, &copy, &copy.list[i], call);
+	if (rng_chance(&sim->rng, 850) && sim->notes.depth == 0)
+		notes_deliver_all(sim);
+	return swallow;
+}
+
+void proxy_bye_done(struct sim *sim, const struct msg *reply)
+{
+	struct proxy_target target = {
+		.id = sim->proxy[reply->call].id,
+		.leg = reply->leg,
+		.towards = reply->from_callee ? PARLEY_DIR_UPSTREAM
+					      : PARLEY_DIR_DOWNSTREAM,
+	};
+
+	if (reply->code >= 200 && reply->method == METHOD_BYE)
+		bye_report(sim, &target, reply->code, (int)reply->call);
+}
+
+/* ------------------------------------------------------------- notes */
+
+bool notes_deliver_one(struct sim *sim)
+{
+	struct proxy_notes *notes = &sim->notes;
+	struct parley_note note;
+	bool with_message;
+	uint32_t at;
+
+	if (notes->count == 0)
+		return false;
+	/* Mostly the oldest, sometimes any: processes are not in step. */
+	at = rng_chance(&sim->rng, 700) ? 0
+					: rng_below(&sim->rng, notes->count);
+	note = notes->note[at];
+	with_message = notes->with_message[at];
+	notes->count--;
+	memmove(&notes->note[at], &notes->note[at + 1],
+		(notes->count - at) * sizeof(note));
+	memmove(&notes->with_message[at], &notes->with_message[at + 1],
+		(notes->count - at) * sizeof(bool));
+	tell_deliver(sim, &note, with_message ? sim : NULL,
+		     rng_chance(&sim->rng, 700));
+	return true;
+}
+
+void notes_deliver_all(struct sim *sim)
+{
+	while (notes_deliver_one(sim))
+		;
+}
+
+/* ------------------------------------------------------------- timers */
+
+void proxy_expire(struct sim *sim)
+{
+	struct parley_actions actions;
+	uint32_t count = 0;
+
+	while (tell_expire(sim, &actions)) {
+		int call = proxy_find(sim, actions.id);
+
+		if (++count > 10000)
+			sim_fail(sim, "timers fire without end");
+		if (call >= 0 && actions.new_state == PARLEY_STATE_DELETED &&
+		    actions.old_state != PARLEY_STATE_DELETED)
+			sim->proxy[call].forgotten = true;
+		proxy_run(sim, &actions, call);
+	}
+}
+
+/* ------------------------------------------------------------- the wire */
+
+static void ours_check(struct sim *sim, uint32_t index, uint32_t ua)
+{
+	const struct proxy_ours *ours = &sim->proxy[index].ours[ua];
+
+	if (ours->acks != ours->swallowed)
+		sim_fail(sim,
+			 "call %u: %u 2xx of callee %u swallowed, %u "
+			 "ACKs sent",
+			 index, ours->swallowed, ua, ours->acks);
+	if (ours->swallowed > 0 && ours->byes != 1)
+		sim_fail(sim,
+			 "call %u: a swallowed 2xx of callee %u got %u "
+			 "BYEs",
+			 index, ua, ours->byes);
+}
+
+void wire_check(struct sim *sim)
+{
+	for (uint32_t i = 0; i < sim->call_count; i++) {
+		const struct call *call = &sim->calls[i];
+		const struct proxy_call *proxy = &sim->proxy[i];
+
+		if (call->tainted)
+			continue;
+		for (uint32_t ua = 0; ua < call->callees; ua++) {
+			ours_check(sim, i, ua);
+			if (!proxy->ended || proxy->forgotten)
+				continue;
+			if (call->caller[ua].state == UA_UP)
+				sim_fail(sim,
+					 "call %u was ended; its caller "
+					 "is up with callee %u",
+					 i, ua);
+			if (call->party[NODE_CALLEE + ua].side.state == UA_UP)
+				sim_fail(sim,
+					 "call %u was ended; its callee "
+					 "%u is up",
+					 i, ua);
+		}
+	}
+}

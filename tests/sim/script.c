@@ -1,0 +1,502 @@
+/* script.c - what scripts and administrators do with dialogs */
+#include <stdio.h>
+#include <string.h>
+
+#include "tell.h"
+
+static const char *const values[] = {"red", "green", "blue"};
+
+static const char *some_value(struct sim *sim)
+{
+	return values[rng_below(&sim->rng, 3)];
+}
+
+/* A refused allocation is the only excuse for "no memory". */
+static void expect(struct sim *sim, const char *what, int rc, int should)
+{
+	if (rc == PARLEY_E_MEMORY && sim->host.failures > sim->failures_seen)
+		return;
+	if (rc != should)
+		sim_fail(sim, "%s: %s, should be %s", what,
+			 parley_error_text(rc), parley_error_text(should));
+}
+
+/* ------------------------------------------------------------- before */
+
+static void reserve_place(struct sim *sim, struct script_facts *facts)
+{
+	int profile = (int)rng_below(&sim->rng, sim->config.profile_count);
+	bool has_value = sim->profiles[profile].has_value;
+	const char *value = has_value ? some_value(sim) : "";
+	uint32_t limit = rng_below(&sim->rng, 6);
+	bool once = rng_chance(&sim->rng, 500);
+	bool in = false, full;
+	int should = 0, rc;
+
+	for (uint32_t i = 0; i < MODEL_MEMBERS; i++)
+		in |= sim->model.reserved[i].used &&
+		      sim->model.reserved[i].profile == profile &&
+		      strcmp(sim->model.reserved[i].value, value) == 0;
+	full = limit > 0 && model_members(&sim->model, profile, value) >= limit;
+	if (in && once)
+		should = 0;
+	else if (full)
+		should = PARLEY_E_FULL;
+	rc = parley_profile_reserve(sim->engine, profile, str_of(value), limit,
+				    once, &facts->create.members);
+	expect(sim, "profile_reserve()", rc, should);
+	if (rc == PARLEY_E_FULL)
+		sim->model.stats.limit_refused++;
+	if (rc == 0 && !(in && once))
+		model_member_add(sim->model.reserved, profile, value);
+	sim_event(sim, "  reserve %d '%s' limit %u: %d", profile, value, limit,
+		  rc);
+}
+
+void script_before(struct sim *sim, struct script_facts *facts)
+{
+	memset(facts, 0, sizeof(*facts));
+	sim->failures_seen = sim->host.failures;
+	facts->create.flags = (uint32_t)rng_next(&sim->rng);
+	if (rng_chance(&sim->rng, 200))
+		facts->create.options = PARLEY_OPT_BYE_ON_TIMEOUT;
+	if (rng_chance(&sim->rng, 300))
+		facts->create.lifetime_s = rng_range(&sim->rng, 3, 200);
+	if (rng_chance(&sim->rng, 200)) {
+		facts->create.timeout_route = 7;
+		facts->create.timeout_route_name = str_of("ON_TIMEOUT");
+	}
+	facts->vars[0].key = str_of("account");
+	facts->vars[0].value = str_of("4711");
+	facts->vars[1].key = str_of("tariff");
+	facts->vars[1].value = str_of("");
+	facts->create.vars = facts->vars;
+	facts->create.var_count = rng_below(&sim->rng, 3);
+	for (uint32_t i = rng_below(&sim->rng, 3);
+	     i > 0 && sim->config.profile_count > 0; i--)
+		reserve_place(sim, facts);
+}
+
+void script_abandon(struct sim *sim, struct script_facts *facts)
+{
+	parley_profile_release(sim->engine, &facts->create.members);
+	memset(sim->model.reserved, 0, sizeof(sim->model.reserved));
+	if (facts->create.members != NULL)
+		sim_fail(sim, "profile_release() leaves a list");
+}
+
+/* ------------------------------------------------------------- variables */
+
+static struct model_var *var_find(struct model_dialog *dialog, const char *key)
+{
+	for (uint32_t i = 0; i < MODEL_VARS; i++)
+		if (dialog->var[i].used && strcmp(dialog->var[i].key, key) == 0)
+			return &dialog->var[i];
+	return NULL;
+}
+
+static void var_put(struct sim *sim, struct model_dialog *dialog,
+		    const char *key)
+{
+	struct model_var *var = var_find(dialog, key);
+	char value[64];
+	int rc;
+
+	memset(value, 'x', sizeof(value));
+	value[rng_below(&sim->rng, 60)] = 0;
+	value[60] = 0;
+	rc = parley_var_set(sim->engine, dialog->id, str_of(key),
+			    str_of(value));
+	expect(sim, "var_set()", rc, 0);
+	if (rc != 0)
+		return;
+	for (uint32_t i = 0; i < MODEL_VARS && var == NULL; i++)
+		if (!dialog->var[i].used)
+			var = &dialog->var[i];
+	if (var == NULL)
+		sim_fail(sim, "the model has no room for a variable");
+	var->used = true;
+	text_copy(var->key, sizeof(var->key), str_of(key));
+	text_copy(var->value, sizeof(var->value), str_of(value));
+}
+
+static void var_act(struct sim *sim, struct model_dialog *dialog)
+{
+	static const char *const keys[] = {"account", "tariff", "a",
+					   "long.key"};
+	const char *key = keys[rng_below(&sim->rng, 4)];
+	struct model_var *var = var_find(dialog, key);
+	struct parley_str none = {NULL, 0};
+	char buffer[64];
+	uint32_t len = 0;
+	int rc;
+
+	switch (rng_below(&sim->rng, 3)) {
+	case 0:
+		var_put(sim, dialog, key);
+		break;
+	case 1:
+		rc = parley_var_set(sim->engine, dialog->id, str_of(key), none);
+		expect(sim, "deletion of a variable", rc,
+		       var != NULL ? 0 : PARLEY_E_ABSENT);
+		if (var != NULL)
+			var->used = false;
+		break;
+	default:
+		rc = parley_var_get(sim->engine, dialog->id, str_of(key),
+				    buffer, sizeof(buffer), &len);
+		expect(sim, "var_get()", rc, var != NULL ? 0 : PARLEY_E_ABSENT);
+		if (rc == 0 && (len != strlen(var->value) ||
+				memcmp(buffer, var->value, len) != 0))
+			sim_fail(sim, "var_get() gives another value");
+	}
+}
+
+/* ------------------------------------------------------------- settings */
+
+static void settings_act(struct sim *sim, struct model_dialog *dialog)
+{
+	uint32_t set = (uint32_t)rng_next(&sim->rng);
+	uint32_t clear = (uint32_t)rng_next(&sim->rng);
+	uint32_t got = 0;
+	int rc;
+
+	switch (rng_below(&sim->rng, 4)) {
+	case 0:
+		rc = parley_flags(sim->engine, dialog->id, set, clear, &got);
+		dialog->flags = (dialog->flags | set) & ~clear;
+		if (rc != 0 || got != dialog->flags)
+			sim_fail(sim, "flags(): %d, %x", rc, got);
+		break;
+	case 1:
+		set &= PARLEY_OPT_BYE_ON_TIMEOUT | PARLEY_OPT_TIMEOUT_NORESET;
+		clear &= 15;
+		rc = parley_options(sim->engine, dialog->id, set, clear, &got);
+		dialog->options = (dialog->options | set) & ~clear;
+		if (rc != 0 || got != dialog->options)
+			sim_fail(sim, "options(): %d, %x", rc, got);
+		break;
+	case 2:
+		rc = parley_set_timeout_route(sim->engine, dialog->id,
+					      (int32_t)(set & 3),
+					      str_of(some_value(sim)));
+		expect(sim, "set_timeout_route()", rc, 0);
+		if (rc == 0) {
+			struct parley_view view;
+			char buffer[32768];
+
+			rc = parley_read(sim->engine, sim_now(sim), dialog->id,
+					 &view, buffer, sizeof(buffer), NULL);
+			expect(sim, "read()", rc, 0);
+			dialog->timeout_route = (int32_t)(set & 3);
+			text_copy(dialog->route_name, MODEL_TEXT,
+				  view.timeout_route_name);
+		}
+		break;
+	default:
+		dialog->host_ref = rng_next(&sim->rng);
+		rc = parley_set_host_ref(sim->engine, dialog->id,
+					 dialog->host_ref);
+		expect(sim, "set_host_ref()", rc, 0);
+	}
+}
+
+static void lifetime_set(struct sim *sim, struct model_dialog *dialog,
+			 uint32_t lifetime_s)
+{
+	bool ended = dialog->state == PARLEY_STATE_DELETED;
+	int rc = parley_set_lifetime(sim->engine, sim_now(sim), dialog->id,
+				     lifetime_s);
+
+	sim_event(sim, "  lifetime of %u.%u := %u: %d", dialog->id.entry,
+		  dialog->id.id, lifetime_s, rc);
+	expect(sim, "set_lifetime()", rc, ended ? PARLEY_E_STATE : 0);
+	if (rc != 0)
+		return;
+	dialog->lifetime_s = lifetime_s;
+	if (dialog->state < PARLEY_STATE_ANSWERED || dialog->ending)
+		return;
+	dialog->due_lifetime_ms = sim->now_ms + (uint64_t)lifetime_s * 1000;
+	dialog->in_route = false;
+}
+
+void script_prolong(struct sim *sim, struct parley_id id)
+{
+	struct model_dialog *dialog = model_find(&sim->model, id);
+
+	/* Not for ever: the world must come to an end. */
+	if (dialog != NULL && !sim->quiet)
+		lifetime_set(sim, dialog, rng_range(&sim->rng, 5, 60));
+}
+
+/* ------------------------------------------------------------- profiles */
+
+static struct model_member *member_find(struct model_dialog *dialog,
+					int profile, const char *value)
+{
+	for (uint32_t i = 0; i < MODEL_MEMBERS; i++) {
+		struct model_member *member = &dialog->member[i];
+
+		if (member->used && member->profile == profile &&
+		    (value == NULL || strcmp(member->value, value) == 0))
+			return member;
+	}
+	return NULL;
+}
+
+static void join_act(struct sim *sim, struct model_dialog *dialog, int profile,
+		     const char *value)
+{
+	uint32_t limit = rng_below(&sim->rng, 6);
+	bool once = rng_chance(&sim->rng, 500);
+	bool in = member_find(dialog, profile, value) != NULL;
+	bool full = limit > 0 &&
+		    model_members(&sim->model, profile, value) >= limit;
+	uint32_t own = 0;
+	int should = 0, rc;
+
+	for (uint32_t i = 0; i < MODEL_MEMBERS; i++)
+		own += dialog->member[i].used;
+	if (own == MODEL_MEMBERS)
+		return;
+	if (dialog->state == PARLEY_STATE_DELETED)
+		should = PARLEY_E_NO_DIALOG;
+	else if (!(in && once) && full)
+		should = PARLEY_E_FULL;
+	rc = parley_profile_join(sim->engine, dialog->id, profile,
+				 str_of(value), limit, once);
+	sim_event(sim, "  join %u.%u %d '%s' limit %u: %d", dialog->id.entry,
+		  dialog->id.id, profile, value, limit, rc);
+	expect(sim, "profile_join()", rc, should);
+	if (rc == PARLEY_E_FULL)
+		sim->model.stats.limit_refused++;
+	if (rc == 0 && !(in && once))
+		model_member_add(dialog->member, profile, value);
+}
+
+static void leave_act(struct sim *sim, struct model_dialog *dialog, int profile,
+		      const char *value)
+{
+	bool any =
+		sim->profiles[profile].has_value && rng_chance(&sim->rng, 300);
+	struct parley_str none = {NULL, 0};
+	struct model_member *member =
+		member_find(dialog, profile, any ? NULL : value);
+	int rc = parley_profile_leave(sim->engine, dialog->id, profile,
+				      any ? none : str_of(value));
+
+	expect(sim, "profile_leave()", rc,
+	       member != NULL ? 0 : PARLEY_E_ABSENT);
+	while (member != NULL) {
+		member->used = false;
+		member = any ? member_find(dialog, profile, NULL) : NULL;
+	}
+}
+
+/* Every membership of a dialog is seen once. */
+static void walk_act(struct sim *sim, int profile)
+{
+	struct parley_str none = {NULL, 0};
+	struct parley_profile_walk *walk;
+	struct parley_id ids[3];
+	uint32_t got, seen = 0, should = 0;
+	int rc = parley_profile_walk_begin(sim->engine, profile, none, &walk);
+
+	expect(sim, "walk_begin()", rc, 0);
+	if (rc != 0)
+		return;
+	while ((got = parley_profile_walk_next(walk, ids, 3)) > 0) {
+		for (uint32_t i = 0; i < got; i++)
+			if (model_find(&sim->model, ids[i]) == NULL)
+				sim_fail(sim, "a walk finds %u.%u",
+					 ids[i].entry, ids[i].id);
+		seen += got;
+	}
+	parley_profile_walk_end(walk);
+	for (uint32_t i = 0; i < MODEL_DIALOGS; i++)
+		for (uint32_t k = 0;
+		     sim->model.dialog[i].used && k < MODEL_MEMBERS; k++)
+			should += sim->model.dialog[i].member[k].used &&
+				  sim->model.dialog[i].member[k].profile ==
+					  profile;
+	if (seen != should)
+		sim_fail(sim, "a walk sees %u members of %u", seen, should);
+}
+
+static void profile_act(struct sim *sim, struct model_dialog *dialog)
+{
+	int profile, rc;
+	const char *value;
+
+	if (sim->config.profile_count == 0)
+		return;
+	profile = (int)rng_below(&sim->rng, sim->config.profile_count);
+	value = sim->profiles[profile].has_value ? some_value(sim) : "";
+	switch (rng_below(&sim->rng, 6)) {
+	case 0:
+		leave_act(sim, dialog, profile, value);
+		break;
+	case 1:
+		rc = parley_profile_is_member(sim->engine, dialog->id, profile,
+					      str_of(value));
+		if (rc != (member_find(dialog, profile, value) != NULL))
+			sim_fail(sim, "is_member(): %d", rc);
+		break;
+	case 2:
+		walk_act(sim, profile);
+		break;
+	default:
+		join_act(sim, dialog, profile, value);
+	}
+}
+
+/* ------------------------------------------------------------- reading */
+
+static void read_act(struct sim *sim, struct model_dialog *dialog)
+{
+	struct parley_id ids[MODEL_DIALOGS];
+	struct parley_view view;
+	char small[16];
+	size_t needed = 0;
+	uint32_t found, should = 0;
+	int rc = parley_read(sim->engine, sim_now(sim), dialog->id, &view,
+			     small, sizeof(small), &needed);
+
+	if (rc != PARLEY_E_SPACE || needed <= sizeof(small))
+		sim_fail(sim, "read() with a small buffer: %d", rc);
+	found = parley_find_callid(sim->engine, str_of(dialog->callid), ids,
+				   MODEL_DIALOGS);
+	for (uint32_t i = 0; i < MODEL_DIALOGS; i++)
+		should += sim->model.dialog[i].used &&
+			  strcmp(sim->model.dialog[i].callid, dialog->callid) ==
+				  0;
+	if (found != should)
+		sim_fail(sim, "find_callid() finds %u of %u", found, should);
+}
+
+static void notify_act(struct sim *sim, struct model_dialog *dialog)
+{
+	struct parley_id id = dialog->id;
+
+	sim->notifying = PARLEY_NOTE_RPC_CONTEXT;
+	sim->notes.depth++;
+	parley_notify(sim->engine, id, PARLEY_NOTE_RPC_CONTEXT, PARLEY_DIR_NONE,
+		      sim);
+	sim->notes.depth--;
+	sim->notifying = 0;
+}
+
+void script_act(struct sim *sim)
+{
+	struct model_dialog *dialog = NULL;
+
+	sim->failures_seen = sim->host.failures;
+	if (model_random(sim, &dialog) == 0)
+		return;
+	switch (rng_below(&sim->rng, 8)) {
+	case 0:
+	case 1:
+		var_act(sim, dialog);
+		break;
+	case 2:
+		settings_act(sim, dialog);
+		break;
+	case 3:
+		lifetime_set(sim, dialog, rng_range(&sim->rng, 2, 400));
+		break;
+	case 4:
+		read_act(sim, dialog);
+		break;
+	case 5:
+		if (rng_chance(&sim->rng, 500))
+			notify_act(sim, dialog);
+		else
+			told_subscribe_own(sim, dialog);
+		break;
+	default:
+		profile_act(sim, dialog);
+	}
+	if (dialog->used)
+		compare_dialog(sim, dialog, false);
+	compare_stats(sim);
+}
+
+/* ------------------------------------------------------------- timetable */
+
+enum script_what {
+	SCRIPT_ACT = 1,
+	SCRIPT_TERMINATE,
+	SCRIPT_EXPIRE,
+	SCRIPT_CLOCK,
+	SCRIPT_BOGUS,
+	SCRIPT_STARVE,
+};
+
+static void script_after(struct sim *sim, uint32_t count, uint32_t what)
+{
+	for (uint32_t i = 0; i < count; i++) {
+		struct item item = {
+			.kind = ITEM_SCRIPT,
+			.call = rng_below(&sim->rng, sim->call_count),
+			.what = what};
+
+		net_timer(sim, rng_range(&sim->rng, 1, 60000), &item);
+	}
+}
+
+void script_start(struct sim *sim)
+{
+	script_after(sim, rng_below(&sim->rng, 40), SCRIPT_ACT);
+	script_after(sim, rng_below(&sim->rng, 8), SCRIPT_TERMINATE);
+	if (rng_chance(&sim->rng, 200))
+		script_after(sim, 2, SCRIPT_EXPIRE);
+	script_after(sim, rng_below(&sim->rng, 2), SCRIPT_CLOCK);
+	if (sim->kind == SIM_HOSTILE)
+		script_after(sim, 40, SCRIPT_BOGUS);
+	if (sim->kind == SIM_STARVED)
+		script_after(sim, 10, SCRIPT_STARVE);
+}
+
+static void terminate_some(struct sim *sim, uint32_t call)
+{
+	static const uint16_t codes[] = {480, 488, 603};
+	enum parley_side side = PARLEY_SIDE_ALL;
+
+	if (rng_chance(&sim->rng, 150))
+		side = (enum parley_side)rng_range(&sim->rng, 1, 2);
+	proxy_terminate(sim, call, side, codes[rng_below(&sim->rng, 3)]);
+}
+
+void script_timer(struct sim *sim, const struct item *item)
+{
+	struct parley_event event = {.type = PARLEY_EV_EXPIRE,
+				     .id = sim->proxy[item->call].id};
+
+	switch ((enum script_what)item->what) {
+	case SCRIPT_ACT:
+		script_act(sim);
+		break;
+	case SCRIPT_TERMINATE:
+		if (!sim->quiet)
+			terminate_some(sim, item->call);
+		break;
+	case SCRIPT_EXPIRE:
+		if (sim->proxy[item->call].tracked) {
+			sim->proxy[item->call].forgotten = true;
+			tell_host(sim, &event, (int)item->call);
+		}
+		break;
+	case SCRIPT_CLOCK:
+		/* The wall clock is set, forwards or backwards. */
+		sim->wall_jump = (int32_t)rng_below(&sim->rng, 200000) - 100000;
+		sim_event(sim, "wall clock jumps by %d s", sim->wall_jump);
+		break;
+	case SCRIPT_BOGUS:
+		chaos_bogus(sim);
+		break;
+	case SCRIPT_STARVE:
+		sim->host.fail_permille =
+			sim->quiet ? 0 : rng_below(&sim->rng, 3) * 450;
+		break;
+	}
+}
