@@ -69,7 +69,6 @@ needs_of_test()
 	need libcmocka-dev '/usr/include/cmocka.h'
 	need_command valgrind valgrind
 	need kamailio-ims-modules "$modules/ims_dialog.so"
-	need kamailio-presence-modules "$modules/pua_dialoginfo.so"
 	need kamailio-lua-modules "$modules/app_lua.so"
 }
 
