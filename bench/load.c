@@ -8,7 +8,8 @@
  *            bye FIRST COUNT INFLIGHT    the caller ends held calls
  *            inside DIALOGS COUNT INFLIGHT RATE    MESSAGEs in held dialogs,
  *                      RATE a second, or as fast as they are answered (0)
- *            ended FIRST COUNT SECONDS   waits for BYEs from the proxy
+ *            ended FIRST COUNT MS ENOUGH  waits for both BYEs of ENOUGH
+ *                      calls from the proxy
  *            quit
  * Owns:    two UDP sockets on 127.0.0.1 and a record per call.
  * Time:    the monotonic clock; a call that makes no progress for half a
@@ -62,6 +63,7 @@ struct load {
 	uint32_t failed, resent;
 	uint64_t deadline_ms;
 
+	uint32_t enough;  /* WAIT_ENDED */
 	uint32_t dialogs; /* INSIDE */
 	uint64_t *sent_ns, *took_ns;
 	uint32_t answered, cseq;
@@ -528,7 +530,7 @@ static bool running(struct load *load)
 		return load->answered < load->count &&
 		       now_ms() < load->deadline_ms;
 	if (load->command == WAIT_ENDED)
-		return both_ended(load) < load->count &&
+		return both_ended(load) < load->enough &&
 		       now_ms() < load->deadline_ms;
 	return load->inflight > 0;
 }
@@ -653,14 +655,14 @@ static bool run_inside(struct load *load, const char *line)
 
 static bool run_ended(struct load *load, const char *line)
 {
-	uint32_t seconds;
+	uint32_t ms;
 
-	if (sscanf(line, "ended %u %u %u", &load->first, &load->count,
-		   &seconds) != 3 ||
+	if (sscanf(line, "ended %u %u %u %u", &load->first, &load->count, &ms,
+		   &load->enough) != 4 ||
 	    !in_range(load))
 		return false;
 	load->command = WAIT_ENDED;
-	load->deadline_ms = now_ms() + seconds * 1000u;
+	load->deadline_ms = now_ms() + ms;
 	run(load);
 	printf("{\"count\":%u,\"both\":%u}\n", load->count, both_ended(load));
 	return true;

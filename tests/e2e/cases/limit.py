@@ -87,7 +87,7 @@ def test_codes(env):
              None),
             ('dlg_join_profile("all", 1);', None),
             ('dlg_join_profile("all", 1); dlg_join_profile("all", 1);', None),
-            ('dlg_join_profile("caller", "$fU", 0);', "-2"),
+            ('dlg_join_profile("caller", "$fU", 0);', "-1"),
             ('dlg_join_profile("caller", "$hdr(None)", 5);', "-2"),
             ('dlg_join_profile("caller", "$fU", "$hdr(None)");', "-2"),
             ('dlg_join_profile("caller", "$fU", "$fU");', "-2")):

@@ -188,10 +188,14 @@ class Proxy:
         if code is not None:
             self.kill()
             raise StartFailed(self.log(), code)
+        # The RPC answers before the last processes run; Kamailio loses a
+        # SIGTERM that reaches one of them too early.
         try:
-            return self.rpc("core.uptime")
+            found = self.rpc("core.psa")
         except (OSError, ConnectionError):
             return None
+        return all(process["status"] for process in
+                   (found if isinstance(found, list) else [found]))
 
     def alive(self):
         return self.process is not None and self.process.poll() is None

@@ -97,12 +97,14 @@ class _Reader:
         return data.decode("latin-1")
 
     def group(self, kind):
+        # What is an array for the command goes as a structure without names.
         out = Struct() if kind == _STRUCT else []
         while True:
+            named = self.data[self.at] & 15 == _AVP
             item = self.record()
             if item is _END:
                 return out
-            out.append((item, self.record()) if kind == _STRUCT else item)
+            out.append((item, self.record()) if named else item)
 
     def all(self):
         out = []

@@ -212,6 +212,14 @@ class Party:
 
     # ---- requests
 
+    def ask(self, method, headers=(), uri=None, seconds=5.0):
+        """A request outside any dialog to the proxy; returns the final reply."""
+        side = Side(self)
+        side.target = uri or "sip:proxy@127.0.0.1:%d" % self.server[1]
+        side.request(method, headers, to_tag="")
+        return self.expect(lambda m: m.code >= 200, method, side.callid,
+                           seconds)
+
     def invite(self, to, headers=(), **options):
         """Sends an initial INVITE to the Party @to; returns our Side."""
         side = Side(self)
@@ -232,8 +240,10 @@ class Side:
 
     def __init__(self, party):
         self.party = party
-        self.callid = self.local_tag = self.remote_tag = ""
-        self.local_uri = self.remote_uri = self.target = ""
+        self.callid, self.local_tag = unique("o"), unique("f")
+        self.remote_tag = self.target = ""
+        self.local_uri = "sip:%s@from.test" % party.user
+        self.remote_uri = "sip:proxy@to.test"
         self.routes = []
         self.cseq = 0
         self.invite = None

@@ -1,0 +1,81 @@
+"""Shared memory per confirmed dialog, membership and variable, and what is
+left after the calls have ended and the end timers have run.
+
+real_used of core.shmmem under the default allocator: what disappears from the
+pool, fragment headers included. Measured when tm has forgotten all INVITEs,
+above the level after a warm-up of 300 calls.
+"""
+from setup import VARIANTS, Load, server, settled
+
+PROFILES = [("profiles_with_value", "few;own;third"),
+            ("profiles_no_value", "all")]
+
+SHAPES = {
+    "plain": ("", 0),
+    "3 memberships": ('set_dlg_profile("few", "v"); set_dlg_profile("own", '
+                      '"$ci"); set_dlg_profile("third", "$ft");', 3),
+    "3 variables": ('$dlg_var(variab_1) = "value__1"; $dlg_var(variab_2) = '
+                    '"value__2"; $dlg_var(variab_3) = "value__3";', 3),
+}
+
+
+def _level(running, count):
+    return settled(running, 60 + count / 1000)
+
+
+def _measure_one(settings, variant, shape, count):
+    script, _ = SHAPES[shape]
+    params = list(PROFILES) if VARIANTS[variant][0] else []
+    if variant != "ims_dialog":  # the packaged one has no such parameter
+        params.append(("end_timeout", 5))
+    running = server(settings, variant, params, shm_mb=4096,
+                     invite=script if VARIANTS[variant][0] else "")
+    with running, Load(settings, running) as load:
+        # Warm: once as many at once as tm will hold, so that its own growth
+        # is not taken for the dialogs'.
+        load.run("calls", 0, 300, 16, "full", "fix:43200")
+        before = _level(running, 300)
+        load.run("calls", 1000, count, 16, "hold", "fix:43200")
+        held = _level(running, count)
+        load.run("bye", 1000, count, 16)
+        after = _level(running, count)
+    return (held - before) / count, after - before
+
+
+def measure(settings, variants):
+    """{(variant, shape): (bytes per dialog, bytes left at the end)}"""
+    count = 5000 if settings.quick else 50000
+    out = {}
+    for variant in variants:
+        if not VARIANTS[variant][0]:
+            continue
+        for shape in SHAPES:
+            if variant == "ims_dialog" and shape != "plain" and settings.quick:
+                continue
+            settings.note("memory: %s, %s" % (variant, shape))
+            out[variant, shape] = _measure_one(settings, variant, shape, count)
+    return out
+
+
+def rows(result):
+    limits = {"plain": 900, "3 memberships": 64, "3 variables": 96}
+    for shape, (_, parts) in SHAPES.items():
+        for (variant, which), (each, _) in result.items():
+            if which != shape:
+                continue
+            if parts:
+                each = (each - result[variant, "plain"][0]) / parts
+                text = "shared memory per %s" % shape[2:-1].replace(
+                    "membership", "profile membership")
+            else:
+                text = "shared memory per confirmed dialog"
+            ours = variant.startswith("parley")
+            yield ("%s, %s" % (text, variant), "%.0f B" % each,
+                   "at most %d B" % limits[shape] if ours else "",
+                   each <= limits[shape] if ours else None)
+    for (variant, shape), (_, left) in result.items():
+        ours = variant.startswith("parley")
+        # A fragment's header may come and go with the order of frees.
+        yield ("left after the end of all calls, %s, %s" % (variant, shape),
+               "%d B" % left, "0 (at most 4096) B" if ours else "",
+               left <= 4096 if ours else None)

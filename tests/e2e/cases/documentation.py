@@ -1,0 +1,88 @@
+"""Every example of the documentation loads, and a call goes through it.
+
+An example is a fenced block ```cfg name of docs/*.md. It may define
+route[NEW_CALL], for INVITEs that start a call, and route[IN_CALL], for requests
+within one.
+"""
+import glob
+import os
+import re
+
+from lib import proxy
+from lib.case import check, parley_only, script, sip
+
+DOCS = os.path.join(os.path.dirname(__file__), "..", "..", "..", "docs")
+BLOCK = re.compile(r"^```cfg +(\S+)\n(.*?)^```$", re.M | re.S)
+
+
+def examples():
+    """[(page, name, text)]"""
+    found = []
+    for path in sorted(glob.glob(os.path.join(DOCS, "*.md"))):
+        with open(path, encoding="utf-8") as page:
+            for name, text in BLOCK.findall(page.read()):
+                found.append((os.path.basename(path), name, text))
+    return found
+
+
+def run_example(env, page, name, text):
+    called = {"IN_CALL": "", "NEW_CALL": ""}
+    for route in called:
+        if "route[%s]" % route in text:
+            called[route] = "route(%s);" % route
+    routes = script(inside=called["IN_CALL"], initial=called["NEW_CALL"] or
+                    "dlg_manage();", more=text)
+    with env.proxy(routes=routes) as server, sip.Party(server, "alice") as a, \
+            sip.Party(server, "b") as b:
+        call = sip.establish(a, b)
+        call.caller.request("UPDATE")
+        b.reply(b.expect("UPDATE"), 200)
+        a.expect(200, "UPDATE")
+        call.hang_up()
+        faults = [line for line in server.log().splitlines()
+                  if re.search(r"ERROR|CRITICAL|BUG", line)]
+        check(not faults, "%s %s: %s", page, name, faults[:1])
+
+
+def _page(env, names):
+    found = [e for e in examples() if e[0] == names]
+    check(found, "%s has no example", names)
+    for page, name, text in found:
+        try:
+            run_example(env, page, name, text)
+        except proxy.StartFailed as failure:
+            raise AssertionError("%s %s does not start: %s" % (
+                page, name, failure.log[-600:])) from failure
+
+
+REASON = "the documentation is ours"
+
+
+@parley_only(REASON)
+def test_functions(env):
+    _page(env, "functions.md")
+
+
+@parley_only(REASON)
+def test_variables(env):
+    _page(env, "variables.md")
+
+
+@parley_only(REASON)
+def test_parameters(env):
+    _page(env, "parameters.md")
+
+
+@parley_only(REASON)
+def test_rest(env):
+    _page(env, "rpc.md")
+    _page(env, "statistics.md")
+
+
+@parley_only(REASON)
+def test_none_forgotten(env):
+    """A new page with examples needs a case here."""
+    known = {"functions.md", "variables.md", "parameters.md", "rpc.md",
+             "statistics.md"}
+    check({e[0] for e in examples()} == known, "pages with examples: %r",
+          sorted({e[0] for e in examples()}))

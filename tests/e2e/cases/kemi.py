@@ -1,0 +1,177 @@
+"""KSR.dialog and its two other names, from a script in Lua."""
+import os
+
+from lib import proxy
+from lib.case import (check, dialogs, parley_only, same, sip, wait_state,
+                      wait_statistic)
+
+PROFILES = [("profiles_with_value", "caller"), ("profiles_no_value", "all")]
+
+LUA = """
+local d = KSR.%(name)s
+local function say(name, value)
+	KSR.err("|" .. name .. ":" .. tostring(value) .. "|\\n")
+end
+function ksr_request_route()
+	if KSR.is_method_in("I") and KSR.pv.is_null("$tt") then
+		initial()
+	else
+		inside()
+	end
+	return 1
+end
+function initial()
+%(initial)s
+	KSR.rr.record_route()
+	KSR.tm.t_relay()
+end
+function inside()
+	KSR.rr.loose_route()
+%(inside)s
+	KSR.tm.t_relay()
+end
+"""
+
+CONFIG = """
+loadmodule "app_lua.so"
+modparam("app_lua", "load", "%s")
+cfgengine "lua"
+"""
+
+
+def results(server):
+    found = {}
+    for line in server.log().splitlines():
+        parts = line.split("|")
+        if len(parts) == 3 and ":" in parts[1]:
+            name, _, value = parts[1].partition(":")
+            found[name] = value
+    return found
+
+
+def lua_proxy(env, initial, inside="", name="dialog", **options):
+    if not os.path.exists("/usr/lib/x86_64-linux-gnu/kamailio/modules/"
+                          "app_lua.so"):
+        raise AssertionError("app_lua is not installed: make deps")
+    folder = proxy.scratch()
+    script = os.path.join(folder, "script.lua")
+    with open(script, "w") as out:
+        out.write(LUA % dict(name=name, initial=initial, inside=inside))
+    # Once before and once after the dialog module.
+    first = options.pop("before", True)
+    return env.proxy(PROFILES, "",
+                     **{"first" if first else "last": CONFIG % script})
+
+
+def say(*pairs):
+    return "".join('\tsay("%s", %s)\n' % pair for pair in pairs)
+
+
+BEFORE = say(
+    ("set", 'd.set_dlg_profile("caller", "x")'),
+    ("set_static", 'd.set_dlg_profile_static("all")'),
+    ("set_none", 'd.set_dlg_profile_static("caller")'),
+    ("set_unknown", 'd.set_dlg_profile("nosuch", "x")'),
+    ("join", 'd.dlg_join_profile("caller", "y", 1)'),
+    ("join_again", 'd.dlg_join_profile("caller", "y", 1)'),
+    ("join_full", 'd.dlg_join_profile("caller", "z", 0)'),
+    ("join_static", 'd.dlg_join_profile_static("all", 5)'),
+    ("join_none", 'd.dlg_join_profile("caller", "", 5)'),
+    ("join_minus", 'd.dlg_join_profile("caller", "z", -1)'),
+    ("join_unknown", 'd.dlg_join_profile("nosuch", "x", 5)'),
+    ("is", 'd.is_in_profile("caller", "x")'),
+    ("is_not", 'd.is_in_profile("caller", "q")'),
+    ("is_static", 'd.is_in_profile_static("all")'),
+    ("unset", 'd.unset_dlg_profile("caller", "x")'),
+    ("unset_static", 'd.unset_dlg_profile_static("all")'),
+    ("size", 'd.get_profile_size("caller", "y", "$var(n)")'),
+    ("n", 'KSR.pv.get("$var(n)")'),
+    ("size_static", 'd.get_profile_size_static("caller", "$var(m)")'),
+    ("m", 'KSR.pv.get("$var(m)")'),
+    ("size_wrong", 'd.get_profile_size_static("caller", "$ru")'),
+    ("flag", 'd.dlg_setflag(3)'), ("flag2", 'd.dlg_setflag(4)'),
+    ("reset", 'd.dlg_resetflag(4)'), ("isflag", 'd.dlg_isflagset(3)'),
+    ("isflag2", 'd.dlg_isflagset(4)'), ("flag_wrong", 'd.dlg_setflag(40)'),
+    ("null", 'd.var_is_null("v")'), ("get_null", 'd.var_get("v")'),
+    ("gete", '"[" .. d.var_gete("v") .. "]"'), ("getw", 'd.var_getw("v")'),
+    ("var", 'd.var_sets("v", "text")'), ("not_null", 'd.var_is_null("v")'),
+    ("get", 'd.var_get("v")'), ("known", 'd.is_known_dlg()'),
+    ("manage", 'd.dlg_manage()'), ("known2", 'd.is_known_dlg()'),
+    ("get2", 'd.var_get("v")'), ("timeout", 'd.dlg_set_timeout(77)'),
+    ("timeout0", 'd.dlg_set_timeout(0)'))
+WANT = {
+    "set": "1", "set_static": "1", "set_none": "-1", "set_unknown": "-1",
+    "join": "1", "join_again": "1", "join_full": "-1", "join_static": "1",
+    "join_none": "-2", "join_minus": "-2", "join_unknown": "-2", "is": "1",
+    "is_not": "-1", "is_static": "1", "unset": "1", "unset_static": "1",
+    "size": "1", "n": "1", "size_static": "1", "m": "1", "size_wrong": "-1",
+    "flag": "1", "flag2": "1", "reset": "1", "isflag": "1", "isflag2": "-1",
+    "flag_wrong": "-1", "null": "1", "get_null": "nil", "gete": "[]",
+    "getw": "<null>", "var": "1", "not_null": "-1", "get": "text",
+    "known": "-1", "manage": "1", "known2": "1", "get2": "text",
+    "timeout": "1", "timeout0": "-1"}
+INSIDE = "\tif KSR.is_method_in('B') then return KSR.tm.t_relay() end\n" + say(
+    ("in_var", 'd.var_get("v")'), ("in_rm", 'd.var_rm("v")'),
+    ("in_null", 'd.var_is_null("v")'), ("in_flag", 'd.dlg_isflagset(3)'),
+    ("in_get", 'd.dlg_get(KSR.pv.get("$ci"), KSR.pv.get("$tt"), '
+               'KSR.pv.get("$ft"))'),
+    ("in_id", 'd.dlg_set_timeout_id(55, KSR.pv.get("$dlg(h_entry)"), '
+              'KSR.pv.get("$dlg(h_id)"))'),
+    ("in_wrong", 'd.dlg_set_timeout_id(55, 1, 1)'),
+    ("in_side", 'd.dlg_terminate_static("nobody")'))
+INSIDE_WANT = {
+    "in_var": "text", "in_rm": "1", "in_null": "1", "in_flag": "1",
+    "in_get": "1", "in_id": "1", "in_wrong": "-1", "in_side": "-1"}
+
+
+def _whole(env, **options):
+    with lua_proxy(env, BEFORE, INSIDE, **options) as server, \
+            sip.Party(server, "a") as a, sip.Party(server, "b") as b:
+        call = sip.establish(a, b)
+        wait_state(server, call.callid, 4)
+        got, want = results(server), dict(WANT, **INSIDE_WANT)
+        for key in sorted(set(got) | set(want)):
+            same(key, got.get(key), want.get(key))
+        dialog = dialogs(server)[0]
+        same("dialog", (dialog["lifetime"], dialog["sflags"]), (55, 8))
+        call.hang_up()
+        wait_statistic(server, "active_dialogs", 0)
+
+
+@parley_only("dlg_join_profile() is ours, var_is_null() the other way round")
+def test_functions(env):
+    _whole(env)
+
+
+@parley_only("dlg_join_profile() is ours")
+def test_loaded_before_the_language(env):
+    _whole(env, before=False)
+
+
+@parley_only("it has no other names")
+def test_other_names(env):
+    for name in ("ims_dialog", "dialog_ng"):
+        _whole(env, name=name)
+
+
+@parley_only("dlg_terminate() is ours")
+def test_end(env):
+    """dlg_terminate() with a reason, dlg_bye() with an unknown side."""
+    for call_text in ('d.dlg_terminate("both", "no credit")',
+                      'd.dlg_terminate_static("all")', 'd.dlg_bye("all")',
+                      'd.dlg_bye("whatever")'):
+        with lua_proxy(env, "\td.dlg_manage()", "\tif KSR.is_method_in('O') "
+                       "then\n" + say(("end", call_text)) +
+                       "\t\tKSR.sl.sl_send_reply(200, 'OK')\n\t\treturn\n"
+                       "\tend\n") as server, \
+                sip.Party(server, "a") as a, sip.Party(server, "b") as b:
+            call = sip.establish(a, b)
+            wait_state(server, call.callid, 4)
+            call.caller.request("OPTIONS")
+            for party in (a, b):
+                bye = party.expect("BYE", callid=call.callid)
+                party.reply(bye, 200)
+                check(("no credit" in bye.get("Reason")) ==
+                      ("credit" in call_text), "reason %r", bye.get("Reason"))
+            a.expect(200, "OPTIONS")
+            same("end", results(server)["end"], "1")
