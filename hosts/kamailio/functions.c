@@ -1,0 +1,421 @@
+/*
+ * The functions of kamailio.cfg: what is looked at once, when the script is
+ * loaded (fixups), and what is looked at for each message.
+ *
+ * Kamailio runs the fixups after mod_init, so that the engine and its profiles
+ * are there. A fixup replaces the text of a parameter: a profile by its index,
+ * a side by its enum value, a value by a pseudo-variable format.
+ */
+#include "core/mod_fix.h"
+#include "core/pvar.h"
+#include "core/route.h"
+
+#include "exports.h"
+#include "ops.h"
+
+#define FUNCTION(f) ((cmd_function)(void (*)(void))(f))
+
+/* ------------------------------------------------------------- fixups */
+
+/* Puts a number in place of a parameter's text. */
+static int fixup_put(void **param, long number)
+{
+	pkg_free(*param);
+	*param = (void *)number;
+	return 0;
+}
+
+static int fixup_profile_name(void **param)
+{
+	str name = {*param, (int)strlen(*param)};
+	int profile = parley_profile_find(adapter.engine, to_parley(&name));
+
+	if (profile < 0) {
+		LM_ERR("unknown profile \"%s\": name it in profiles_with_value "
+		       "or profiles_no_value\n",
+		       name.s);
+		return E_CFG;
+	}
+	return fixup_put(param, profile);
+}
+
+static int fixup_format(void **param)
+{
+	str text = {*param, (int)strlen(*param)};
+	pv_elem_t *format = NULL;
+
+	if (!text.len || pv_parse_format(&text, &format) < 0 || !format) {
+		LM_ERR("profile value \"%s\": must be text with or without "
+		       "pseudo-variables\n",
+		       text.s);
+		return E_CFG;
+	}
+	*param = format;
+	return 0;
+}
+
+static int fixup_target(void **param)
+{
+	char *text = *param;
+	pv_spec_t *target;
+
+	if (fixup_pvar_null(param, 1) < 0)
+		return E_CFG;
+	target = *param;
+	if (target->type != PVT_AVP && target->type != PVT_SCRIPTVAR) {
+		LM_ERR("get_profile_size(): result \"%s\" must be $avp(...) or "
+		       "$var(...)\n",
+		       text);
+		return E_SCRIPT;
+	}
+	return 0;
+}
+
+/* profile[, value] */
+static int fixup_profile(void **param, int param_no)
+{
+	return param_no == 1 ? fixup_profile_name(param) : fixup_format(param);
+}
+
+/* A profile that needs a value and does not get one. The stock module starts
+ * with that, and the function is false. */
+static int fixup_profile_no_value(void **param, int param_no)
+{
+	int error = fixup_profile(param, param_no);
+	int profile = (int)(long)*param;
+
+	if (error == 0 && parley_profile_has_value(adapter.engine, profile))
+		LM_WARN("profile \"%s\" needs a value: without one the "
+			"function will be false\n",
+			parley_profile_name(adapter.engine, profile));
+	return error;
+}
+
+/* profile, result */
+static int fixup_size2(void **param, int param_no)
+{
+	return param_no == 1 ? fixup_profile_name(param) : fixup_target(param);
+}
+
+/* profile, value, result */
+static int fixup_size3(void **param, int param_no)
+{
+	return param_no == 3 ? fixup_target(param)
+			     : fixup_profile(param, param_no);
+}
+
+static int fixup_limit(void **param)
+{
+	str text = {*param, (int)strlen(*param)};
+	int limit;
+
+	if (text.s[0] != '$' && (str2sint(&text, &limit) < 0 || limit < 0)) {
+		LM_ERR("dlg_join_profile(): limit \"%s\" must be 0 or a number "
+		       "above, or a variable\n",
+		       text.s);
+		return E_CFG;
+	}
+	return fixup_igp_null(param, 1);
+}
+
+/* profile, limit */
+static int fixup_join2(void **param, int param_no)
+{
+	return param_no == 1 ? fixup_profile_no_value(param, 1)
+			     : fixup_limit(param);
+}
+
+/* profile, value, limit */
+static int fixup_join3(void **param, int param_no)
+{
+	return param_no == 3 ? fixup_limit(param)
+			     : fixup_profile(param, param_no);
+}
+
+static int fixup_flag(void **param, int param_no)
+{
+	str text = {*param, (int)strlen(*param)};
+	int flag;
+
+	if (text.s[0] != '$' && str2sint(&text, &flag) < 0) {
+		LM_ERR("dialog flag \"%s\": must be 0 to 31 or a variable\n",
+		       text.s);
+		return E_CFG;
+	}
+	if (text.s[0] != '$' && (flag < 0 || flag > 31))
+		LM_WARN("dialog flag %d: must be 0 to 31, the function will "
+			"be false\n",
+			flag);
+	return fixup_igp_null(param, param_no);
+}
+
+/* side[, reason] */
+static int fixup_end(void **param, int param_no)
+{
+	str text = {*param, (int)strlen(*param)};
+	enum parley_side side;
+
+	if (param_no != 1)
+		return fixup_spve_null(param, 1);
+	side = op_side(&text);
+	if (!side) {
+		LM_ERR("side \"%s\": must be caller, callee, all or both\n",
+		       text.s);
+		return E_CFG;
+	}
+	return fixup_put(param, (long)side);
+}
+
+static int fixup_texts(void **param, int param_no)
+{
+	(void)param_no;
+	return fixup_spve_null(param, 1);
+}
+
+/* --------------------------------------------------- values at run time */
+
+/* The text of a profile value; s NULL if the profile has none or none was
+ * given. False: it cannot be had. A value for a profile without values is not
+ * even looked at. */
+static bool value_of(struct sip_msg *msg, char *profile, char *format,
+		     struct parley_str *value)
+{
+	str text;
+
+	*value = (struct parley_str){0};
+	if (!format ||
+	    !parley_profile_has_value(adapter.engine, (int)(long)profile))
+		return true;
+	if (pv_printf_s(msg, (pv_elem_t *)format, &text) != 0 ||
+	    text.len <= 0) {
+		log_limited(LOG_CAUSE_SCRIPT, L_WARN,
+			    "the value for profile %s is empty\n",
+			    parley_profile_name(adapter.engine,
+						(int)(long)profile));
+		return false;
+	}
+	*value = to_parley(&text);
+	return true;
+}
+
+/* Is the format one variable, and is that $null? Printed it would be the text
+ * "<null>", and all that have none would share one limit. */
+static bool value_is_null(struct sip_msg *msg, char *param)
+{
+	pv_elem_t *format = (pv_elem_t *)param;
+	pv_value_t value;
+
+	return format && !format->next && format->text.len == 0 &&
+	       format->spec &&
+	       pv_get_spec_value(msg, format->spec, &value) == 0 &&
+	       (value.flags & PV_VAL_NULL);
+}
+
+/* An integer parameter: a number, or a variable with a number or with digits.
+ * Kamailio's own function would log a line for each message. */
+static bool int_of(struct sip_msg *msg, char *param, int *number)
+{
+	fparam_t *p = (fparam_t *)param;
+	pv_value_t value;
+
+	if (p->type == FPARAM_INT) {
+		*number = p->v.i;
+		return true;
+	}
+	if (p->type != FPARAM_PVS ||
+	    pv_get_spec_value(msg, p->v.pvs, &value) != 0 ||
+	    (value.flags & PV_VAL_NULL))
+		return false;
+	if (value.flags & PV_VAL_INT) {
+		*number = (int)value.ri;
+		return true;
+	}
+	return (value.flags & PV_VAL_STR) && str2sint(&value.rs, number) == 0;
+}
+
+static bool text_of(struct sip_msg *msg, char *param, str *text)
+{
+	return fixup_get_svalue(msg, (fparam_t *)param, text) == 0;
+}
+
+/* ------------------------------------------------------------ functions */
+
+static int f_manage(struct sip_msg *msg, char *p1, char *p2)
+{
+	(void)p1;
+	(void)p2;
+	return sip_manage(msg);
+}
+
+static int f_set_profile(struct sip_msg *msg, char *profile, char *format)
+{
+	struct parley_str value;
+
+	if (!value_of(msg, profile, format, &value))
+		return -1;
+	return op_profile_set(msg, (int)(long)profile, value);
+}
+
+static int f_unset_profile(struct sip_msg *msg, char *profile, char *format)
+{
+	struct parley_str value;
+
+	if (!value_of(msg, profile, format, &value))
+		return -1;
+	return op_profile_unset(msg, (int)(long)profile, value);
+}
+
+static int f_in_profile(struct sip_msg *msg, char *profile, char *format)
+{
+	struct parley_str value;
+
+	if (!value_of(msg, profile, format, &value))
+		return -1;
+	return op_profile_has(msg, (int)(long)profile, value);
+}
+
+static int f_profile_size3(struct sip_msg *msg, char *profile, char *format,
+			   char *target)
+{
+	struct parley_str value;
+
+	if (!value_of(msg, profile, format, &value))
+		return -1;
+	return op_profile_size(msg, (int)(long)profile, value,
+			       (pv_spec_t *)target);
+}
+
+static int f_profile_size2(struct sip_msg *msg, char *profile, char *target)
+{
+	return f_profile_size3(msg, profile, NULL, target);
+}
+
+static int f_join3(struct sip_msg *msg, char *profile, char *format,
+		   char *limit)
+{
+	struct parley_str value;
+	int number;
+
+	if (!value_of(msg, profile, format, &value) ||
+	    (value.s && value_is_null(msg, format)))
+		return -2;
+	if (!int_of(msg, limit, &number))
+		number = -1;
+	return op_profile_join(msg, (int)(long)profile, value, number);
+}
+
+static int f_join2(struct sip_msg *msg, char *profile, char *limit)
+{
+	return f_join3(msg, profile, NULL, limit);
+}
+
+static int f_set_flag(struct sip_msg *msg, char *param, char *p2)
+{
+	int flag;
+
+	(void)p2;
+	return int_of(msg, param, &flag) ? op_flag(msg, flag, FLAG_SET) : -1;
+}
+
+static int f_reset_flag(struct sip_msg *msg, char *param, char *p2)
+{
+	int flag;
+
+	(void)p2;
+	return int_of(msg, param, &flag) ? op_flag(msg, flag, FLAG_RESET) : -1;
+}
+
+static int f_is_flag_set(struct sip_msg *msg, char *param, char *p2)
+{
+	int flag;
+
+	(void)p2;
+	return int_of(msg, param, &flag) ? op_flag(msg, flag, FLAG_TEST) : -1;
+}
+
+static int f_get(struct sip_msg *msg, char *p1, char *p2, char *p3)
+{
+	str callid, tag1, tag2;
+
+	if (!text_of(msg, p1, &callid) || !text_of(msg, p2, &tag1) ||
+	    !text_of(msg, p3, &tag2))
+		return -1;
+	return op_get(msg, &callid, &tag1, &tag2);
+}
+
+static int f_is_known(struct sip_msg *msg, char *p1, char *p2)
+{
+	(void)p1;
+	(void)p2;
+	return op_is_known(msg);
+}
+
+static int f_end(struct sip_msg *msg, char *side, char *param)
+{
+	str reason = {0};
+
+	if (param && !text_of(msg, param, &reason))
+		return -1;
+	return op_end(msg, (enum parley_side)(long)side,
+		      param ? &reason : NULL);
+}
+
+static int f_set_timeout1(struct sip_msg *msg, char *param, char *p2)
+{
+	int seconds;
+
+	(void)p2;
+	return int_of(msg, param, &seconds) ? op_set_timeout(msg, seconds) : -1;
+}
+
+static int f_set_timeout3(struct sip_msg *msg, char *p1, char *p2, char *p3)
+{
+	int seconds, entry, id;
+
+	if (!int_of(msg, p1, &seconds) || !int_of(msg, p2, &entry) ||
+	    !int_of(msg, p3, &id) || entry < 0 || id <= 0)
+		return -1;
+	return op_set_timeout_of(
+		(struct parley_id){(uint32_t)entry, (uint32_t)id}, seconds);
+}
+
+/* clang-format off */
+cmd_export_t adapter_cmds[] = {
+	{"dlg_manage", FUNCTION(f_manage), 0, NULL, NULL, REQUEST_ROUTE},
+	{"set_dlg_profile", FUNCTION(f_set_profile), 1,
+	 fixup_profile_no_value, NULL, ANY_ROUTE},
+	{"set_dlg_profile", FUNCTION(f_set_profile), 2, fixup_profile, NULL,
+	 ANY_ROUTE},
+	{"unset_dlg_profile", FUNCTION(f_unset_profile), 1, fixup_profile,
+	 NULL, ANY_ROUTE},
+	{"unset_dlg_profile", FUNCTION(f_unset_profile), 2, fixup_profile,
+	 NULL, ANY_ROUTE},
+	{"is_in_profile", FUNCTION(f_in_profile), 1, fixup_profile, NULL,
+	 ANY_ROUTE},
+	{"is_in_profile", FUNCTION(f_in_profile), 2, fixup_profile, NULL,
+	 ANY_ROUTE},
+	{"get_profile_size", FUNCTION(f_profile_size2), 2, fixup_size2, NULL,
+	 ANY_ROUTE},
+	{"get_profile_size", FUNCTION(f_profile_size3), 3, fixup_size3, NULL,
+	 ANY_ROUTE},
+	{"dlg_join_profile", FUNCTION(f_join2), 2, fixup_join2, NULL,
+	 ANY_ROUTE},
+	{"dlg_join_profile", FUNCTION(f_join3), 3, fixup_join3, NULL,
+	 ANY_ROUTE},
+	{"dlg_setflag", FUNCTION(f_set_flag), 1, fixup_flag, NULL, ANY_ROUTE},
+	{"dlg_resetflag", FUNCTION(f_reset_flag), 1, fixup_flag, NULL,
+	 ANY_ROUTE},
+	{"dlg_isflagset", FUNCTION(f_is_flag_set), 1, fixup_flag, NULL,
+	 ANY_ROUTE},
+	{"dlg_get", FUNCTION(f_get), 3, fixup_texts, NULL, ANY_ROUTE},
+	{"is_known_dlg", FUNCTION(f_is_known), 0, NULL, NULL, ANY_ROUTE},
+	{"dlg_bye", FUNCTION(f_end), 1, fixup_end, NULL, ANY_ROUTE},
+	{"dlg_terminate", FUNCTION(f_end), 1, fixup_end, NULL, ANY_ROUTE},
+	{"dlg_terminate", FUNCTION(f_end), 2, fixup_end, NULL, ANY_ROUTE},
+	{"dlg_set_timeout", FUNCTION(f_set_timeout1), 1, fixup_igp_null, NULL,
+	 ANY_ROUTE},
+	{"dlg_set_timeout", FUNCTION(f_set_timeout3), 3, fixup_igp_all, NULL,
+	 ANY_ROUTE},
+	{0},
+};
+/* clang-format on */

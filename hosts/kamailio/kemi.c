@@ -1,0 +1,287 @@
+/*
+ * KSR.dialog: the functions for scripts in Lua, Python and so on.
+ *
+ * The same functions stand under KSR.ims_dialog and KSR.dialog_ng, whichever
+ * of the three names the module was loaded under.
+ */
+#include "core/kemi.h"
+#include "core/pvar.h"
+#include "core/pvapi.h"
+
+#include "exports.h"
+#include "ops.h"
+
+/* The index of a profile by name. KEMI scripts have no fixups, so the first
+ * one to see a wrong name is the call. */
+static int profile_of(const str *name)
+{
+	int profile = parley_profile_find(adapter.engine, to_parley(name));
+
+	if (profile < 0)
+		log_limited(LOG_CAUSE_SCRIPT, L_ERR, "unknown profile %.*s\n",
+			    name->len, name->s);
+	return profile;
+}
+
+static struct parley_str value_of(const str *value)
+{
+	struct parley_str text = {0};
+
+	if (value && value->s && value->len > 0)
+		text = to_parley(value);
+	return text;
+}
+
+typedef int (*profile_op)(struct sip_msg *, int, struct parley_str);
+
+static int with_profile(sip_msg_t *msg, profile_op op, const str *name,
+			const str *value)
+{
+	int profile = profile_of(name);
+
+	return profile < 0 ? -1 : op(msg, profile, value_of(value));
+}
+
+static int ki_set_profile(sip_msg_t *msg, str *name, str *value)
+{
+	return with_profile(msg, op_profile_set, name, value);
+}
+
+static int ki_set_profile_static(sip_msg_t *msg, str *name)
+{
+	return with_profile(msg, op_profile_set, name, NULL);
+}
+
+static int ki_unset_profile(sip_msg_t *msg, str *name, str *value)
+{
+	return with_profile(msg, op_profile_unset, name, value);
+}
+
+static int ki_unset_profile_static(sip_msg_t *msg, str *name)
+{
+	return with_profile(msg, op_profile_unset, name, NULL);
+}
+
+static int ki_in_profile(sip_msg_t *msg, str *name, str *value)
+{
+	return with_profile(msg, op_profile_has, name, value);
+}
+
+static int ki_in_profile_static(sip_msg_t *msg, str *name)
+{
+	return with_profile(msg, op_profile_has, name, NULL);
+}
+
+static int ki_profile_size(sip_msg_t *msg, str *name, str *value, str *target)
+{
+	pv_spec_t *spec = pv_cache_get(target);
+	int profile = profile_of(name);
+
+	if (profile < 0)
+		return -1;
+	if (!spec || (spec->type != PVT_AVP && spec->type != PVT_SCRIPTVAR)) {
+		log_limited(LOG_CAUSE_SCRIPT, L_ERR,
+			    "get_profile_size(): result %.*s must be $avp(...) "
+			    "or $var(...)\n",
+			    target->len, target->s);
+		return -1;
+	}
+	return op_profile_size(msg, profile, value_of(value), spec);
+}
+
+static int ki_profile_size_static(sip_msg_t *msg, str *name, str *target)
+{
+	return ki_profile_size(msg, name, NULL, target);
+}
+
+static int ki_join(sip_msg_t *msg, str *name, str *value, int limit)
+{
+	int profile = profile_of(name);
+
+	return profile < 0
+		       ? -2
+		       : op_profile_join(msg, profile, value_of(value), limit);
+}
+
+static int ki_join_static(sip_msg_t *msg, str *name, int limit)
+{
+	return ki_join(msg, name, NULL, limit);
+}
+
+static int ki_setflag(sip_msg_t *msg, int flag)
+{
+	return op_flag(msg, flag, FLAG_SET);
+}
+
+static int ki_resetflag(sip_msg_t *msg, int flag)
+{
+	return op_flag(msg, flag, FLAG_RESET);
+}
+
+static int ki_isflagset(sip_msg_t *msg, int flag)
+{
+	return op_flag(msg, flag, FLAG_TEST);
+}
+
+static int ki_get(sip_msg_t *msg, str *callid, str *tag1, str *tag2)
+{
+	return op_get(msg, callid, tag1, tag2);
+}
+
+/* As in the stock module, a side that is no side means both. */
+static int ki_bye(sip_msg_t *msg, str *side)
+{
+	enum parley_side known = op_side(side);
+
+	return op_end(msg, known ? known : PARLEY_SIDE_ALL, NULL);
+}
+
+static int ki_terminate(sip_msg_t *msg, str *side, str *reason)
+{
+	return op_end(msg, op_side(side), reason);
+}
+
+static int ki_terminate_static(sip_msg_t *msg, str *side)
+{
+	return op_end(msg, op_side(side), NULL);
+}
+
+static int ki_set_timeout_id(sip_msg_t *msg, int seconds, int entry, int id)
+{
+	(void)msg;
+	if (entry < 0 || id <= 0)
+		return -1;
+	return op_set_timeout_of(
+		(struct parley_id){(uint32_t)entry, (uint32_t)id}, seconds);
+}
+
+/* ------------------------------------------------------------ variables */
+
+static int ki_var_sets(sip_msg_t *msg, str *name, str *value)
+{
+	return var_set(msg, name, value) < 0 ? -1 : 1;
+}
+
+static int ki_var_rm(sip_msg_t *msg, str *name)
+{
+	return var_set(msg, name, NULL) < 0 ? -1 : 1;
+}
+
+/* KEMI takes the result before it calls anything else, so one place for it
+ * per process is enough; the text stands in one of Kamailio's buffers. */
+static sr_kemi_xval_t *var_mode(sip_msg_t *msg, str *name, int mode)
+{
+	static sr_kemi_xval_t result;
+	str value = {pv_get_buffer(), 0};
+	uint32_t len;
+
+	memset(&result, 0, sizeof(result));
+	if (var_get(msg, name, value.s, (size_t)pv_get_buffer_size() - 1,
+		    &len) < 0) {
+		sr_kemi_xval_null(&result, mode);
+		return &result;
+	}
+	value.len = (int)len;
+	value.s[len] = '\0';
+	result.vtype = SR_KEMIP_STR;
+	result.v.s = value;
+	return &result;
+}
+
+static sr_kemi_xval_t *ki_var_get(sip_msg_t *msg, str *name)
+{
+	return var_mode(msg, name, SR_KEMI_XVAL_NULL_NONE);
+}
+
+static sr_kemi_xval_t *ki_var_gete(sip_msg_t *msg, str *name)
+{
+	return var_mode(msg, name, SR_KEMI_XVAL_NULL_EMPTY);
+}
+
+static sr_kemi_xval_t *ki_var_getw(sip_msg_t *msg, str *name)
+{
+	return var_mode(msg, name, SR_KEMI_XVAL_NULL_PRINT);
+}
+
+static int ki_var_is_null(sip_msg_t *msg, str *name)
+{
+	char byte;
+	uint32_t len;
+	int error = var_get(msg, name, &byte, sizeof(byte), &len);
+
+	return error < 0 && error != PARLEY_E_SPACE ? 1 : -1;
+}
+
+/* ---------------------------------------------------------------- table */
+
+#define KEMI(name, type, function, ...)                                        \
+	{                                                                      \
+		{0}, STR_STATIC_INIT(name), type,                              \
+			__extension__(void *)(function),                       \
+		{                                                              \
+			__VA_ARGS__                                            \
+		}                                                              \
+	}
+#define S SR_KEMIP_STR
+#define I SR_KEMIP_INT
+#define NONE SR_KEMIP_NONE
+
+/* clang-format off */
+static const sr_kemi_t functions[] = {
+	KEMI("dlg_manage", I, sip_manage, NONE),
+	KEMI("dlg_bye", I, ki_bye, S),
+	KEMI("is_known_dlg", I, op_is_known, NONE),
+	KEMI("dlg_set_timeout", I, op_set_timeout, I),
+	KEMI("dlg_set_timeout_id", I, ki_set_timeout_id, I, I, I),
+	KEMI("dlg_get", I, ki_get, S, S, S),
+	KEMI("set_dlg_profile_static", I, ki_set_profile_static, S),
+	KEMI("set_dlg_profile", I, ki_set_profile, S, S),
+	KEMI("unset_dlg_profile_static", I, ki_unset_profile_static, S),
+	KEMI("unset_dlg_profile", I, ki_unset_profile, S, S),
+	KEMI("is_in_profile_static", I, ki_in_profile_static, S),
+	KEMI("is_in_profile", I, ki_in_profile, S, S),
+	KEMI("get_profile_size_static", I, ki_profile_size_static, S, S),
+	KEMI("get_profile_size", I, ki_profile_size, S, S, S),
+	KEMI("dlg_setflag", I, ki_setflag, I),
+	KEMI("dlg_resetflag", I, ki_resetflag, I),
+	KEMI("dlg_isflagset", I, ki_isflagset, I),
+	KEMI("var_sets", I, ki_var_sets, S, S),
+	KEMI("var_get", SR_KEMIP_XVAL, ki_var_get, S),
+	KEMI("var_gete", SR_KEMIP_XVAL, ki_var_gete, S),
+	KEMI("var_getw", SR_KEMIP_XVAL, ki_var_getw, S),
+	KEMI("var_rm", I, ki_var_rm, S),
+	KEMI("var_is_null", I, ki_var_is_null, S),
+	/* not in the stock module */
+	KEMI("dlg_join_profile_static", I, ki_join_static, S, I),
+	KEMI("dlg_join_profile", I, ki_join, S, S, I),
+	KEMI("dlg_terminate_static", I, ki_terminate_static, S),
+	KEMI("dlg_terminate", I, ki_terminate, S, S),
+	{{0}, {0}, 0, NULL, {0}},
+};
+/* clang-format on */
+
+int kemi_init(void)
+{
+	static const str names[] = {
+		STR_STATIC_INIT("dialog"),
+		STR_STATIC_INIT("ims_dialog"),
+		STR_STATIC_INIT("dialog_ng"),
+	};
+	size_t count = sizeof(functions) / sizeof(functions[0]);
+
+	/* Kamailio keeps the tables as long as it runs. */
+	for (size_t n = 0; n < sizeof(names) / sizeof(names[0]); n++) {
+		sr_kemi_t *table = pkg_malloc(sizeof(functions));
+
+		if (!table) {
+			LM_ERR("no memory for KSR.%s\n", names[n].s);
+			return -1;
+		}
+		memcpy(table, functions, sizeof(functions));
+		for (size_t i = 0; i + 1 < count; i++)
+			table[i].mname = names[n];
+		if (sr_kemi_modules_add(table) < 0)
+			return -1;
+	}
+	return 0;
+}

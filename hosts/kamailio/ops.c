@@ -1,0 +1,245 @@
+/* See ops.h. */
+#include <limits.h>
+#include <strings.h>
+
+#include "core/lvalue.h"
+#include "core/route.h"
+
+#include "ops.h"
+
+/* What is wrong with a call of set_dlg_profile() and its like belongs to the
+ * script: it would be said for each message. */
+static void profile_log(int profile, int error)
+{
+	const char *name = parley_profile_name(adapter.engine, profile);
+
+	log_limited(LOG_CAUSE_PROFILE, L_ERR, "profile %s: %s\n",
+		    name ? name : "?", parley_error_text(error));
+}
+
+int op_profile_set(struct sip_msg *msg, int profile, struct parley_str value)
+{
+	struct parley_id id;
+	int error = PARLEY_E_NO_DIALOG;
+
+	if (ctx_dialog(msg, &id))
+		error = parley_profile_join(adapter.engine, id, profile, value,
+					    0, false);
+	else if (is_route_type(REQUEST_ROUTE))
+		error = parley_profile_reserve(adapter.engine, profile, value,
+					       0, false,
+					       &ctx_pending(msg)->members);
+	if (error < 0)
+		profile_log(profile, error);
+	return error < 0 ? -1 : 1;
+}
+
+int op_profile_unset(struct sip_msg *msg, int profile, struct parley_str value)
+{
+	struct parley_id id;
+	int error;
+
+	if (ctx_dialog(msg, &id))
+		error = parley_profile_leave(adapter.engine, id, profile,
+					     value);
+	else
+		error = parley_profile_unreserve(adapter.engine, profile, value,
+						 &ctx_of(msg)->members);
+	return error < 0 ? -1 : 1;
+}
+
+int op_profile_has(struct sip_msg *msg, int profile, struct parley_str value)
+{
+	struct parley_id id;
+
+	if (ctx_dialog(msg, &id))
+		return parley_profile_is_member(adapter.engine, id, profile,
+						value) > 0
+			       ? 1
+			       : -1;
+	return parley_profile_reserved(adapter.engine, profile, value,
+				       ctx_of(msg)->members)
+		       ? 1
+		       : -1;
+}
+
+int op_profile_size(struct sip_msg *msg, int profile, struct parley_str value,
+		    pv_spec_t *target)
+{
+	pv_value_t result = {.flags = PV_VAL_INT | PV_TYPE_INT};
+	uint32_t size;
+	int error;
+
+	error = parley_profile_size(adapter.engine, profile, value, &size);
+	if (error < 0) {
+		profile_log(profile, error);
+		return -1;
+	}
+	result.ri = (int)size;
+	return target->setf(msg, &target->pvp, EQ_T, &result) < 0 ? -1 : 1;
+}
+
+int op_profile_join(struct sip_msg *msg, int profile, struct parley_str value,
+		    long limit)
+{
+	struct parley_id id;
+	int error = PARLEY_E_NO_DIALOG;
+
+	if (limit < 0 || limit > UINT32_MAX) {
+		error = PARLEY_E_ARGUMENT;
+	} else if (limit == 0) {
+		/* For the engine 0 means no limit; for the script it is a
+		 * limit that nobody is below. */
+		error = op_profile_has(msg, profile, value) > 0 ? PARLEY_OK
+								: PARLEY_E_FULL;
+	} else if (ctx_dialog(msg, &id)) {
+		error = parley_profile_join(adapter.engine, id, profile, value,
+					    (uint32_t)limit, true);
+	} else if (is_route_type(REQUEST_ROUTE)) {
+		error = parley_profile_reserve(adapter.engine, profile, value,
+					       (uint32_t)limit, true,
+					       &ctx_pending(msg)->members);
+	}
+	if (error == PARLEY_E_FULL)
+		return -1;
+	if (error < 0)
+		profile_log(profile, error);
+	return error < 0 ? -2 : 1;
+}
+
+int op_flag(struct sip_msg *msg, int index, enum flag_op op)
+{
+	struct parley_id id;
+	struct ctx *ctx;
+	uint32_t bit, flags;
+
+	if (index < 0 || index > 31)
+		return -1;
+	bit = (uint32_t)1 << index;
+	if (ctx_dialog(msg, &id)) {
+		if (parley_flags(adapter.engine, id, op == FLAG_SET ? bit : 0,
+				 op == FLAG_RESET ? bit : 0, &flags) < 0)
+			return -1;
+	} else {
+		ctx = op == FLAG_TEST ? ctx_of(msg) : ctx_pending(msg);
+		if (op == FLAG_SET)
+			ctx->flags |= bit;
+		else if (op == FLAG_RESET)
+			ctx->flags &= ~bit;
+		flags = ctx->flags;
+	}
+	return op != FLAG_TEST || (flags & bit) ? 1 : -1;
+}
+
+int op_get(struct sip_msg *msg, const str *callid, const str *tag1,
+	   const str *tag2)
+{
+	struct parley_match match;
+	struct ctx *ctx;
+
+	if (callid->len <= 0 || tag1->len <= 0 || tag2->len <= 0) {
+		log_limited(LOG_CAUSE_SCRIPT, L_ERR,
+			    "dlg_get() needs a Call-ID and two tags\n");
+		return -1;
+	}
+	/* After a miss nothing is current: what follows in the script means
+	 * the other call and must not hit the message's own. */
+	ctx = ctx_pending(msg);
+	ctx->id = (struct parley_id){0};
+	ctx->none = true;
+	if (parley_find_call(adapter.engine, to_parley(callid), to_parley(tag1),
+			     to_parley(tag2), &match) < 0)
+		return -1;
+	ctx->none = false;
+	ctx_set_dialog(msg, &match);
+	return 1;
+}
+
+int op_is_known(struct sip_msg *msg)
+{
+	struct parley_id id;
+
+	return ctx_dialog(msg, &id) ? 1 : -1;
+}
+
+int op_end(struct sip_msg *msg, enum parley_side side, const str *reason)
+{
+	struct parley_id id;
+
+	if (!side || !ctx_dialog(msg, &id))
+		return -1;
+	return sip_terminate(msg, id, side, reason, NULL) < 0 ? -1 : 1;
+}
+
+int op_set_timeout_of(struct parley_id id, int seconds)
+{
+	if (seconds <= 0) {
+		log_limited(LOG_CAUSE_SCRIPT, L_ERR,
+			    "dlg_set_timeout(%d): must be above 0\n", seconds);
+		return -1;
+	}
+	return parley_set_lifetime(adapter.engine, host_now(), id,
+				   (uint32_t)seconds) < 0
+		       ? -1
+		       : 1;
+}
+
+int op_set_timeout(struct sip_msg *msg, int seconds)
+{
+	struct parley_id id;
+
+	return ctx_dialog(msg, &id) ? op_set_timeout_of(id, seconds) : -1;
+}
+
+enum parley_side op_side(const str *name)
+{
+	static const struct {
+		const char *name;
+		enum parley_side side;
+	} sides[] = {
+		{"caller", PARLEY_SIDE_CALLER},
+		{"callee", PARLEY_SIDE_CALLEE},
+		{"all", PARLEY_SIDE_ALL},
+		{"both", PARLEY_SIDE_ALL},
+	};
+
+	for (size_t i = 0; i < sizeof(sides) / sizeof(sides[0]); i++)
+		if ((size_t)name->len == strlen(sides[i].name) &&
+		    strncasecmp(name->s, sides[i].name, (size_t)name->len) == 0)
+			return sides[i].side;
+	return 0;
+}
+
+int var_set(struct sip_msg *msg, const str *key, const str *value)
+{
+	struct parley_str text = {0};
+	struct parley_id id;
+	int error;
+
+	if (!ctx_dialog(msg, &id))
+		return ctx_var_set(ctx_pending(msg), key, value);
+	if (value)
+		text = to_parley(value);
+	error = parley_var_set(adapter.engine, id, to_parley(key), text);
+	/* Deleting what is not there is no error for a script. */
+	return !value && error == PARLEY_E_ABSENT ? PARLEY_OK : error;
+}
+
+int var_get(struct sip_msg *msg, const str *key, char *buffer, size_t size,
+	    uint32_t *lenp)
+{
+	const str *value;
+	struct parley_id id;
+
+	if (ctx_dialog(msg, &id))
+		return parley_var_get(adapter.engine, id, to_parley(key),
+				      buffer, size, lenp);
+	value = ctx_var_get(ctx_of(msg), key);
+	if (!value)
+		return PARLEY_E_ABSENT;
+	*lenp = (uint32_t)value->len;
+	if (*lenp > size)
+		return PARLEY_E_SPACE;
+	memcpy(buffer, value->s, *lenp);
+	return PARLEY_OK;
+}

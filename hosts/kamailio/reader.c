@@ -1,0 +1,109 @@
+/* See reader.h. */
+#include "reader.h"
+
+enum { READER_FIRST_SIZE = 4096 };
+
+/* Numbers of the stock module (its dlg_hash.h). */
+enum {
+	DFLAG_HAS_BYE = 1 << 2,
+	DFLAG_CALLER_BYE = 1 << 4,
+	DFLAG_CALLEE_BYE = 1 << 5,
+	DFLAG_TM = 1 << 9,
+};
+
+static int reader_grow(struct reader *reader, size_t size)
+{
+	/* Half as much again, because the dialog may grow until the next
+	 * attempt. */
+	size_t wanted = size + size / 2;
+	void *buffer = pkg_malloc(wanted);
+
+	if (!buffer)
+		return PARLEY_E_MEMORY;
+	if (reader->buffer)
+		pkg_free(reader->buffer);
+	reader->buffer = buffer;
+	reader->size = wanted;
+	return PARLEY_OK;
+}
+
+int reader_read(struct reader *reader, struct parley_id id,
+		struct parley_view *view)
+{
+	size_t needed = READER_FIRST_SIZE;
+	int error = PARLEY_E_SPACE;
+
+	while (error == PARLEY_E_SPACE) {
+		if (reader->size < needed && reader_grow(reader, needed) < 0)
+			return PARLEY_E_MEMORY;
+		error = parley_read(adapter.engine, host_now(), id, view,
+				    reader->buffer, reader->size, &needed);
+		if (error == PARLEY_E_SPACE && needed <= reader->size)
+			needed = reader->size + 1;
+	}
+	return error;
+}
+
+void reader_fini(struct reader *reader)
+{
+	if (reader->buffer)
+		pkg_free(reader->buffer);
+	*reader = (struct reader){0};
+}
+
+struct reader *reader_of_process(void)
+{
+	static struct reader reader;
+
+	return &reader;
+}
+
+str reader_text(struct parley_str text)
+{
+	static const struct parley_str empty = {"", 0};
+
+	return to_str(text.len ? text : empty);
+}
+
+char *reader_name(const char *name)
+{
+	return to_str((struct parley_str){name, 0}).s;
+}
+
+str reader_socket(void *socket)
+{
+	struct socket_info *info = socket;
+
+	return info ? info->sock_str : reader_text((struct parley_str){0});
+}
+
+str reader_cseq(const struct parley_leg_view *leg)
+{
+	str text = {0};
+
+	text.s = int2str(leg->cseq, &text.len);
+	return text;
+}
+
+const struct parley_leg_view *reader_callee(const struct parley_view *view)
+{
+	return view->leg_count ? &view->legs[0] : NULL;
+}
+
+int reader_refs(const struct parley_view *view)
+{
+	return (int)view->refs + 1;
+}
+
+int reader_dflags(const struct parley_view *view)
+{
+	int flags = 0;
+
+	if (view->state == PARLEY_STATE_DELETED && view->start_s)
+		flags |= DFLAG_HAS_BYE;
+	if (view->ending)
+		flags |= DFLAG_CALLER_BYE | DFLAG_CALLEE_BYE;
+	if (view->state > PARLEY_STATE_UNCONFIRMED)
+		flags |= DFLAG_TM;
+	return flags;
+}

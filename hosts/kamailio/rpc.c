@@ -1,0 +1,241 @@
+/*
+ * The RPC commands that do something or count, and the table of all.
+ *
+ * They run in any process: ctl, jsonrpcs, a SIP worker that serves HTTP or
+ * calls them from the script. So they keep nothing and wait for nothing.
+ */
+#include "exports.h"
+#include "header_lines.h"
+#include "reader.h"
+#include "rpc_args.h"
+#include "rpc_list.h"
+
+static const str empty = STR_STATIC_INIT("");
+
+/* Ends a call and answers with the reason if that was not possible. */
+static void end_call(rpc_t *rpc, void *c, struct parley_id id, const str *hdrs)
+{
+	int error = sip_terminate(NULL, id, PARLEY_SIDE_ALL, &empty, hdrs);
+
+	if (error == PARLEY_E_NO_DIALOG)
+		rpc->fault(c, 404, "Dialog not found");
+	else if (error < 0)
+		rpc->fault(c, 500, "Dialog not ended: %s",
+			   parley_error_text(error));
+}
+
+/* Takes the parameter with extra headers, if there is one, as whole lines.
+ * @lines->s is to be freed. False: a fault was sent. */
+static bool headers_next(rpc_t *rpc, void *c, str *lines)
+{
+	struct rpc_text text;
+	const char *fault;
+	size_t len;
+	bool ended;
+
+	*lines = (str){0};
+	if (rpc_text_next(rpc, c, &text) != RPC_ARG_GIVEN || text.s.len <= 0)
+		return true;
+	fault = header_lines_fault(to_parley(&text.s));
+	if (fault) {
+		rpc->fault(c, 400, "Extra headers contain %s", fault);
+		return false;
+	}
+	if (!rpc_no_more(rpc, c))
+		return false;
+	len = (size_t)text.s.len;
+	ended = header_lines_ended(to_parley(&text.s));
+	lines->s = pkg_malloc(len + sizeof("\r\n"));
+	if (!lines->s) {
+		rpc->fault(c, 500, "No memory left");
+		return false;
+	}
+	memcpy(lines->s, text.s.s, len);
+	memcpy(lines->s + len, "\r\n", sizeof("\r\n"));
+	lines->len = (int)(ended ? len : len + 2);
+	return true;
+}
+
+static void rpc_end_dlg(rpc_t *rpc, void *c)
+{
+	struct parley_id id;
+	enum rpc_arg arg;
+	str hdrs;
+
+	arg = rpc_number_next(rpc, c, "h_entry", &id.entry);
+	if (arg == RPC_ARG_GIVEN)
+		arg = rpc_number_next(rpc, c, "h_id", &id.id);
+	if (arg == RPC_ARG_NONE)
+		rpc->fault(c, 500, "Invalid parameters: need h_entry and h_id");
+	if (arg != RPC_ARG_GIVEN || !headers_next(rpc, c, &hdrs))
+		return;
+	end_call(rpc, c, id, hdrs.len ? &hdrs : NULL);
+	if (hdrs.s)
+		pkg_free(hdrs.s);
+}
+
+static void rpc_terminate_dlg(rpc_t *rpc, void *c)
+{
+	struct rpc_text callid, tag1, tag2;
+	struct parley_match match;
+	str hdrs;
+
+	if (rpc_text_next(rpc, c, &callid) != RPC_ARG_GIVEN ||
+	    rpc_text_next(rpc, c, &tag1) != RPC_ARG_GIVEN ||
+	    rpc_text_next(rpc, c, &tag2) != RPC_ARG_GIVEN) {
+		rpc->fault(c, 400, "Need a Callid ,from tag ,to tag");
+		return;
+	}
+	if (!headers_next(rpc, c, &hdrs))
+		return;
+	if (parley_find_call(adapter.engine, to_parley(&callid.s),
+			     to_parley(&tag1.s), to_parley(&tag2.s),
+			     &match) < 0)
+		rpc->fault(c, 500, "Couldnt find callid in dialog");
+	else
+		end_call(rpc, c, match.id, hdrs.len ? &hdrs : NULL);
+	if (hdrs.s)
+		pkg_free(hdrs.s);
+}
+
+static void rpc_profile_get_size(rpc_t *rpc, void *c)
+{
+	struct parley_str value = {0};
+	struct rpc_text text;
+	uint32_t size;
+	int profile, error;
+
+	profile = rpc_profile_next(rpc, c);
+	if (profile < 0)
+		return;
+	if (rpc_text_next(rpc, c, &text) == RPC_ARG_GIVEN)
+		value = to_parley(&text.s);
+	if (!rpc_no_more(rpc, c))
+		return;
+	error = parley_profile_size(adapter.engine, profile, value, &size);
+	if (error < 0)
+		rpc->fault(c, 500, "%s", parley_error_text(error));
+	else
+		rpc->add(c, "d", (int)size);
+}
+
+static int count_in(enum parley_state state)
+{
+	return (int)parley_count(adapter.engine, state);
+}
+
+static void rpc_stats_active(rpc_t *rpc, void *c)
+{
+	int starting = count_in(PARLEY_STATE_UNCONFIRMED);
+	int connecting = count_in(PARLEY_STATE_EARLY);
+	int answering = count_in(PARLEY_STATE_ANSWERED);
+	int ongoing = count_in(PARLEY_STATE_CONFIRMED);
+	uint32_t own;
+	void *h;
+
+	/* All dialogs are our own, so the parameter changes nothing. */
+	if (rpc_number_next(rpc, c, "own", &own) == RPC_ARG_BAD ||
+	    !rpc_no_more(rpc, c))
+		return;
+	if (rpc->add(c, "{", &h) < 0 ||
+	    rpc->struct_add(h, "ddddd", "starting", starting, "connecting",
+			    connecting, "answering", answering, "ongoing",
+			    ongoing, "all",
+			    starting + connecting + answering + ongoing) < 0)
+		rpc->fault(c, 500, "Server failure");
+}
+
+/* An int as long as it fits, because kamcmd shows all else as a fraction. */
+static bool add_count(rpc_t *rpc, void *h, const char *name, uint64_t count)
+{
+	if (count <= INT32_MAX)
+		return rpc->struct_add(h, "d", reader_name(name), (int)count) >=
+		       0;
+	return rpc->struct_add(h, "J", reader_name(name),
+			       (unsigned long long)count) >= 0;
+}
+
+static bool add_stats(rpc_t *rpc, void *h, const struct parley_stats *s)
+{
+	const struct {
+		const char *name;
+		uint64_t count;
+	} fields[] = {
+		{"unconfirmed", s->now_in[PARLEY_STATE_UNCONFIRMED]},
+		{"early", s->now_in[PARLEY_STATE_EARLY]},
+		{"answered", s->now_in[PARLEY_STATE_ANSWERED]},
+		{"confirmed", s->now_in[PARLEY_STATE_CONFIRMED]},
+		{"deleted", s->now_in[PARLEY_STATE_DELETED]},
+		{"legs", s->legs},
+		{"processed", s->processed},
+		{"expired", s->expired},
+		{"failed", s->failed},
+		{"ended_by_caller", s->ended_by_caller},
+		{"ended_by_callee", s->ended_by_callee},
+		{"ended_by_us", s->ended_by_us},
+		{"forgotten_early", s->forgotten_early},
+		{"bogus_no_dialog", s->bogus_no_dialog},
+		{"bogus_no_leg", s->bogus_no_leg},
+		{"bogus_event", s->bogus_event},
+		{"legs_refused", s->legs_refused},
+		{"limit_refused", s->limit_refused},
+		{"no_memory", s->no_memory},
+		{"turns_missed", s->turns_missed},
+		{"quarantined", s->quarantined},
+		{"memory_bytes", s->memory_bytes},
+		{"timer_lag_ms", s->timer_lag_ms},
+		{"profile_members", s->profile_members},
+	};
+
+	for (size_t i = 0; i < sizeof(fields) / sizeof(fields[0]); i++)
+		if (!add_count(rpc, h, fields[i].name, fields[i].count))
+			return false;
+	return true;
+}
+
+static void rpc_stats(rpc_t *rpc, void *c)
+{
+	struct parley_stats stats = {0};
+	void *h;
+
+	if (!rpc_no_more(rpc, c))
+		return;
+	parley_get_stats(adapter.engine, &stats);
+	if (rpc->add(c, "{", &h) < 0 || !add_stats(rpc, h, &stats))
+		rpc->fault(c, 500, "Server failure");
+}
+
+#define DOC(name, text) static const char *name[] = {text, NULL}
+
+DOC(doc_list, "List all dialogs: [limit [h_entry h_id]]; the ids are those of "
+	      "the last dialog of the page before");
+DOC(doc_list_ctx, "As dlg.list, with what other modules add");
+DOC(doc_dlg_list, "List the dialogs of a call: callid [from_tag]");
+DOC(doc_dlg_list_ctx, "As dlg.dlg_list, with what other modules add");
+DOC(doc_briefing, "List dialogs in short: [letters [limit [h_entry h_id]]]; "
+		  "letters of f t c F T I S E s");
+DOC(doc_end_dlg, "End a call: h_entry h_id [extra headers]");
+DOC(doc_terminate_dlg,
+    "End a call: callid from_tag to_tag [extra headers]; the to_tag of a call "
+    "that nobody has answered may be empty");
+DOC(doc_profile_size, "Count the dialogs in a profile: profile [value]");
+DOC(doc_profile_list, "List the dialogs in a profile: profile [value]");
+DOC(doc_stats_active, "Count the calls by state");
+DOC(doc_stats, "All counters");
+
+/* clang-format off */
+rpc_export_t adapter_rpcs[] = {
+	{"dlg.list", rpc_list, doc_list, RET_ARRAY},
+	{"dlg.list_ctx", rpc_list_ctx, doc_list_ctx, RET_ARRAY},
+	{"dlg.dlg_list", rpc_dlg_list, doc_dlg_list, 0},
+	{"dlg.dlg_list_ctx", rpc_dlg_list_ctx, doc_dlg_list_ctx, 0},
+	{"dlg.briefing", rpc_briefing, doc_briefing, RET_ARRAY},
+	{"dlg.end_dlg", rpc_end_dlg, doc_end_dlg, 0},
+	{"dlg.terminate_dlg", rpc_terminate_dlg, doc_terminate_dlg, 0},
+	{"dlg.profile_get_size", rpc_profile_get_size, doc_profile_size, 0},
+	{"dlg.profile_list", rpc_profile_list, doc_profile_list, RET_ARRAY},
+	{"dlg.stats_active", rpc_stats_active, doc_stats_active, 0},
+	{"dlg.stats", rpc_stats, doc_stats, 0},
+	{0},
+};
+/* clang-format on */

@@ -1,0 +1,99 @@
+/* See rpc_args.h. */
+#include "rpc_args.h"
+
+enum { RPC_ID_MAX = INT32_MAX };
+
+enum rpc_arg rpc_text_next(rpc_t *rpc, void *c, struct rpc_text *text)
+{
+	text->s = (str){0};
+	if (rpc->scan(c, "*.S", &text->s) < 1 || !text->s.s)
+		return RPC_ARG_NONE;
+	if ((size_t)text->s.len < sizeof(text->kept)) {
+		memcpy(text->kept, text->s.s, (size_t)text->s.len);
+		text->kept[text->s.len] = '\0';
+		text->s.s = text->kept;
+	}
+	return RPC_ARG_GIVEN;
+}
+
+/* Digits only, up to 2^31 - 1: the largest that every transport can carry. */
+static bool digits(const str *text, uint32_t *number)
+{
+	uint64_t sum = 0;
+
+	if (text->len <= 0 || text->len > 10)
+		return false;
+	for (int i = 0; i < text->len; i++) {
+		if (text->s[i] < '0' || text->s[i] > '9')
+			return false;
+		sum = sum * 10 + (uint64_t)(text->s[i] - '0');
+	}
+	*number = (uint32_t)sum;
+	return sum <= RPC_ID_MAX;
+}
+
+enum rpc_arg rpc_number_next(rpc_t *rpc, void *c, const char *name,
+			     uint32_t *number)
+{
+	struct rpc_text text;
+	enum rpc_arg arg = rpc_text_next(rpc, c, &text);
+
+	if (arg != RPC_ARG_GIVEN)
+		return arg;
+	if (digits(&text.s, number))
+		return RPC_ARG_GIVEN;
+	rpc->fault(c, 400, "%s must be a number from 0 to %d", name,
+		   RPC_ID_MAX);
+	return RPC_ARG_BAD;
+}
+
+bool rpc_no_more(rpc_t *rpc, void *c)
+{
+	struct rpc_text text;
+
+	if (rpc_text_next(rpc, c, &text) == RPC_ARG_NONE)
+		return true;
+	rpc->fault(c, 400, "Unknown parameter: %.*s", text.s.len, text.s.s);
+	return false;
+}
+
+bool rpc_page_next(rpc_t *rpc, void *c, struct rpc_page *page)
+{
+	enum rpc_arg arg;
+
+	*page = (struct rpc_page){0};
+	arg = rpc_number_next(rpc, c, "limit", &page->limit);
+	if (arg == RPC_ARG_NONE)
+		return true;
+	if (arg == RPC_ARG_BAD)
+		return false;
+	if (page->limit == 0) {
+		rpc->fault(c, 400, "limit must be above 0");
+		return false;
+	}
+	arg = rpc_number_next(rpc, c, "h_entry", &page->after.entry);
+	if (arg == RPC_ARG_NONE)
+		return true;
+	if (arg == RPC_ARG_BAD)
+		return false;
+	arg = rpc_number_next(rpc, c, "h_id", &page->after.id);
+	if (arg == RPC_ARG_NONE)
+		rpc->fault(c, 400, "h_entry needs an h_id");
+	return arg == RPC_ARG_GIVEN && rpc_no_more(rpc, c);
+}
+
+int rpc_profile_next(rpc_t *rpc, void *c)
+{
+	struct rpc_text name;
+	int profile;
+
+	if (rpc_text_next(rpc, c, &name) != RPC_ARG_GIVEN) {
+		rpc->fault(c, 400, "Need a profile name");
+		return PARLEY_E_ARGUMENT;
+	}
+	profile = parley_profile_find(adapter.engine, to_parley(&name.s));
+	if (profile < 0)
+		rpc->fault(c, 404, "Profile not found: %.*s", name.s.len,
+			   name.s.s);
+	return profile;
+}

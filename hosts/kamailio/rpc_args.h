@@ -1,0 +1,53 @@
+/*
+ * rpc_args.h - parameters of RPC commands
+ *
+ * What:    reads parameters one after the other, checks them, and answers with
+ *          a fault that says what is wrong.
+ * Owns:    nothing; a text is valid until the command returns.
+ * Locking: none.
+ * Always:  a number may be written as a number or as text, whatever the
+ *          transport: kamcmd takes digits for a number, JSON knows both.
+ * Why:     the transports differ in what their scan functions check; a wrong
+ *          type is 0 in one and a fault in the other.
+ */
+#ifndef RPC_ARGS_H
+#define RPC_ARGS_H
+
+#include "core/rpc.h"
+#include "core/ut.h"
+
+#include "adapter.h"
+
+enum rpc_arg {
+	RPC_ARG_BAD = -1, /* a fault was sent */
+	RPC_ARG_NONE = 0, /* there are no more parameters */
+	RPC_ARG_GIVEN = 1,
+};
+
+/* A number that JSON made into text stands in a buffer that the next one
+ * overwrites, so short texts are kept here. */
+struct rpc_text {
+	str s;
+	char kept[INT2STR_MAX_LEN];
+};
+
+enum rpc_arg rpc_text_next(rpc_t *rpc, void *c, struct rpc_text *text);
+
+/* @name is for the fault. */
+enum rpc_arg rpc_number_next(rpc_t *rpc, void *c, const char *name,
+			     uint32_t *number);
+
+/* True if there is none; else a fault was sent. */
+bool rpc_no_more(rpc_t *rpc, void *c);
+
+/* limit, or limit h_entry h_id, or nothing: limit 0 and the start. */
+struct rpc_page {
+	uint32_t limit;
+	struct parley_id after;
+};
+bool rpc_page_next(rpc_t *rpc, void *c, struct rpc_page *page);
+
+/* The index of the profile that the next parameter names, else a fault. */
+int rpc_profile_next(rpc_t *rpc, void *c);
+
+#endif

@@ -1,0 +1,223 @@
+/* See rpc_list.h. */
+#include "reader.h"
+#include "rpc_args.h"
+#include "rpc_dialog.h"
+#include "rpc_list.h"
+
+enum { WALK_IDS = 64 };
+
+/* A command that lists. */
+struct listing {
+	rpc_t *rpc;
+	void *c;
+	struct reader reader;
+	bool context;
+	const str *letters;  /* dlg.briefing; NULL: whole dialogs */
+	const str *from_tag; /* only dialogs with this tag; NULL: all */
+	uint32_t count;	     /* listed so far */
+};
+
+static uint32_t list_max(void)
+{
+	return (uint32_t)adapter.set.rpc_list_max;
+}
+
+static bool too_many(const struct listing *l, uint64_t count, const char *way)
+{
+	if (count <= list_max())
+		return false;
+	l->rpc->fault(l->c, 400, "%u dialogs are more than rpc_list_max (%u)%s",
+		      (unsigned int)count, list_max(), way);
+	return true;
+}
+
+/* Adds one dialog. False: a fault was sent. One that has gone is no fault. */
+static bool list_one(struct listing *l, struct parley_id id)
+{
+	struct parley_view view;
+	bool added;
+	int error = reader_read(&l->reader, id, &view);
+
+	if (error == PARLEY_E_MEMORY) {
+		l->rpc->fault(l->c, 500, "No memory left");
+		return false;
+	}
+	if (error < 0)
+		return true;
+	if (l->from_tag &&
+	    (view.caller.tag.len != (uint32_t)l->from_tag->len ||
+	     memcmp(view.caller.tag.s, l->from_tag->s, view.caller.tag.len)))
+		return true;
+	added = l->letters ? rpc_dialog_brief(l->rpc, l->c, &view, l->letters)
+			   : rpc_dialog_add(l->rpc, l->c, &view, l->context);
+	if (!added)
+		l->rpc->fault(l->c, 500, "No room left after %u dialogs",
+			      l->count);
+	l->count++;
+	return added;
+}
+
+/* All dialogs, or a page of them. */
+static void list_page(struct listing *l, const struct rpc_page *page)
+{
+	static const char way[] = ": give a limit, or h_entry and h_id of the "
+				  "last one as well";
+	uint32_t limit = page->limit ? page->limit : list_max();
+	struct parley_id id = page->after;
+	uint64_t count = 0;
+
+	for (int state = PARLEY_STATE_UNCONFIRMED; state < PARLEY_STATES;
+	     state++)
+		count += parley_count(adapter.engine, (enum parley_state)state);
+	if (!page->limit && too_many(l, count, way))
+		return;
+	while (parley_next(adapter.engine, &id)) {
+		if (l->count == limit) {
+			/* Some came while we were listing. */
+			if (!page->limit)
+				too_many(l, (uint64_t)limit + 1, way);
+			break;
+		}
+		if (!list_one(l, id))
+			break;
+	}
+	reader_fini(&l->reader);
+}
+
+static void list_all(rpc_t *rpc, void *c, bool context)
+{
+	struct listing l = {.rpc = rpc, .c = c, .context = context};
+	struct rpc_page page;
+
+	if (rpc_page_next(rpc, c, &page))
+		list_page(&l, &page);
+}
+
+void rpc_list(rpc_t *rpc, void *c)
+{
+	list_all(rpc, c, false);
+}
+
+void rpc_list_ctx(rpc_t *rpc, void *c)
+{
+	list_all(rpc, c, true);
+}
+
+void rpc_briefing(rpc_t *rpc, void *c)
+{
+	struct listing l = {.rpc = rpc, .c = c};
+	struct rpc_text letters;
+	struct rpc_page page;
+
+	if (rpc_text_next(rpc, c, &letters) != RPC_ARG_GIVEN)
+		letters.s = (str)STR_STATIC_INIT("ftcFT");
+	for (int i = 0; i < letters.s.len; i++) {
+		if (strchr(RPC_BRIEF_LETTERS, letters.s.s[i]))
+			continue;
+		rpc->fault(c, 400, "Unknown field '%c': must be of %s",
+			   letters.s.s[i], RPC_BRIEF_LETTERS);
+		return;
+	}
+	l.letters = &letters.s;
+	if (rpc_page_next(rpc, c, &page))
+		list_page(&l, &page);
+}
+
+/* The ids of all dialogs with a Call-ID, in memory of this process. NULL: no
+ * memory. Usually there is one; a loop without spiral detection makes many. */
+static struct parley_id *ids_of_call(struct parley_str callid, uint32_t *count)
+{
+	uint32_t max = 8;
+	struct parley_id *ids;
+
+	for (;;) {
+		ids = pkg_malloc(max * sizeof(*ids));
+		if (!ids)
+			return NULL;
+		*count = parley_find_callid(adapter.engine, callid, ids, max);
+		if (*count < max || max > list_max())
+			return ids;
+		pkg_free(ids);
+		max *= 8;
+	}
+}
+
+static void list_call(rpc_t *rpc, void *c, bool context)
+{
+	struct listing l = {.rpc = rpc, .c = c, .context = context};
+	struct rpc_text callid, tag;
+	struct parley_id *ids;
+	uint32_t count;
+
+	if (rpc_text_next(rpc, c, &callid) != RPC_ARG_GIVEN) {
+		rpc->fault(c, 400, "Need a Call-ID");
+		return;
+	}
+	if (rpc_text_next(rpc, c, &tag) == RPC_ARG_GIVEN && tag.s.len)
+		l.from_tag = &tag.s;
+	if (!rpc_no_more(rpc, c))
+		return;
+	ids = ids_of_call(to_parley(&callid.s), &count);
+	if (!ids) {
+		rpc->fault(c, 500, "No memory left");
+		return;
+	}
+	if (!too_many(&l, count, ""))
+		for (uint32_t i = 0; i < count; i++)
+			if (!list_one(&l, ids[i]))
+				break;
+	pkg_free(ids);
+	reader_fini(&l.reader);
+}
+
+void rpc_dlg_list(rpc_t *rpc, void *c)
+{
+	list_call(rpc, c, false);
+}
+
+void rpc_dlg_list_ctx(rpc_t *rpc, void *c)
+{
+	list_call(rpc, c, true);
+}
+
+static void list_walk(struct listing *l, struct parley_profile_walk *walk)
+{
+	struct parley_id ids[WALK_IDS];
+	uint32_t count;
+
+	while ((count = parley_profile_walk_next(walk, ids, WALK_IDS)) > 0)
+		for (uint32_t i = 0; i < count; i++)
+			if (!list_one(l, ids[i]))
+				return;
+}
+
+void rpc_profile_list(rpc_t *rpc, void *c)
+{
+	struct listing l = {.rpc = rpc, .c = c};
+	struct parley_profile_walk *walk;
+	struct parley_str value = {0};
+	struct rpc_text text;
+	uint32_t size = 0;
+	int profile, error;
+
+	profile = rpc_profile_next(rpc, c);
+	if (profile < 0)
+		return;
+	if (rpc_text_next(rpc, c, &text) == RPC_ARG_GIVEN)
+		value = to_parley(&text.s);
+	if (!rpc_no_more(rpc, c))
+		return;
+	error = parley_profile_size(adapter.engine, profile, value, &size);
+	if (error == PARLEY_OK && too_many(&l, size, ""))
+		return;
+	if (error == PARLEY_OK)
+		error = parley_profile_walk_begin(adapter.engine, profile,
+						  value, &walk);
+	if (error < 0) {
+		rpc->fault(c, 500, "%s", parley_error_text(error));
+		return;
+	}
+	list_walk(&l, walk);
+	parley_profile_walk_end(walk);
+	reader_fini(&l.reader);
+}
