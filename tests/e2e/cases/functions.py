@@ -1,8 +1,8 @@
 """What each script function returns, and what it changes."""
 import re
 
-from lib.case import (check, dialogs, net, parley_only, proxy, same, script, sip,
-                      state_of, stock_differs, wait_state)
+from lib.case import (check, dialogs, net, parley_only, proxy, same, script,
+                      sip, state_of, stock_differs, wait_state)
 
 PROFILES = [("profiles_with_value", "caller; gw"),
             ("profiles_no_value", "out; in")]
