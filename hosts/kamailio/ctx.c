@@ -15,6 +15,7 @@ static struct {
 	struct ctx slots[CONTEXTS];
 	struct ctx *last;
 	uint32_t stamp;
+	int top; /* slots from here on are empty */
 } contexts;
 
 /* ------------------------------------------------ pending variables */
@@ -116,7 +117,7 @@ struct ctx *ctx_find(const struct sip_msg *msg)
 		return NULL;
 	if (contexts.last && is_of(contexts.last, msg))
 		return contexts.last;
-	for (int i = 0; i < CONTEXTS; i++)
+	for (int i = 0; i < contexts.top; i++)
 		if (is_of(&contexts.slots[i], msg))
 			return contexts.last = &contexts.slots[i];
 	return NULL;
@@ -124,7 +125,7 @@ struct ctx *ctx_find(const struct sip_msg *msg)
 
 struct ctx *ctx_find_request(const struct sip_msg *request)
 {
-	for (int i = 0; request && i < CONTEXTS; i++) {
+	for (int i = 0; request && i < contexts.top; i++) {
 		struct ctx *ctx = &contexts.slots[i];
 
 		if (ctx->buf && ctx->msg_id == request->id &&
@@ -152,8 +153,11 @@ static struct ctx *take_slot(void)
 	for (int i = 0; i < CONTEXTS; i++) {
 		struct ctx *ctx = &contexts.slots[i];
 
-		if (!ctx->buf && !ctx->adopt)
+		if (!ctx->buf && !ctx->adopt) {
+			if (contexts.top <= i)
+				contexts.top = i + 1;
 			return ctx;
+		}
 		if (!ctx->adopt &&
 		    (oldest->adopt || contexts.stamp - ctx->stamp >
 					      contexts.stamp - oldest->stamp))
@@ -168,7 +172,7 @@ struct ctx *ctx_of(struct sip_msg *msg)
 	struct ctx *ctx = ctx_find(msg);
 
 	if (!ctx) {
-		for (int i = 0; i < CONTEXTS && !ctx; i++)
+		for (int i = 0; i < contexts.top && !ctx; i++)
 			if (contexts.slots[i].adopt)
 				ctx = &contexts.slots[i];
 		if (!ctx)

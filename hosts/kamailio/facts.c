@@ -135,6 +135,13 @@ struct found {
 /* Record-Route: values are separated by commas outside of <> and quotes. */
 static void add_routes(struct found *found, str body)
 {
+	/* Mostly there is one. */
+	if (!memchr(body.s, ',', (size_t)body.len)) {
+		trim(&body);
+		if (body.len > 0 && found->route_count < ROUTES_MAX)
+			found->routes[found->route_count++] = body;
+		return;
+	}
 	char *end = body.s + body.len;
 	char *from = body.s;
 	bool quoted = false, inside = false;
@@ -167,6 +174,42 @@ static void take_header(struct found *found, const struct hdr_field *header)
 		add_routes(found, header->body);
 }
 
+/* False: the line at @at begins no Contact, "m" or Record-Route. Spares most
+ * lines the work of parsing them. */
+static bool may_matter(const char *at, const char *end)
+{
+	static const char contact[] = "contact", route[] = "record-route";
+	size_t left = (size_t)(end - at);
+
+	switch (*at | 0x20) {
+	case 'm':
+		return left > 1 && (at[1] == ':' || at[1] == ' ' ||
+				    at[1] == '\t');
+	case 'c':
+		return left >= sizeof(contact) &&
+		       strncasecmp(at, contact, sizeof(contact) - 1) == 0;
+	case 'r':
+		return left >= sizeof(route) &&
+		       strncasecmp(at, route, sizeof(route) - 1) == 0;
+	default:
+		return false;
+	}
+}
+
+/* The begin of the next line that is worth a look, or NULL. A line that goes
+ * on the one before begins with white space; an empty one ends the header. */
+static char *next_that_matters(char *at, char *end)
+{
+	while (at && at < end && *at != '\r' && *at != '\n') {
+		if (may_matter(at, end))
+			return at;
+		at = memchr(at, '\n', (size_t)(end - at));
+		if (at)
+			at++;
+	}
+	return NULL;
+}
+
 /* Looks at the parsed header fields, then reads the rest where it stands. */
 static void walk_headers(struct sip_msg *msg, struct found *found)
 {
@@ -179,7 +222,7 @@ static void walk_headers(struct sip_msg *msg, struct found *found)
 	/* HDR_EOH_F is every bit: the end was reached. */
 	if (msg->parsed_flag == HDR_EOH_F || (msg->msg_flags & FL_SHM_CLONE))
 		return;
-	while (at && at < end) {
+	while ((at = next_that_matters(at, end)) != NULL) {
 		memset(&header, 0, sizeof(header));
 		header.type = HDR_ERROR_T;
 		at = get_hdr_field(at, end, &header);
@@ -298,6 +341,23 @@ void facts_reply(struct sip_msg *rpl, struct parley_event *event,
 	event->route_set = route_set(&found, 0, count, true);
 	event->cseq = cseq_of(rpl);
 	event->socket = rpl->rcv.bind_address;
+}
+
+bool facts_within(struct sip_msg *msg, bool upstream,
+		  struct parley_event *event)
+{
+	const struct to_body *to = to_of(msg);
+	str uri, tag;
+
+	if (upstream)
+		from_parts(msg, &uri, &tag);
+	else if (to)
+		tag = to->tag_value;
+	else
+		return false;
+	event->dir = upstream ? PARLEY_DIR_UPSTREAM : PARLEY_DIR_DOWNSTREAM;
+	event->to_tag = to_parley(&tag);
+	return event->to_tag.len > 0;
 }
 
 void facts_request(struct sip_msg *msg, struct parley_event *event)

@@ -32,6 +32,11 @@ bool facts_invite(struct sip_msg *msg, struct parley_event *event,
 void facts_reply(struct sip_msg *rpl, struct parley_event *event,
 		 unsigned int skip);
 
+/* Of an in-dialog request: its direction, and the callee's tag, which names the
+ * leg. False: there is none. */
+bool facts_within(struct sip_msg *msg, bool upstream,
+		  struct parley_event *event);
+
 /* CSeq, socket, and the contact if @event's type is one that refreshes the
  * target. */
 void facts_request(struct sip_msg *msg, struct parley_event *event);

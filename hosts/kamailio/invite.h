@@ -15,11 +15,17 @@
 
 #include "adapter.h"
 
+/* How many Record-Routes we have put into a branch with these tm flags. */
+static inline unsigned int invite_own_routes(unsigned int flags)
+{
+	return flags & TM_UAC_FLAG_R2 ? 2 : flags & TM_UAC_FLAG_RR ? 1 : 0;
+}
+
 /* Keeps @t as the dialog's transaction, once tm has given it its name (not
- * before TMCB_REQUEST_OUT or a reply). @skip: how many Record-Route values of a
- * reply are not the callee's. */
+ * before TMCB_REQUEST_OUT or a reply). @rr_count: Record-Route values that the
+ * INVITE came with. */
 void invite_remember(const struct cell *t, struct parley_id id,
-		     unsigned int skip);
+		     unsigned int rr_count);
 
 /* True if the transaction is there and has no final reply yet. */
 bool invite_open(struct parley_id id);
@@ -27,7 +33,8 @@ bool invite_open(struct parley_id id);
 /* Makes a transaction for the INVITE @msg that has none yet. 0 or -1. */
 int invite_make(struct sip_msg *msg, struct parley_id id);
 
-/* From now on a 2xx to the INVITE is looked for before it is relayed. */
+/* From now on a 2xx to the INVITE is looked for before it is relayed, unless
+ * the transaction is gone: then there will be none. */
 void invite_expect_crossing(struct parley_id id);
 
 /* CANCEL to each branch. @text: for the Reason header, a quoted string, or

@@ -38,28 +38,34 @@ static bool exports_function(const struct sr_module *module, const char *name)
 	return false;
 }
 
-/* Two modules that follow dialogs would each add their cookie, count each
- * call, and end it twice. */
-static int check_alone(void)
+/* Another module that follows dialogs, or NULL. Two of them would each add
+ * their cookie, count each call, and end it twice. */
+static const struct sr_module *find_rival(const char *own_path)
 {
 	static const char *const theirs[] = {"load_dlg", "load_ims_dlg",
 					     "dlg_join_profile"};
 	const struct sr_module *module = get_loaded_modules();
 
 	for (; module; module = module->next) {
-		if (strcmp(module->exports.name, adapter.name) == 0)
+		if (strcmp(module->path, own_path) == 0)
 			continue;
 		for (size_t i = 0; i < sizeof(theirs) / sizeof(theirs[0]); i++)
-			if (exports_function(module, theirs[i])) {
-				LM_ERR("loadmodule \"%s\": the module %s is "
-				       "loaded too (%s) and follows dialogs as "
-				       "well; load one of them only\n",
-				       adapter.name, module->exports.name,
-				       module->path);
-				return -1;
-			}
+			if (exports_function(module, theirs[i]))
+				return module;
 	}
-	return 0;
+	return NULL;
+}
+
+static int check_alone(const char *own_path)
+{
+	const struct sr_module *rival = find_rival(own_path);
+
+	if (!rival)
+		return 0;
+	LM_ERR("loadmodule \"%s\": the module %s is loaded too (%s) and "
+	       "follows dialogs as well; load one of them only\n",
+	       own_path, rival->exports.name, rival->path);
+	return -1;
 }
 
 static int bind_others(void)
@@ -84,8 +90,11 @@ static int bind_others(void)
 
 static int start(const char *name)
 {
+	const struct sr_module *own = find_module_by_name((char *)name);
+
 	adapter.name = name;
-	if (check_alone() < 0 || params_check() < 0 || bind_others() < 0)
+	if (!own || check_alone(own->path) < 0 || params_check() < 0 ||
+	    bind_others() < 0)
 		return -1;
 	/* Not in the exports: there a second module with the same commands
 	 * would end the start with a message that helps nobody. */
@@ -132,6 +141,17 @@ static void stop(void)
 /* Everything else is hidden: Kamailio's own symbols would replace ours. */
 #pragma GCC visibility push(default)
 MODULE_VERSION
+/* Called by the loader before it registers anything of ours: a rival that is
+ * there already is named before its variables clash with ours. */
+int mod_register(char *path, int *flags, void *unused1, void *unused2);
+int mod_register(char *path, int *flags, void *unused1, void *unused2)
+{
+	(void)flags;
+	(void)unused1;
+	(void)unused2;
+	return check_alone(path);
+}
+
 extern struct module_exports _dialog_exports, _ims_dialog_exports,
 	_dialog_ng_exports;
 struct module_exports _dialog_exports = EXPORTS(dialog);

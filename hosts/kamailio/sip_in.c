@@ -262,16 +262,14 @@ static void on_request_in(struct cell *t, int type, struct tmcb_params *params)
 
 /* ------------------------------------------------ replies */
 
-/* How many Record-Routes we have put into the branch that @t relays from. */
+/* Those of the branch that @t relays from. */
 static unsigned int own_routes(const struct cell *t)
 {
 	int branch = t->relayed_reply_branch;
-	unsigned int flags;
 
 	if (branch < 0 || branch >= t->nr_of_outgoings)
 		return 0;
-	flags = t->uac[branch].flags;
-	return flags & TM_UAC_FLAG_R2 ? 2 : flags & TM_UAC_FLAG_RR ? 1 : 0;
+	return invite_own_routes(t->uac[branch].flags);
 }
 
 static void feed_reply(struct cell *t, struct parley_id id,
@@ -312,14 +310,9 @@ void on_invite(struct cell *t, int type, struct tmcb_params *params)
 		return; /* tm is being destroyed after us */
 	switch (type) {
 	case TMCB_REQUEST_OUT:
-		if (params->t_rbuf && params->t_rbuf->rbtype == TYPE_REQUEST) {
-			unsigned int branch = params->t_rbuf->branch;
-			unsigned int flags = t->uac[branch].flags;
-			unsigned int own = flags & TM_UAC_FLAG_R2   ? 2
-					   : flags & TM_UAC_FLAG_RR ? 1
-								    : 0;
-			invite_remember(t, id, rr_count + own);
-		}
+		/* It comes for a CANCEL too. */
+		if (params->t_rbuf && params->t_rbuf->rbtype == TYPE_REQUEST)
+			invite_remember(t, id, rr_count);
 		return;
 	case TMCB_RESPONSE_READY:
 		feed_reply(t, id, rr_count, params);
@@ -357,8 +350,9 @@ static int on_request_end(struct sip_msg *msg, unsigned int flags, void *param)
 			within_settle(msg, ctx, t);
 		if (ctx->created && (!t || !tmcb_is_of(t, msg)))
 			abandon(ctx);
-		else if (ctx->created && t->nr_of_outgoings == 0)
-			invite_remember(t, ctx->id, 0); /* e.g. suspended */
+		else if (ctx->created && (t->nr_of_outgoings == 0 ||
+					  (t->flags & T_ASYNC_SUSPENDED)))
+			invite_remember(t, ctx->id, 0); /* not sent yet */
 	}
 	ctx_clear(ctx);
 	return 1;

@@ -9,6 +9,7 @@
 #include "facts.h"
 #include "invite.h"
 #include "request.h"
+#include "tmcb.h"
 
 enum { PHRASE_MAX = 128, REASON_MAX = 256 };
 
@@ -66,6 +67,7 @@ static int end_early(struct parley_id id, const struct parley_action *action,
 
 	fill_farewell(&farewell, reason, action->code);
 	if (action->type == PARLEY_ACT_CANCEL) {
+		/* Before anybody can answer to what follows. */
 		invite_expect_crossing(id);
 		rc = invite_cancel(id, action->code, farewell.text);
 	} else {
@@ -165,7 +167,13 @@ int sip_run_reply(struct sip_msg *req, struct sip_msg *rpl,
 static bool can_reply(struct sip_msg *msg, struct parley_id id)
 {
 	const struct ctx *ctx = ctx_find(msg);
+	struct cell *t = compat_transaction(&adapter.tm);
+	void **param = t ? tmcb_find(t, on_invite) : NULL;
 
+	/* A reply can be here before TMCB_REQUEST_OUT was run there. */
+	if (param && tmcb_id(*param).id == id.id &&
+	    tmcb_id(*param).entry == id.entry && !invite_open(id))
+		invite_remember(t, id, tmcb_bits(*param));
 	if (invite_open(id))
 		return true;
 	return ctx && ctx->created && ctx->id.id == id.id &&
@@ -194,6 +202,10 @@ int sip_terminate(struct sip_msg *msg, struct parley_id id,
 	rc = parley_feed(adapter.engine, host_now(), &event, &actions);
 	if (rc < 0)
 		return rc;
+	/* Another branch may answer until 64*T1 after the first (RFC 3261
+	 * 13.2.2.4). */
+	if (actions.count > 0 && actions.list[0].type == PARLEY_ACT_BYE)
+		invite_expect_crossing(id);
 	failed = run(&none, &actions, &command);
 	/* One that went out is an end; the engine knows of those that failed
 	 * and sees to the rest. */

@@ -53,13 +53,10 @@ static void commit(struct sip_msg *msg, void **slot, bool upstream, bool hold)
 	struct parley_id id = tmcb_id(*slot);
 
 	*slot = tmcb_pack(id, tmcb_bits(*slot) | WITHIN_COMMITTED);
-	if (!facts_call(msg, &event))
+	if (!facts_within(msg, upstream, &event))
 		return;
 	event.type = facts_method(msg->REQ_METHOD);
 	event.id = id;
-	event.dir = upstream ? PARLEY_DIR_UPSTREAM : PARLEY_DIR_DOWNSTREAM;
-	if (upstream)
-		event.to_tag = event.from_tag; /* the callee's */
 	event.hold = hold;
 	facts_request(msg, &event);
 	if (event.type != PARLEY_EV_BYE)
@@ -87,9 +84,8 @@ static void feed_reply(struct parley_id id, unsigned int bits,
 	struct sip_msg *req = params->req;
 	struct parley_event event = {0};
 	struct parley_actions actions;
-	bool upstream = bits & WITHIN_UPSTREAM;
-
-	if (params->code < 200 || !facts_call(req, &event))
+	if (params->code < 200 ||
+	    !facts_within(req, bits & WITHIN_UPSTREAM, &event))
 		return;
 	event.type = PARLEY_EV_REPLY_WITHIN;
 	event.method = facts_method(req->REQ_METHOD);
@@ -97,9 +93,6 @@ static void feed_reply(struct parley_id id, unsigned int bits,
 	    event.method != PARLEY_EV_UPDATE && event.method != PARLEY_EV_BYE)
 		return; /* it changes nothing */
 	event.id = id;
-	event.dir = upstream ? PARLEY_DIR_UPSTREAM : PARLEY_DIR_DOWNSTREAM;
-	if (upstream)
-		event.to_tag = event.from_tag;
 	event.code = (uint16_t)params->code;
 	if (params->rpl && params->rpl != FAKED_REPLY) {
 		event.socket = params->rpl->rcv.bind_address;
