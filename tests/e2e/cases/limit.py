@@ -36,16 +36,17 @@ class Flood:
 
     def step(self):
         """Reads what has come; returns True when every INVITE is answered."""
-        for m in self.b.drain(0.02):
+        called, answered = self.b.drain(0.02), self.a.drain()
+        for m in called:
             if m.method == "INVITE" and not m.is_reply:
                 self.ringing.setdefault(m.callid, m)
                 self.b.reply(m, 180)
-        for m in self.a.drain():
+        for m in answered:
             if m.method == "INVITE" and m.code >= 180:
                 self.final[m.callid] = m.code
         lost = [s for c, s in self.sides.items() if c not in self.final]
-        if len(lost) < 50:  # the kernel may drop some: send them again
-            for side in lost:
+        if not called and not answered:  # the kernel has dropped the rest
+            for side in lost[:50]:
                 self.a.send(side.invite.data)
         return not lost
 
