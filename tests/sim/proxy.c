@@ -11,6 +11,7 @@ enum proxy_what {
 	PROXY_FR_INV,	  /* no final reply */
 	PROXY_COMMIT,	  /* a suspended request goes on */
 	PROXY_RELEASE,	  /* an in-dialog transaction is gone */
+	PROXY_ACTIONS,	  /* a slow process runs its actions */
 };
 
 static void timer_after(struct sim *sim, uint32_t call, uint32_t after_ms,
@@ -200,7 +201,7 @@ static bool reply_feed(struct sim *sim, const struct msg *msg,
 	event.contact = str_of(contact);
 	event.route_set = str_of(route_set);
 	event.socket = &sim->calls[msg->call].party[msg->src];
-	event.can_swallow = true;
+	event.can_swallow = !rng_chance(&sim->rng, 50);
 	return tell_host(sim, &event, (int)msg->call);
 }
 
@@ -236,6 +237,7 @@ static void reply_2xx(struct sim *sim, const struct msg *msg,
 		ours->swallowed++;
 		return;
 	}
+	ours->passed++;
 	branches_cancel(sim, msg->call);
 	reply_upstream(sim, proxy, msg->code, msg->ua, msg->contact);
 }
@@ -425,6 +427,9 @@ void proxy_timer(struct sim *sim, const struct item *item)
 	case PROXY_COMMIT:
 		proxy_commit(sim, item->arg);
 		break;
+	case PROXY_ACTIONS:
+		proxy_run_slow(sim, item->arg);
+		break;
 	case PROXY_RELEASE:
 		tell_host(sim, &event, (int)item->call);
 		break;
@@ -437,6 +442,17 @@ void proxy_commit_later(struct sim *sim, uint32_t call, uint32_t index,
 	struct item item = {.kind = ITEM_PROXY,
 			    .call = call,
 			    .what = PROXY_COMMIT,
+			    .arg = index};
+
+	net_timer(sim, after_ms, &item);
+}
+
+void proxy_actions_later(struct sim *sim, uint32_t call, uint32_t index,
+			 uint32_t after_ms)
+{
+	struct item item = {.kind = ITEM_PROXY,
+			    .call = call,
+			    .what = PROXY_ACTIONS,
 			    .arg = index};
 
 	net_timer(sim, after_ms, &item);
@@ -482,9 +498,14 @@ void proxy_terminate(struct sim *sim, uint32_t index, enum parley_side side,
 						  !proxy->final_sent};
 	int rc;
 
+	struct parley_actions actions;
+
 	if (!proxy->tracked)
 		return;
-	rc = tell_host_rc(sim, &event, (int)index);
+	rc = tell_feed(sim, &event, &actions);
+	if (rc == PARLEY_E_MEMORY)
+		sim->calls[index].tainted = true;
+	proxy_run_slowly(sim, &actions, index);
 	if (rc == 0 && side == PARLEY_SIDE_ALL)
 		proxy->ended = true;
 }

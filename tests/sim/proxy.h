@@ -22,6 +22,7 @@ enum {
 	PENDING_MAX = 16,
 	NOTES_MAX = 24,
 	SEEN_BRANCHES = 64,
+	SLOW_MAX = 8,
 	WT_MS = 5000,	    /* a transaction stays after its final reply */
 	FR_INV_MS = 150000, /* no final reply to an INVITE */
 };
@@ -52,7 +53,7 @@ struct relayed {
 
 /* Our ACKs and BYEs to one callee. */
 struct proxy_ours {
-	uint32_t swallowed, acks, byes, byes_up;
+	uint32_t swallowed, passed, acks, byes, byes_up;
 };
 
 struct proxy_call {
@@ -80,6 +81,13 @@ struct proxy_pending {
 	struct msg msg;
 	struct parley_match match;
 	int matched; /* result of the match */
+};
+
+/* Actions of a process that is slow to run them. */
+struct proxy_slow {
+	bool used;
+	struct parley_actions actions;
+	uint32_t call;
 };
 
 /* Whom a request of ours is for. */
@@ -113,6 +121,8 @@ void proxy_cancel(struct sim *sim, uint32_t call);
 void proxy_reply(struct sim *sim, uint32_t call, uint16_t code);
 void proxy_commit_later(struct sim *sim, uint32_t call, uint32_t index,
 			uint32_t after_ms);
+void proxy_actions_later(struct sim *sim, uint32_t call, uint32_t index,
+			 uint32_t after_ms);
 void proxy_release_later(struct sim *sim, uint32_t call, uint32_t after_ms);
 
 /* within.c: in-dialog requests and their replies. */
@@ -124,6 +134,10 @@ struct relayed *relayed_add(struct proxy_call *proxy, const struct msg *msg);
 
 /* ours.c: actions and notes. Returns true if the reply must be swallowed. */
 bool proxy_run(struct sim *sim, const struct parley_actions *actions, int call);
+/* The same, perhaps some time later: commands come from other processes. */
+void proxy_run_slowly(struct sim *sim, const struct parley_actions *actions,
+		      uint32_t call);
+void proxy_run_slow(struct sim *sim, uint32_t index);
 void proxy_bye_done(struct sim *sim, const struct msg *reply);
 /* Delivers one or all of the waiting notes. */
 bool notes_deliver_one(struct sim *sim);

@@ -117,7 +117,6 @@ static bool step(struct sim *sim)
 {
 	uint64_t next = net_next_ms(&sim->net);
 	uint64_t due = model_next_ms(&sim->model);
-
 	bool chaos = sim->kind == SIM_CHAOS && !sim->quiet;
 
 	if (next == UINT64_MAX && due == UINT64_MAX && sim->notes.count == 0 &&
@@ -134,8 +133,9 @@ static bool step(struct sim *sim)
 	} else if (due < next && due != UINT64_MAX) {
 		/* The timer process is a little late, as it is. */
 		due += rng_below(&sim->rng, 150);
+		due = due < next ? due : next;
 		if (due > sim->now_ms)
-			sim->now_ms = due < next ? due : next;
+			sim->now_ms = due;
 		clock_tick(sim);
 		proxy_expire(sim);
 		/* It looks again only after its tick. */

@@ -86,6 +86,7 @@ struct sim {
 	struct proxy_call proxy[CALLS_MAX];
 	struct proxy_pending pending[PENDING_MAX];
 	struct proxy_notes notes;
+	struct proxy_slow slow[SLOW_MAX];
 	uint32_t call_count;
 	uint32_t wants[SUBSCRIBERS]; /* what they have subscribed to */
 	struct subscriber subscriber[SUBSCRIBERS];

@@ -255,7 +255,8 @@ static void caller_reply(struct sim *sim, struct call *call,
 		return;
 	}
 	if (msg->code < 300) {
-		if (side == NULL)
+		/* RFC 3261 17.1.1.2: the transaction has its final reply. */
+		if (side == NULL || call->caller_failed)
 			return;
 		if (side->state == UA_IDLE)
 			side->local_cseq = call->invite_cseq;
@@ -268,6 +269,8 @@ static void caller_reply(struct sim *sim, struct call *call,
 	ack.dst = NODE_PROXY;
 	ack.branch = msg->branch;
 	ack.cseq = msg->cseq;
+	if (!call->caller_final)
+		call->caller_failed = true;
 	call->caller_final = true;
 	for (uint32_t i = 0; i < call->callees; i++)
 		if (call->caller[i].state == UA_RINGING)

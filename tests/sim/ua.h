@@ -93,9 +93,10 @@ struct call {
 	struct call_plan plan;
 	uint32_t callees;
 	uint32_t invite_branch, invite_cseq;
-	bool caller_final;		 /* the caller's INVITE is answered */
-	bool caller_cancelled;		 /* it has sent CANCEL */
-	struct side caller[CALLEES_MAX]; /* the caller's side, per callee */
+	bool caller_final;     /* the caller's INVITE is answered */
+	bool caller_failed;    /* ... by 300 or above: a 2xx is ignored */
+	bool caller_cancelled; /* it has sent CANCEL */
+	struct side caller[CALLEES_MAX];     /* the caller's side, per callee */
 	struct party party[CALLEES_MAX + 2]; /* by node */
 	bool tainted; /* memory failed, a tag was forged...: no wire checks */
 };
