@@ -634,7 +634,7 @@ struct parley_stats {
 	uint64_t legs_refused; /* above PARLEY_LEGS_MAX */
 	uint64_t limit_refused;
 	uint64_t no_memory;
-	uint64_t turns_missed; /* callback_wait was over */
+	uint64_t turns_missed; /* notes told before an earlier one was */
 	uint64_t quarantined;
 	uint64_t memory_bytes; /* taken from the host */
 	uint64_t timer_lag_ms; /* largest delay of the last minute's expiries */

@@ -332,11 +332,16 @@ static void end_out_of_turn(struct notes *notes, const struct parley_told *told)
 /* Also for those subscribers that come after the one who ended the call. */
 static void test_end_between_subscribers(void **state)
 {
-	struct subscriber all, own;
+	struct subscriber all, own, last;
 	struct notes *notes = notes_create(&all);
 
 	(void)state;
 	own = (struct subscriber){notes, 'o', 0};
+	last = (struct subscriber){notes, 'x', 0};
+	assert_int_equal(parley_subscribe(notes->engine, notes->id,
+					  PARLEY_NOTE_EARLY, subscriber_run,
+					  &last, NULL),
+			 0);
 	assert_int_equal(parley_subscribe(notes->engine, notes->id, EVERYTHING,
 					  subscriber_run, &own,
 					  subscriber_release),
@@ -397,6 +402,33 @@ static void test_notify(void **state)
 	assert_int_equal(missed(notes), 0);
 	deliver(notes, early);
 	assert_log(notes, "1e");
+	assert_int_equal(missed(notes), 0);
+	notes_destroy(notes);
+}
+
+static void fail_inside(struct notes *notes, const struct parley_told *told)
+{
+	if (told->type == PARLEY_NOTE_RPC_CONTEXT &&
+	    parley_count(notes->engine, PARLEY_STATE_DELETED) == 0)
+		deliver_later(notes, feed(notes, PARLEY_EV_REPLY_FAIL));
+}
+
+/* It is nobody else's turn, but somebody is inside. */
+static void test_put_away_during_notify(void **state)
+{
+	struct subscriber all, own;
+	struct notes *notes = notes_create(&all);
+
+	(void)state;
+	own = (struct subscriber){notes, 'o', 0};
+	assert_int_equal(parley_subscribe(notes->engine, notes->id,
+					  PARLEY_NOTE_RPC_CONTEXT,
+					  subscriber_run, &own, NULL),
+			 0);
+	notes->inside = fail_inside;
+	parley_notify(notes->engine, notes->id, PARLEY_NOTE_RPC_CONTEXT,
+		      PARLEY_DIR_NONE, NULL);
+	assert_log(notes, "op 1p 1f 1d");
 	assert_int_equal(missed(notes), 0);
 	notes_destroy(notes);
 }
@@ -480,6 +512,7 @@ int main(void)
 		cmocka_unit_test(test_end_between_subscribers),
 		cmocka_unit_test(test_destroy_is_last),
 		cmocka_unit_test(test_notify),
+		cmocka_unit_test(test_put_away_during_notify),
 		cmocka_unit_test(test_ladder),
 	};
 

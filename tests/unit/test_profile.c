@@ -321,6 +321,96 @@ static void test_reserve(void **state)
 	calls_stop(&host, engine);
 }
 
+/* ------------------------------------------------------------ races */
+
+/* What another process does between the two halves of a join: just before the
+ * first lock of a profile is taken. */
+struct race {
+	struct test_host host; /* first: it is the host's self */
+	struct parley *engine;
+	struct parley_id id;
+	void (*other)(struct race *race);
+	void (*lock)(void *self, uint32_t index);
+};
+
+static void race_lock(void *self, uint32_t index)
+{
+	struct race *race = self;
+	void (*other)(struct race * race) = race->other;
+
+	if (other != NULL && index >= race->engine->profiles.first_lock &&
+	    index != race->engine->mem.lock) {
+		race->other = NULL;
+		other(race);
+	}
+	race->lock(self, index);
+}
+
+static void race_start(struct race *race)
+{
+	struct parley_config config = calls_config();
+
+	memset(race, 0, sizeof(*race));
+	test_host_init(&race->host, CALLS_LOCKS, 1);
+	race->lock = race->host.host.lock;
+	race->host.host.lock = race_lock;
+	race->engine = calls_engine(&race->host, &config);
+	race->id = calls_invite(race->engine, 1);
+}
+
+static int race_join(struct race *race, void (*other)(struct race *race))
+{
+	race->other = other;
+	return parley_profile_join(race->engine, race->id, CALLER,
+				   test_str("alice"), 2, true);
+}
+
+static void join_too(struct race *race)
+{
+	assert_int_equal(race_join(race, NULL), 0);
+}
+
+static void end_call(struct race *race)
+{
+	calls_step(race->engine, race->id, PARLEY_EV_REPLY_FAIL);
+}
+
+static void end_call_but_hold(struct race *race)
+{
+	struct parley_event bye = {
+		.type = PARLEY_EV_BYE,
+		.id = race->id,
+		.dir = PARLEY_DIR_UPSTREAM,
+		.to_tag = test_str("callee"),
+		.hold = true,
+	};
+	struct parley_actions actions;
+
+	assert_int_equal(parley_feed(race->engine, calls_now(), &bye, &actions),
+			 0);
+}
+
+static void test_races_of_join(void **state)
+{
+	static struct race race;
+
+	(void)state;
+	race_start(&race);
+	assert_int_equal(race_join(&race, join_too), 0);
+	assert_null(race.other);
+	assert_int_equal(size_of(race.engine, CALLER, "alice"), 1);
+	assert_int_equal(
+		parley_profile_leave(race.engine, race.id, CALLER, any), 0);
+	assert_int_equal(race_join(&race, end_call), PARLEY_E_NO_DIALOG);
+	assert_int_equal(size_of(race.engine, CALLER, "alice"), 0);
+	race.id = calls_up(race.engine, 2);
+	assert_int_equal(race_join(&race, end_call_but_hold),
+			 PARLEY_E_NO_DIALOG);
+	assert_int_equal(size_of(race.engine, CALLER, "alice"), 0);
+	assert_int_equal(parley_count(race.engine, PARLEY_STATE_DELETED), 1);
+	calls_stop(&race.host, race.engine);
+}
+
 /* ------------------------------------------------------------ walking */
 
 enum { MODEL_CALLS = 60, MODEL_VALUES = 9, MODEL_STEPS = 400 };
@@ -505,15 +595,17 @@ static void test_walk_of_a_vanishing_value(void **state)
 	calls_stop(&host, engine);
 }
 
-/* Gives value @name the hash of value @like, which no caller can. */
-static void collide(struct parley *engine, const char *name, const char *like)
+/* Gives value @name of a profile the hash of CALLER's value @like, which no
+ * caller can. */
+static void collide(struct parley *engine, int profile, const char *name,
+		    const char *like)
 {
 	struct profile_table *table = &engine->profiles;
 	struct profile_key from, to;
 	struct profile_value *value;
 
 	assert_int_equal(
-		profile_key_init(engine, CALLER, test_str(name), &from), 0);
+		profile_key_init(engine, profile, test_str(name), &from), 0);
 	assert_int_equal(profile_key_init(engine, CALLER, test_str(like), &to),
 			 0);
 	value = profile_find_locked(engine, &from);
@@ -536,13 +628,18 @@ static void test_walk_of_equal_hashes(void **state)
 		ids[i] = calls_invite(engine, i);
 		assert_int_equal(join(engine, ids[i], names[i]), 0);
 	}
-	collide(engine, "two", "one");
-	collide(engine, "three", "one");
+	assert_int_equal(parley_profile_join(engine, ids[0], OWN,
+					     test_str("other"), 0, false),
+			 0);
+	/* In the order of the index: three, other, two, one. */
+	collide(engine, CALLER, "two", "one");
+	collide(engine, OWN, "other", "one");
+	collide(engine, CALLER, "three", "one");
 	assert_no_fault(parley_check(engine));
 	assert_int_equal(walk_count(engine, CALLER, any, 1), 3);
 	assert_int_equal(walk_count(engine, CALLER, any, 16), 3);
 	assert_int_equal(walk_count(engine, CALLER, test_str("one"), 16), 1);
-	assert_int_equal(walk_count(engine, OWN, any, 16), 0);
+	assert_int_equal(walk_count(engine, OWN, any, 16), 1);
 
 	/* The value below the walk vanishes: it goes on with the next one. */
 	assert_int_equal(parley_profile_walk_begin(engine, CALLER, any, &walk),
@@ -656,6 +753,7 @@ int main(void)
 		cmocka_unit_test(test_limit_and_once),
 		cmocka_unit_test(test_ended),
 		cmocka_unit_test(test_reserve),
+		cmocka_unit_test(test_races_of_join),
 		cmocka_unit_test(test_walk_and_change),
 		cmocka_unit_test(test_walk_of_a_vanishing_value),
 		cmocka_unit_test(test_walk_of_equal_hashes),

@@ -74,10 +74,14 @@ static void test_replace(void **state)
 	struct parley *engine = calls_start(&host);
 	struct parley_id id = calls_invite(engine, 1);
 
+	const struct parley_str nothing = {NULL, 0};
+	uint64_t used;
+
 	(void)state;
 	set(engine, id, "x", "first");
-	set(engine, id, "k", "1");
 	set(engine, id, "y", "last");
+	used = engine->mem.used_bytes;
+	set(engine, id, "k", "1");
 	for (uint32_t len = 0; len < 200; len++) {
 		char value[201];
 		char got[201];
@@ -97,6 +101,8 @@ static void test_replace(void **state)
 	assert_var(engine, id, "k", "short again");
 	assert_var(engine, id, "x", "first");
 	assert_var(engine, id, "y", "last");
+	assert_int_equal(parley_var_set(engine, id, test_str("k"), nothing), 0);
+	assert_int_equal(engine->mem.used_bytes, used);
 	calls_stop(&host, engine);
 }
 
@@ -133,6 +139,9 @@ static void test_limits(void **state)
 			 PARLEY_E_SPACE);
 	assert_int_equal(len, PARLEY_STR_MAX);
 	assert_int_equal(c, '?');
+	assert_int_equal(parley_var_get(engine, id, test_str("k"), text,
+					PARLEY_STR_MAX - 1, &len),
+			 PARLEY_E_SPACE);
 	assert_int_equal(parley_var_get(engine, id, test_str("k"), text,
 					PARLEY_STR_MAX, &len),
 			 0);
