@@ -37,6 +37,7 @@ struct adapter {
 	struct adapter_settings set;
 	const char *name; /* dialog, ims_dialog or dialog_ng */
 	struct parley *engine;
+	bool answered_is_told; /* somebody subscribed to 2xx of calls */
 	struct tm_binds tm;
 	struct rr_binds rr;
 };

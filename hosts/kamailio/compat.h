@@ -52,4 +52,20 @@ static inline struct cell *compat_transaction(const struct tm_binds *tm)
 	return t == T_UNDEFINED ? NULL : t;
 }
 
+/* tm keeps the To-tag of each 2xx, in two allocations, for whoever wants to
+ * hear of it when it is ready. @ours has heard of it before: unless there are
+ * others, tm is told that nobody does. tm's reply lock is held. */
+static inline void compat_ready_is_known(struct cell *t, transaction_cb *ours)
+{
+	const int wanting = TMCB_RESPONSE_READY | TMCB_RESPONSE_OUT |
+			    TMCB_E2EACK_IN | TMCB_E2EACK_RETR_IN;
+	const struct tm_callback *entry =
+		(const struct tm_callback *)(uintptr_t)t->tmcb_hl.first;
+
+	for (; entry; entry = entry->next)
+		if (entry->callback != ours && (entry->types & wanting))
+			return;
+	t->tmcb_hl.reg_types &= ~TMCB_RESPONSE_READY;
+}
+
 #endif

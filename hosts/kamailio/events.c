@@ -89,6 +89,7 @@ int events_init(void)
 		routes[i] = route;
 		types |= known[i].types;
 	}
+	adapter.answered_is_told = types & PARLEY_NOTE_ANSWERED;
 	if (faked_msg_init() < 0)
 		return -1;
 	if (types != 0 &&

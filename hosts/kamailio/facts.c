@@ -13,6 +13,12 @@ enum { ROUTES_MAX = 64 }; /* as in Kamailio's own print_rr_body() */
 
 /* ------------------------------------------------ addresses */
 
+static bool ends_value(char c)
+{
+	return c == ';' || c == ',' || c == ' ' || c == '\t' || c == '\r' ||
+	       c == '\n';
+}
+
 /* The value of @name among ;name=value parameters; empty if there is none. */
 static str parameter(str params, const char *name)
 {
@@ -42,7 +48,7 @@ static str parameter(str params, const char *name)
 		while (from < end && (*from == ' ' || *from == '\t'))
 			from++;
 		str value = {from, 0};
-		while (from < end && !strchr("; \t\r\n,", *from))
+		while (from < end && !ends_value(*from))
 			from++;
 		value.len = (int)(from - value.s);
 		return value;
@@ -50,10 +56,32 @@ static str parameter(str params, const char *name)
 	return (str){0};
 }
 
+/* RFC 3261 25.1: without a quoted display name, the first < begins the URI and
+ * the first > after it ends it. */
+static bool split_unquoted(str body, str *uri, str *params)
+{
+	char *end = body.s + body.len;
+	char *from, *to;
+
+	if (body.len <= 0 || memchr(body.s, '"', (size_t)body.len))
+		return false;
+	from = memchr(body.s, '<', (size_t)body.len);
+	to = from ? memchr(from, '>', (size_t)(end - from)) : NULL;
+	/* "sip:a@b, <sip:c@d>": an addr-spec comes first. */
+	if (!to || memchr(body.s, ':', (size_t)(from - body.s)))
+		return false;
+	*uri = (str){from + 1, (int)(to - from - 1)};
+	*params = (str){to + 1, (int)(end - to - 1)};
+	return true;
+}
+
 /* Splits a name-addr or addr-spec into URI and what follows it. */
 static bool split_address(str body, str *uri, str *params)
 {
 	name_addr_t address;
+
+	if (split_unquoted(body, uri, params))
+		return true;
 	char *at = body.s;
 	char *end = body.s + body.len;
 	int rc = parse_nameaddr(&body, &address);
@@ -64,7 +92,7 @@ static bool split_address(str body, str *uri, str *params)
 	} else if (rc == -3) {
 		/* RFC 3261 20.10: without <> what follows a semicolon belongs
 		 * to the header field. */
-		while (at < end && !strchr("; \t\r\n,", *at))
+		while (at < end && !ends_value(*at))
 			at++;
 		*uri = (str){body.s, (int)(at - body.s)};
 	} else {
@@ -183,8 +211,8 @@ static bool may_matter(const char *at, const char *end)
 
 	switch (*at | 0x20) {
 	case 'm':
-		return left > 1 && (at[1] == ':' || at[1] == ' ' ||
-				    at[1] == '\t');
+		return left > 1 &&
+		       (at[1] == ':' || at[1] == ' ' || at[1] == '\t');
 	case 'c':
 		return left >= sizeof(contact) &&
 		       strncasecmp(at, contact, sizeof(contact) - 1) == 0;
@@ -300,14 +328,12 @@ static uint32_t cseq_of(struct sip_msg *msg)
 	return number;
 }
 
-bool facts_invite(struct sip_msg *msg, struct parley_event *event,
+void facts_invite(struct sip_msg *msg, struct parley_event *event,
 		  unsigned int *rr_countp)
 {
 	struct found found;
 	str *uri = GET_RURI(msg);
 
-	if (!facts_call(msg, event))
-		return false;
 	found.want_contact = true;
 	found.want_routes = true;
 	found.contact = (str){0};
@@ -319,7 +345,6 @@ bool facts_invite(struct sip_msg *msg, struct parley_event *event,
 	event->cseq = cseq_of(msg);
 	event->socket = msg->rcv.bind_address;
 	*rr_countp = found.route_count;
-	return true;
 }
 
 void facts_reply(struct sip_msg *rpl, struct parley_event *event,

@@ -11,6 +11,7 @@
 #include "core/pvar.h"
 
 #include "exports.h"
+#include "header_lines.h"
 
 enum {
 	RR_PARAM_MAX = 32, /* as in the stock module */
@@ -184,39 +185,22 @@ static int param_timeout_avp(modparam_t type, void *value)
 	return 0;
 }
 
-/* No header line of ours may be torn: the lines must end in CRLF. */
+/* What was wrong here would be in every request of ours. */
 static int param_extra_hdrs(modparam_t type, void *value)
 {
-	const char *text = value;
-	size_t len = strlen(text);
-	char *copy;
+	str text = {value, (int)strlen(value)};
+	const char *fault = header_lines_fault(to_parley(&text));
 
 	(void)type;
-	if (len == 0) {
-		adapter.set.extra_hdrs = (str){0};
-		return 0;
-	}
-	if (!strchr(text, ':') || *text == '\r' || *text == '\n' ||
-	    strstr(text, "\r\n\r\n") || strstr(text, "\n\n")) {
-		LM_ERR("dlg_extra_hdrs=\"%s\": must be header lines such as "
-		       "\"Hint: credit expired\\r\\n\"\n",
-		       text);
+	if (!fault && text.len > 0 && !header_lines_ended(to_parley(&text)))
+		fault = "no CRLF at the end";
+	if (fault) {
+		LM_ERR("dlg_extra_hdrs=\"%s\": has %s; must be whole header "
+		       "lines such as \"Hint: credit expired\\r\\n\"\n",
+		       text.s, fault);
 		return -1;
 	}
-	copy = pkg_malloc(len + 3);
-	if (!copy) {
-		PKG_MEM_ERROR;
-		return -1;
-	}
-	memcpy(copy, text, len);
-	if (text[len - 1] != '\n') {
-		LM_WARN("dlg_extra_hdrs=\"%s\": CRLF added at the end\n", text);
-		copy[len++] = '\r';
-		copy[len++] = '\n';
-	}
-	copy[len] = '\0';
-	adapter.set.extra_hdrs = (str){copy, (int)len};
-	return 0;
+	return copy_text(&adapter.set.extra_hdrs, text.s);
 }
 
 static int param_bye_early_reason(modparam_t type, void *value)

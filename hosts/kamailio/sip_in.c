@@ -120,9 +120,13 @@ static void abandon(struct ctx *ctx)
 static int watch_invite(struct sip_msg *msg, struct cell *t,
 			struct parley_id id, unsigned int rr_count)
 {
-	const int types = TMCB_RESPONSE_READY | TMCB_REQUEST_OUT |
-			  TMCB_E2ECANCEL_IN | TMCB_DESTROY;
+	int types = TMCB_RESPONSE_READY | TMCB_REQUEST_OUT | TMCB_E2ECANCEL_IN |
+		    TMCB_DESTROY;
 
+	/* Under tm's reply lock nobody is told anything, so a 2xx that has
+	 * listeners waits until it is ready. */
+	if (!adapter.answered_is_told)
+		types |= TMCB_RESPONSE_FWDED;
 	if (rr_count > TMCB_BITS_MAX)
 		rr_count = TMCB_BITS_MAX;
 	return adapter.tm.register_tmcb(msg, t, types, on_invite,
@@ -143,32 +147,24 @@ static void announce(struct sip_msg *msg, struct ctx *ctx,
 	sip_run(msg, actions, NULL);
 }
 
-/* 0, or -1: the call goes on without us. */
+/* @invite: what facts_call() has said. 0, or -1: the call goes on without us.
+ */
 static int create(struct sip_msg *msg, struct cell *t, struct ctx *ctx,
-		  bool in_script)
+		  struct parley_event *invite, bool in_script)
 {
 	struct parley_pair vars[VARS_AT_ONCE];
 	struct parley_create_facts facts;
-	struct parley_event event = {
-		.type = PARLEY_EV_INVITE,
-		.create = &facts,
-		.hold = true, /* TMCB_DESTROY releases it */
-	};
 	struct parley_actions actions;
 	unsigned int rr_count;
 	int rc;
 
-	if (!facts_invite(msg, &event, &rr_count)) {
-		log_limited(LOG_CAUSE_MESSAGE, L_WARN,
-			    "INVITE without Call-ID or From-tag from %s: "
-			    "not followed\n",
-			    ip_addr2a(&msg->rcv.src_ip));
-		return -1;
-	}
+	facts_invite(msg, invite, &rr_count);
 	fill_create(msg, ctx, &facts, vars);
-	rc = parley_feed(adapter.engine, host_now(), &event, &actions);
+	invite->create = &facts;
+	invite->hold = true; /* TMCB_DESTROY releases it */
+	rc = parley_feed(adapter.engine, host_now(), invite, &actions);
 	if (rc < 0) {
-		log_untracked(&event,
+		log_untracked(invite,
 			      rc == PARLEY_E_MEMORY
 				      ? "no shared memory left; start kamailio "
 					"with a larger -m"
@@ -185,7 +181,7 @@ static int create(struct sip_msg *msg, struct cell *t, struct ctx *ctx,
 	announce(msg, ctx, &actions, in_script);
 	if ((adapter.set.dlg_match_mode != 2 && add_cookie(msg, ctx->id) < 0) ||
 	    watch_invite(msg, t, ctx->id, rr_count) < 0) {
-		log_untracked(&event, "no memory for tm's callback or the "
+		log_untracked(invite, "no memory for tm's callback or the "
 				      "Record-Route parameter");
 		abandon(ctx);
 		return -1;
@@ -194,15 +190,15 @@ static int create(struct sip_msg *msg, struct cell *t, struct ctx *ctx,
 }
 
 /* True: the INVITE belongs to a call that is followed already. */
-static bool spiral(struct sip_msg *msg, struct ctx *ctx, bool in_script)
+static bool spiral(struct sip_msg *msg, struct ctx *ctx,
+		   const struct parley_event *invite, bool in_script)
 {
 	struct parley_event event = {.type = PARLEY_EV_SPIRAL};
-	struct parley_event call;
 	struct parley_actions actions;
 	struct parley_match match;
 
-	if (!adapter.set.detect_spirals || !facts_call(msg, &call) ||
-	    parley_find_call(adapter.engine, call.callid, call.from_tag,
+	if (!adapter.set.detect_spirals ||
+	    parley_find_call(adapter.engine, invite->callid, invite->from_tag,
 			     (struct parley_str){0}, &match) < 0 ||
 	    match.state == PARLEY_STATE_DELETED)
 		return false;
@@ -216,13 +212,21 @@ static bool spiral(struct sip_msg *msg, struct ctx *ctx, bool in_script)
 
 static int begin(struct sip_msg *msg, struct cell *t, bool in_script)
 {
+	struct parley_event invite = {.type = PARLEY_EV_INVITE};
 	struct ctx *ctx = ctx_pending(msg);
 
 	if (ctx->id.id != 0 || msg->REQ_METHOD != METHOD_INVITE)
 		return -1;
-	if (spiral(msg, ctx, in_script))
+	if (!facts_call(msg, &invite)) {
+		log_limited(LOG_CAUSE_MESSAGE, L_WARN,
+			    "INVITE without Call-ID or From-tag from %s: "
+			    "not followed\n",
+			    ip_addr2a(&msg->rcv.src_ip));
+		return -1;
+	}
+	if (spiral(msg, ctx, &invite, in_script))
 		return 0;
-	return create(msg, t, ctx, in_script);
+	return create(msg, t, ctx, &invite, in_script);
 }
 
 int sip_manage(struct sip_msg *msg)
@@ -313,6 +317,12 @@ void on_invite(struct cell *t, int type, struct tmcb_params *params)
 		/* It comes for a CANCEL too. */
 		if (params->t_rbuf && params->t_rbuf->rbtype == TYPE_REQUEST)
 			invite_remember(t, id, rr_count);
+		return;
+	case TMCB_RESPONSE_FWDED:
+		if (params->code >= 200) {
+			feed_reply(t, id, rr_count, params);
+			compat_ready_is_known(t, on_invite);
+		}
 		return;
 	case TMCB_RESPONSE_READY:
 		feed_reply(t, id, rr_count, params);
