@@ -132,21 +132,38 @@ static int fixup_join3(void **param, int param_no)
 			     : fixup_profile(param, param_no);
 }
 
-static int fixup_flag(void **param, int param_no)
+static int fixup_flag(const char *function, void **param)
 {
 	str text = {*param, (int)strlen(*param)};
 	int flag;
 
 	if (text.s[0] != '$' && str2sint(&text, &flag) < 0) {
-		LM_ERR("dialog flag \"%s\": must be 0 to 31 or a variable\n",
+		LM_ERR("%s(\"%s\"): must be 0 to 31 or a variable\n", function,
 		       text.s);
 		return E_CFG;
 	}
 	if (text.s[0] != '$' && (flag < 0 || flag > 31))
-		LM_WARN("dialog flag %d: must be 0 to 31, the function will "
-			"be false\n",
-			flag);
-	return fixup_igp_null(param, param_no);
+		LM_WARN("%s(\"%d\"): must be 0 to 31, will be false\n",
+			function, flag);
+	return fixup_igp_null(param, 1);
+}
+
+static int fixup_setflag(void **param, int param_no)
+{
+	(void)param_no;
+	return fixup_flag("dlg_setflag", param);
+}
+
+static int fixup_resetflag(void **param, int param_no)
+{
+	(void)param_no;
+	return fixup_flag("dlg_resetflag", param);
+}
+
+static int fixup_isflagset(void **param, int param_no)
+{
+	(void)param_no;
+	return fixup_flag("dlg_isflagset", param);
 }
 
 /* side[, reason] */
@@ -402,10 +419,11 @@ cmd_export_t adapter_cmds[] = {
 	 ANY_ROUTE},
 	{"dlg_join_profile", FUNCTION(f_join3), 3, fixup_join3, NULL,
 	 ANY_ROUTE},
-	{"dlg_setflag", FUNCTION(f_set_flag), 1, fixup_flag, NULL, ANY_ROUTE},
-	{"dlg_resetflag", FUNCTION(f_reset_flag), 1, fixup_flag, NULL,
+	{"dlg_setflag", FUNCTION(f_set_flag), 1, fixup_setflag, NULL,
 	 ANY_ROUTE},
-	{"dlg_isflagset", FUNCTION(f_is_flag_set), 1, fixup_flag, NULL,
+	{"dlg_resetflag", FUNCTION(f_reset_flag), 1, fixup_resetflag, NULL,
+	 ANY_ROUTE},
+	{"dlg_isflagset", FUNCTION(f_is_flag_set), 1, fixup_isflagset, NULL,
 	 ANY_ROUTE},
 	{"dlg_get", FUNCTION(f_get), 3, fixup_texts, NULL, ANY_ROUTE},
 	{"is_known_dlg", FUNCTION(f_is_known), 0, NULL, NULL, ANY_ROUTE},

@@ -185,19 +185,37 @@ static int param_timeout_avp(modparam_t type, void *value)
 	return 0;
 }
 
+/* CR and LF as \\r and \\n, so that a log line stays one line. */
+static void show_text(char *target, size_t size, const char *text)
+{
+	char *end = target + size - 3;
+
+	for (; *text && target < end; text++) {
+		if (*text == '\r' || *text == '\n') {
+			*target++ = '\\';
+			*target++ = *text == '\r' ? 'r' : 'n';
+		} else {
+			*target++ = *text;
+		}
+	}
+	*target = '\0';
+}
+
 /* What was wrong here would be in every request of ours. */
 static int param_extra_hdrs(modparam_t type, void *value)
 {
 	str text = {value, (int)strlen(value)};
 	const char *fault = header_lines_fault(to_parley(&text));
+	char shown[256];
 
 	(void)type;
 	if (!fault && text.len > 0 && !header_lines_ended(to_parley(&text)))
 		fault = "no CRLF at the end";
 	if (fault) {
+		show_text(shown, sizeof(shown), text.s);
 		LM_ERR("dlg_extra_hdrs=\"%s\": has %s; must be whole header "
 		       "lines such as \"Hint: credit expired\\r\\n\"\n",
-		       text.s, fault);
+		       shown, fault);
 		return -1;
 	}
 	return copy_text(&adapter.set.extra_hdrs, text.s);

@@ -85,6 +85,9 @@ def test_texts(env):
             ("timeout_avp", "$nosuch", "AVP"),
             ("timeout_avp", "plain", "AVP"),
             ("dlg_extra_hdrs", "no header", "header lines"),
+            ("dlg_extra_hdrs", "X-A: 1", "CRLF"),
+            ("dlg_extra_hdrs", "X-A: 1\\r\\n\\r\\n", "empty line"),
+            ("dlg_extra_hdrs", "X-A: 1\\nX-B: 2\\r\\n", "CR or LF"),
             ("profiles_with_value", "good;b d", "letters"),
             ("profiles_no_value", "x;x", "already")):
         _refused(env, [(name, value)], [name, allowed])
@@ -102,6 +105,15 @@ def test_unknown_parameter(env):
     code, output = server.check()
     check(code != 0 and "no_such_thing" in output, "%s", output)
     server.close()
+
+
+@parley_only(QUIET)
+def test_missing_modules(env):
+    """Without tm or rr: one line that names the module."""
+    for missing in ("tm", "rr"):
+        modules = [m for m in proxy.MODULES if m not in (missing, "tmx")]
+        _refused(env, [], ["needs the module " + missing], early=False,
+                 routes="request_route { exit; }", modules=modules)
 
 
 @parley_only(QUIET)

@@ -407,3 +407,48 @@ def test_terminate_early(env):
             b.reply(b.expect("CANCEL", callid=side.callid), 200)
             b.reply(invite, 487, tag="ringing")
             b.expect("ACK", callid=side.callid)
+
+
+def _private_memory(server):
+    """Bytes in use by the processes that serve RPC."""
+    return {p["desc"]: p["real_used"] for p in server.rpc("pkg.stats")
+            if "ctl" in p["desc"] or "JSONRPC" in p["desc"]}
+
+
+@parley_only("it leaves out what is wrong with parameters")
+def test_no_leak(env):
+    """Commands and their faults leave nothing in the process's memory."""
+    with env.proxy(PROFILES + [("rpc_list_max", 5)],
+                   script(initial=PROFILE_SCRIPT)) as server, \
+            sip.Party(server, "a") as a, sip.Party(server, "b") as b:
+        placed = calls(a, b, 6)
+        dialog = server.rpc("dlg.dlg_list", placed[0].callid)
+        entry, number = dialog["h_entry"], dialog["h_id"]
+        commands = (
+            ("dlg.list",), ("dlg.list", 4), ("dlg.list_ctx", 4),
+            ("dlg.list", 4, entry, number), ("dlg.list", "x"),
+            ("dlg.dlg_list", placed[0].callid), ("dlg.dlg_list", "x"),
+            ("dlg.dlg_list", placed[0].callid, "x"), ("dlg.dlg_list",),
+            ("dlg.dlg_list_ctx", placed[0].callid), ("dlg.briefing", "x"),
+            ("dlg.briefing", "ft", 3), ("dlg.profile_list", "all"),
+            ("dlg.profile_list", "caller", "nobody"),
+            ("dlg.profile_list", "x"), ("dlg.profile_get_size", "all"),
+            ("dlg.end_dlg", entry, 1, "A: 1"), ("dlg.end_dlg", entry, number,
+                                                "A\n"),
+            ("dlg.end_dlg", entry, 1, "A: 1", "x"),
+            ("dlg.terminate_dlg", "x", "y", "z", "A: 1"), ("dlg.stats",),
+            ("dlg.stats_active",))
+
+        def run(times):
+            for _ in range(times):
+                for command in commands:
+                    for call in (server.rpc, server.json):
+                        try:
+                            call(*command)
+                        except rpc.Fault:
+                            pass
+            return _private_memory(server)
+
+        before = run(3)
+        check(before, "no process found")
+        same("memory", run(20), before)

@@ -1,5 +1,6 @@
 """KSR.dialog and its two other names, from a script in Lua."""
 import os
+import re
 
 from lib import proxy
 from lib.case import (check, dialogs, parley_only, same, sip, wait_state,
@@ -49,18 +50,23 @@ def results(server):
     return found
 
 
-def lua_proxy(env, initial, inside="", name="dialog", **options):
+def lua_proxy(env, text, **options):
+    """A server with the Lua script @text."""
     if not os.path.exists("/usr/lib/x86_64-linux-gnu/kamailio/modules/"
                           "app_lua.so"):
         raise AssertionError("app_lua is not installed: make deps")
     folder = proxy.scratch()
     script = os.path.join(folder, "script.lua")
     with open(script, "w") as out:
-        out.write(LUA % dict(name=name, initial=initial, inside=inside))
+        out.write(text)
     # Once before and once after the dialog module.
     first = options.pop("before", True)
     return env.proxy(PROFILES, "",
                      **{"first" if first else "last": CONFIG % script})
+
+
+def functions(initial, inside="", name="dialog"):
+    return LUA % dict(name=name, initial=initial, inside=inside)
 
 
 def say(*pairs):
@@ -124,8 +130,9 @@ INSIDE_WANT = {
     "in_get": "1", "in_id": "1", "in_wrong": "-1", "in_side": "-1"}
 
 
-def _whole(env, **options):
-    with lua_proxy(env, BEFORE, INSIDE, **options) as server, \
+def _whole(env, name="dialog", **options):
+    text = functions(BEFORE, INSIDE, name)
+    with lua_proxy(env, text, **options) as server, \
             sip.Party(server, "a") as a, sip.Party(server, "b") as b:
         call = sip.establish(a, b)
         wait_state(server, call.callid, 4)
@@ -160,10 +167,11 @@ def test_end(env):
     for call_text in ('d.dlg_terminate("both", "no credit")',
                       'd.dlg_terminate_static("all")', 'd.dlg_bye("all")',
                       'd.dlg_bye("whatever")'):
-        with lua_proxy(env, "\td.dlg_manage()", "\tif KSR.is_method_in('O') "
-                       "then\n" + say(("end", call_text)) +
-                       "\t\tKSR.sl.sl_send_reply(200, 'OK')\n\t\treturn\n"
-                       "\tend\n") as server, \
+        text = functions(
+            "\td.dlg_manage()", "\tif KSR.is_method_in('O') then\n" +
+            say(("end", call_text)) + "\t\tKSR.sl.sl_send_reply(200, 'OK')\n"
+            "\t\treturn\n\tend\n")
+        with lua_proxy(env, text) as server, \
                 sip.Party(server, "a") as a, sip.Party(server, "b") as b:
             call = sip.establish(a, b)
             wait_state(server, call.callid, 4)
@@ -175,3 +183,22 @@ def test_end(env):
                       ("credit" in call_text), "reason %r", bye.get("Reason"))
             a.expect(200, "OPTIONS")
             same("end", results(server)["end"], "1")
+
+
+@parley_only("dlg_join_profile() is ours")
+def test_documentation(env):
+    """The example of docs/kemi.md: two calls, and the third is refused."""
+    with open(os.path.join(os.path.dirname(__file__), "..", "..", "..",
+                           "docs", "kemi.md"), encoding="utf-8") as page:
+        text = re.search(r"^```lua\n(.*?)^```$", page.read(),
+                         re.M | re.S).group(1)
+    with lua_proxy(env, text) as server, sip.Party(server, "a") as a, \
+            sip.Party(server, "b") as b:
+        for _ in range(2):
+            call = sip.establish(a, b)
+        a.invite(b)
+        a.expect(486)
+        same("variables", [tuple(v[0]) for v in server.rpc(
+            "dlg.dlg_list", call.callid)["variables"]], [("account", "a")])
+        call.hang_up()
+        sip.establish(a, b)
