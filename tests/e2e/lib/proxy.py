@@ -68,7 +68,7 @@ max_while_loops=1000000000
 """
 
 MODULES = ("kex", "tm", "tmx", "sl", "rr", "pv", "xlog", "textops",
-           "siputils", "maxfwd", "ctl", "cfgutils", "jsonrpcs")
+           "siputils", "maxfwd", "ctl", "cfgutils", "corex", "jsonrpcs")
 
 
 class StartFailed(Exception):

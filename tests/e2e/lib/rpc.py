@@ -103,7 +103,8 @@ class _Reader:
             named = self.data[self.at] & 15 == _AVP
             item = self.record()
             if item is _END:
-                return out
+                return out if all(type(i) is tuple for i in out) \
+                    else list(out)
             out.append((item, self.record()) if named else item)
 
     def all(self):
