@@ -11,7 +11,7 @@ QUIET = "the packaged module accepts it or says less"
 def _errors(log):
     """Lines of ours that an operator sees; the core's own are left out."""
     return [line for line in log.split("\n")
-            if re.search(r"(ERROR|CRITICAL|BUG): (?!<core>)", line)]
+            if re.search(r"\) (ERROR|CRITICAL|BUG): (?!<core>)", line)]
 
 
 def _refused(env, params, words, early=True, routes=None, **options):
@@ -152,9 +152,8 @@ def _refuses_second(env, ours, line, other, where="last"):
         try:
             server.start()
         except proxy.StartFailed as failure:
-            lines = [row for row in failure.log.split("\n")
-                     if re.search("(ERROR|CRITICAL)", row)
-                     and ours in row and other in row]
+            lines = [row for row in _errors(failure.log)
+                     if ours in row and other in row]
             same("lines naming both in\n" + failure.log, len(lines), 1)
         else:
             raise AssertionError("starts with %s and %s" % (ours, other))
