@@ -19,39 +19,57 @@ static bool ends_value(char c)
 	       c == '\n';
 }
 
+static char *skip_space(char *at, const char *end)
+{
+	while (at < end && (*at == ' ' || *at == '\t'))
+		at++;
+	return at;
+}
+
+/* Behind the next semicolon outside of quotes; NULL: there is none. */
+static char *next_parameter(char *at, const char *end)
+{
+	bool quoted = false;
+
+	for (; at < end; at++) {
+		if (*at == '\\' && quoted)
+			at++;
+		else if (*at == '"')
+			quoted = !quoted;
+		else if (*at == ';' && !quoted)
+			return at + 1;
+	}
+	return NULL;
+}
+
+/* What follows "name =" at @at; NULL: it is another parameter. */
+static char *named(char *at, const char *end, const char *name, size_t name_len)
+{
+	at = skip_space(at, end);
+	if ((size_t)(end - at) <= name_len ||
+	    strncasecmp(at, name, name_len) != 0)
+		return NULL;
+	at = skip_space(at + name_len, end);
+	if (at == end || *at != '=')
+		return NULL;
+	return skip_space(at + 1, end);
+}
+
 /* The value of @name among ;name=value parameters; empty if there is none. */
 static str parameter(str params, const char *name)
 {
 	const size_t name_len = strlen(name);
 	const char *end = params.s + params.len;
-	bool quoted = false;
+	char *at = next_parameter(params.s, end);
 
-	for (char *at = params.s; at < end; at++) {
-		if (*at == '\\' && quoted)
-			at++;
-		else if (*at == '"')
-			quoted = !quoted;
-		if (quoted || *at != ';')
+	for (; at; at = next_parameter(at, end)) {
+		char *from = named(at, end, name, name_len);
+		if (!from)
 			continue;
-		char *from = at + 1;
-		while (from < end && (*from == ' ' || *from == '\t'))
-			from++;
-		if ((size_t)(end - from) <= name_len ||
-		    strncasecmp(from, name, name_len) != 0)
-			continue;
-		from += name_len;
-		while (from < end && (*from == ' ' || *from == '\t'))
-			from++;
-		if (from == end || *from != '=')
-			continue;
-		from++;
-		while (from < end && (*from == ' ' || *from == '\t'))
-			from++;
-		str value = {from, 0};
-		while (from < end && !ends_value(*from))
-			from++;
-		value.len = (int)(from - value.s);
-		return value;
+		char *to = from;
+		while (to < end && !ends_value(*to))
+			to++;
+		return (str){from, (int)(to - from)};
 	}
 	return (str){0};
 }

@@ -138,12 +138,8 @@ static void stop(void)
 		.init_child_f = procs_child_init, .destroy_mod_f = stop,       \
 	}
 
-/* Everything else is hidden: Kamailio's own symbols would replace ours. */
 #pragma GCC visibility push(default)
 MODULE_VERSION
-/* Called by the loader before it registers anything of ours: a rival that is
- * there already is named before its variables clash with ours. */
-int mod_register(char *path, int *flags, void *unused1, void *unused2);
 int mod_register(char *path, int *flags, void *unused1, void *unused2)
 {
 	(void)flags;
@@ -152,8 +148,6 @@ int mod_register(char *path, int *flags, void *unused1, void *unused2)
 	return check_alone(path);
 }
 
-extern struct module_exports _dialog_exports, _ims_dialog_exports,
-	_dialog_ng_exports;
 struct module_exports _dialog_exports = EXPORTS(dialog);
 struct module_exports _ims_dialog_exports = EXPORTS(ims_dialog);
 struct module_exports _dialog_ng_exports = EXPORTS(dialog_ng);
