@@ -211,6 +211,21 @@ static bool of_transaction(struct parley_id *id)
 	return id->id != 0;
 }
 
+/* In a core reply route the leg of a first reply is not known yet; there the
+ * caller's tag has to do. */
+static bool find_by_tags(const struct sip_msg *msg,
+			 const struct parley_event *event,
+			 struct parley_match *match)
+{
+	const struct parley_str none = {0};
+
+	return parley_find_call(adapter.engine, event->callid, event->from_tag,
+				event->to_tag, match) == 0 ||
+	       (msg->first_line.type == SIP_REPLY &&
+		parley_find_call(adapter.engine, event->callid, event->from_tag,
+				 none, match) == 0);
+}
+
 bool ctx_dialog(struct sip_msg *msg, struct parley_id *id)
 {
 	const struct ctx *ctx;
@@ -224,13 +239,9 @@ bool ctx_dialog(struct sip_msg *msg, struct parley_id *id)
 		*id = ctx->id;
 		return true;
 	}
-	if (ctx->none)
-		return false;
 	if (of_transaction(id))
 		return true;
-	if (!facts_call(msg, &event) ||
-	    parley_find_call(adapter.engine, event.callid, event.from_tag,
-			     event.to_tag, &match) < 0)
+	if (!facts_call(msg, &event) || !find_by_tags(msg, &event, &match))
 		return false;
 	*id = match.id;
 	return true;
