@@ -127,35 +127,34 @@ static int feed_invite(struct step *step)
 
 /* ------------------------------------------------ replies to the INVITE */
 
-/* The leg of the reply, made if it is new. A reply whose leg cannot be made
- * still moves the dialog, except for a 2xx without memory (see below). */
-static int reply_leg(struct step *step, struct leg **legp)
+/* The leg of the reply, made if it is new; NULL and the reason in @rcp if that
+ * is not possible. */
+static struct leg *reply_leg(struct step *step, int *rcp)
 {
 	const struct parley_event *event = step->event;
 	struct leg *leg = leg_find(step->dialog, event->to_tag);
-	int rc = 0;
 
+	*rcp = 0;
 	if (!leg)
-		rc = leg_add(step->engine, step->dialog, event, &leg);
+		*rcp = leg_add(step->engine, step->dialog, event, &leg);
 	else if (leg->state == PARLEY_LEG_EARLY ||
 		 step->dialog->state < PARLEY_STATE_ANSWERED)
 		/* A repeated 2xx may be older than a target refresh. */
-		rc = leg_refresh(step->engine, leg, event);
-	*legp = rc == 0 ? leg : NULL;
-	return rc;
+		*rcp = leg_refresh(step->engine, leg, event);
+	return *rcp == 0 ? leg : NULL;
 }
 
 static int feed_reply_1xx(struct step *step)
 {
 	struct dialog *dialog = step->dialog;
-	struct leg *leg = NULL;
+	int rc;
 
 	step->dir = PARLEY_DIR_UPSTREAM;
 	if (dialog->state < PARLEY_STATE_ANSWERED &&
 	    !str_empty(step->event->to_tag))
 		/* Without its leg the call is followed all the same; the leg
 		 * comes with a later reply. Both failures are counted. */
-		(void)!reply_leg(step, &leg);
+		(void)reply_leg(step, &rc);
 	return step_apply(step, T_REPLY_1XX);
 }
 
@@ -192,7 +191,7 @@ static void answer_leg(struct step *step, struct leg *leg)
 static int feed_reply_2xx(struct step *step)
 {
 	struct dialog *dialog = step->dialog;
-	struct leg *leg;
+	int rc;
 
 	step->dir = PARLEY_DIR_UPSTREAM;
 	if (crosses(step))
@@ -202,8 +201,8 @@ static int feed_reply_2xx(struct step *step)
 
 	/* A call that is answered has a leg that can be ended. Without memory
 	 * for it the dialog stays early; the callee repeats its 2xx. */
-	int rc = reply_leg(step, &leg);
-	if (rc < 0)
+	struct leg *leg = reply_leg(step, &rc);
+	if (!leg)
 		return rc;
 	answer_leg(step, leg);
 	rc = step_apply(step, T_REPLY_2XX);
@@ -426,7 +425,9 @@ static int feed_abandon(struct step *step)
 static int feed_release(struct step *step)
 {
 	struct dialog *dialog = step->dialog;
-	if (dialog->holds == 0)
+	/* Each hold is given back once, the INVITE's as such. */
+	if (step->event->invite ? !dialog->invite_held
+				: dialog->holds <= dialog->invite_held)
 		return PARLEY_E_STATE;
 	dialog->holds--;
 	if (!step->event->invite)

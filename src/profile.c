@@ -86,8 +86,9 @@ int parley_profile_find(struct parley *engine, struct parley_str name)
 	for (uint32_t i = 0; i < engine->profiles.count; i++) {
 		const char *known = engine->profiles.list[i].name;
 
-		if (memcmp(known, name.s, name.len) == 0 &&
-		    known[name.len] == '\0')
+		/* A name with zero bytes at its end is another one. */
+		if (strlen(known) == name.len &&
+		    memcmp(known, name.s, name.len) == 0)
 			return (int)i;
 	}
 	return PARLEY_E_NO_PROFILE;

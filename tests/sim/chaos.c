@@ -105,12 +105,6 @@ static void chaos_event(struct sim *sim, struct model_dialog *dialog)
 	event.side = (enum parley_side)rng_below(&sim->rng, 5);
 	event.hold = rng_chance(&sim->rng, 300);
 	event.invite = rng_chance(&sim->rng, 500);
-	/* Only one transaction is the INVITE's. */
-	if (event.type == PARLEY_EV_RELEASE && event.invite)
-		event.invite = dialog->invite_held;
-	if (event.type == PARLEY_EV_RELEASE && dialog->holds == 1 &&
-	    dialog->invite_held)
-		event.invite = true;
 	event.can_reply = rng_chance(&sim->rng, 600);
 	event.can_swallow = rng_chance(&sim->rng, 600);
 	tell_host(sim, &event, -1);

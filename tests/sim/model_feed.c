@@ -518,7 +518,10 @@ static int story_release(const struct story *story)
 	struct model_dialog *dialog = story->dialog;
 	uint32_t kept = 0;
 
-	if (dialog->holds == 0)
+	if (story->event->invite && !dialog->invite_held)
+		return PARLEY_E_STATE;
+	if (!story->event->invite &&
+	    dialog->holds == (dialog->invite_held ? 1u : 0u))
 		return PARLEY_E_STATE;
 	dialog->holds--;
 	if (!story->event->invite)

@@ -186,6 +186,7 @@ static bool reply_feed(struct sim *sim, const struct msg *msg,
 {
 	struct proxy_call *proxy = &sim->proxy[msg->call];
 	const struct call *call = &sim->calls[msg->call];
+	const struct model_dialog *dialog = model_find(&sim->model, proxy->id);
 	char tag[40], contact[80], route_set[80];
 	struct parley_event event = {.type = type,
 				     .id = proxy->id,
@@ -201,7 +202,11 @@ static bool reply_feed(struct sim *sim, const struct msg *msg,
 	event.contact = str_of(contact);
 	event.route_set = str_of(route_set);
 	event.socket = &sim->calls[msg->call].party[msg->src];
-	event.can_swallow = !rng_chance(&sim->rng, 50);
+	/* Too late only if the end was decided while the reply was on its way
+	 * through the proxy: the call cannot be over by then. */
+	event.can_swallow = dialog == NULL ||
+			    dialog->state == PARLEY_STATE_DELETED ||
+			    !rng_chance(&sim->rng, 50);
 	return tell_host(sim, &event, (int)msg->call);
 }
 
