@@ -8,6 +8,7 @@
 #include "core/script_cb.h"
 #include "core/ut.h"
 
+#include "cookie.h"
 #include "facts.h"
 #include "invite.h"
 #include "tmcb.h"
@@ -15,26 +16,18 @@
 
 /* ------------------------------------------------ the cookie */
 
-/* ;did=464.4cd2, both numbers backwards in hex, as the stock module writes
- * them: calls survive a change of modules. */
 static int add_cookie(struct sip_msg *msg, struct parley_id id)
 {
-	char buffer[64 + 2 * 8 + 3];
+	char buffer[64 + COOKIE_MAX + 2];
 	const str *name = &adapter.set.rr_param;
 	char *at = buffer;
-	int left = 8;
 	str cookie;
 
 	*at++ = ';';
 	memcpy(at, name->s, (size_t)name->len);
 	at += name->len;
 	*at++ = '=';
-	if (int2reverse_hex(&at, &left, id.entry) < 0)
-		return -1;
-	*at++ = '.';
-	left = 8;
-	if (int2reverse_hex(&at, &left, id.id) < 0)
-		return -1;
+	at += cookie_print(id, at);
 	cookie = (str){buffer, (int)(at - buffer)};
 	return adapter.rr.add_rr_param(msg, &cookie) < 0 ? -1 : 0;
 }
@@ -266,18 +259,18 @@ static void on_request_in(struct cell *t, int type, struct tmcb_params *params)
 
 /* ------------------------------------------------ replies */
 
-/* Those of the branch that @t relays from. */
-static unsigned int own_routes(const struct cell *t)
+/* How many Record-Routes of ours are in the branch that a reply came from. */
+static unsigned int own_routes(const struct cell *t, int branch)
 {
-	int branch = t->relayed_reply_branch;
-
 	if (branch < 0 || branch >= t->nr_of_outgoings)
 		return 0;
 	return invite_own_routes(t->uac[branch].flags);
 }
 
+/* @branch: where the reply came from. */
 static void feed_reply(struct cell *t, struct parley_id id,
-		       unsigned int rr_count, struct tmcb_params *params)
+		       unsigned int rr_count, int branch,
+		       struct tmcb_params *params)
 {
 	struct sip_msg *rpl = params->rpl;
 	struct parley_event event = {.id = id, .code = (uint16_t)params->code};
@@ -290,7 +283,8 @@ static void feed_reply(struct cell *t, struct parley_id id,
 					  : PARLEY_EV_REPLY_FAIL;
 	if (rpl && rpl != FAKED_REPLY) {
 		if (params->code < 300)
-			facts_reply(rpl, &event, rr_count + own_routes(t));
+			facts_reply(rpl, &event,
+				    rr_count + own_routes(t, branch));
 		event.reason = to_parley(&rpl->first_line.u.reply.reason);
 	} else if (params->code < 300) {
 		/* The proxy answers itself: no contact, tm's own tag. */
@@ -320,12 +314,14 @@ void on_invite(struct cell *t, int type, struct tmcb_params *params)
 		return;
 	case TMCB_RESPONSE_FWDED:
 		if (params->code >= 200) {
-			feed_reply(t, id, rr_count, params);
+			/* tm does not know yet that it will relay it. */
+			feed_reply(t, id, rr_count, adapter.tm.t_gett_branch(),
+				   params);
 			compat_ready_is_known(t, on_invite);
 		}
 		return;
 	case TMCB_RESPONSE_READY:
-		feed_reply(t, id, rr_count, params);
+		feed_reply(t, id, rr_count, t->relayed_reply_branch, params);
 		return;
 	case TMCB_E2ECANCEL_IN:
 		event.type = PARLEY_EV_CANCEL;

@@ -1,47 +1,20 @@
 /* See within.h. */
+#include "cookie.h"
 #include "facts.h"
 #include "tmcb.h"
 #include "within.h"
 
 /* ------------------------------------------------ the cookie */
 
-/* Up to eight digits, the lowest first. */
-static bool hex_backwards(const char *from, const char *end, uint32_t *numberp)
+static bool read_cookie(str value, struct parley_id *id)
 {
-	uint64_t number = 0;
+	struct parley_id parsed;
 
-	if (end == from || end - from > 8)
+	if (!cookie_parse(to_parley(&value), &parsed) ||
+	    parsed.entry >= (uint32_t)adapter.set.hash_size)
 		return false;
-	for (const char *at = end; at-- > from;) {
-		unsigned int digit;
-
-		if (*at >= '0' && *at <= '9')
-			digit = (unsigned int)(*at - '0');
-		else if (*at >= 'a' && *at <= 'f')
-			digit = (unsigned int)(*at - 'a') + 10;
-		else if (*at >= 'A' && *at <= 'F')
-			digit = (unsigned int)(*at - 'A') + 10;
-		else
-			return false;
-		number = number << 4 | digit;
-	}
-	*numberp = (uint32_t)number;
+	*id = parsed;
 	return true;
-}
-
-/* Whoever sends a request can write what he likes into its Route. */
-static bool parse_cookie(str value, struct parley_id *id)
-{
-	const char *end = value.s + value.len;
-	const char *dot;
-
-	if (value.len <= 0)
-		return false;
-	dot = memchr(value.s, '.', (size_t)value.len);
-	return dot && hex_backwards(value.s, dot, &id->entry) &&
-	       hex_backwards(dot + 1, end, &id->id) &&
-	       id->entry < (uint32_t)adapter.set.hash_size && id->id > 0 &&
-	       id->id <= INT32_MAX;
 }
 
 /* ------------------------------------------------ commit */
@@ -203,7 +176,7 @@ static bool find(struct sip_msg *msg, const struct parley_event *call,
 	int rc;
 
 	if (mode != 2 && adapter.rr.get_route_param(msg, &name, &value) == 0) {
-		if (!parse_cookie(value, &query.id)) {
+		if (!read_cookie(value, &query.id)) {
 			log_limited(LOG_CAUSE_COOKIE, L_WARN,
 				    "%.*s of call %.*s from %s: malformed "
 				    "%.*s=%.*s ignored\n",
