@@ -167,23 +167,31 @@ int parley_match(struct parley *engine, const struct parley_query *query,
 	return rc;
 }
 
-/* @tag1 is the caller's; @tag2, if given, one of its legs'. */
-static int find_caller(struct parley *engine, uint32_t shard,
-		       struct parley_str callid, struct parley_str tag1,
-		       struct parley_str tag2, struct parley_match *match,
-		       enum parley_direction dir)
+/* The caller's tag and, if it is given, that of one of its legs. */
+struct tags {
+	struct parley_str caller, callee;
+};
+
+static int find_caller(struct parley *engine, struct parley_str callid,
+		       struct tags tags, enum parley_direction dir,
+		       struct parley_match *match)
 {
-	struct dialog *dialog = best_call(engine, shard, callid, tag1, tag2);
-	if (!dialog || dialog->state == PARLEY_STATE_DELETED)
-		return PARLEY_E_NO_DIALOG;
+	uint32_t shard = shard_of(engine, entry_of(engine, callid));
 	const struct leg *leg = NULL;
-	if (tag2.len > 0) {
-		leg = leg_find(dialog, tag2);
-		if (!leg)
-			return PARLEY_E_NO_LEG;
+	int rc = PARLEY_E_NO_DIALOG;
+
+	shard_lock(engine, shard);
+	struct dialog *dialog =
+		best_call(engine, shard, callid, tags.caller, tags.callee);
+	if (dialog && dialog->state != PARLEY_STATE_DELETED) {
+		if (tags.callee.len > 0)
+			leg = leg_find(dialog, tags.callee);
+		rc = leg || tags.callee.len == 0 ? 0 : PARLEY_E_NO_LEG;
 	}
-	fill(dialog, leg, dir, match);
-	return 0;
+	if (rc == 0)
+		fill(dialog, leg, dir, match);
+	shard_unlock(engine, shard);
+	return rc;
 }
 
 int parley_find_call(struct parley *engine, struct parley_str callid,
@@ -192,17 +200,14 @@ int parley_find_call(struct parley *engine, struct parley_str callid,
 {
 	if (callid.len == 0 || tag1.len == 0)
 		return PARLEY_E_ARGUMENT;
-	uint32_t shard = shard_of(engine, entry_of(engine, callid));
-
-	shard_lock(engine, shard);
-	int rc = find_caller(engine, shard, callid, tag1, tag2, match,
-			     PARLEY_DIR_DOWNSTREAM);
+	int rc = find_caller(engine, callid, (struct tags){tag1, tag2},
+			     PARLEY_DIR_DOWNSTREAM, match);
 	if (rc < 0 && tag2.len > 0) {
-		int other = find_caller(engine, shard, callid, tag2, tag1,
-					match, PARLEY_DIR_UPSTREAM);
+		int other =
+			find_caller(engine, callid, (struct tags){tag2, tag1},
+				    PARLEY_DIR_UPSTREAM, match);
 		if (other == 0 || rc == PARLEY_E_NO_DIALOG)
 			rc = other;
 	}
-	shard_unlock(engine, shard);
 	return rc;
 }

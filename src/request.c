@@ -6,6 +6,14 @@
  */
 #include "dialog.h"
 
+/* One direction of one leg. */
+struct way {
+	struct dialog *dialog;
+	struct leg *leg;
+	bool downstream;
+	bool is_ack;
+};
+
 struct filler {
 	char *at;
 };
@@ -19,11 +27,13 @@ static struct parley_str copy(struct filler *filler, struct parley_str text)
 	return out;
 }
 
-static uint32_t next_cseq(struct leg *leg, bool downstream, bool is_ack)
+static uint32_t next_cseq(const struct way *way)
 {
-	if (is_ack)
+	struct leg *leg = way->leg;
+	if (way->is_ack)
 		return leg->invite_cseq;
-	uint32_t *last = downstream ? &leg->caller_cseq : &leg->callee_cseq;
+	uint32_t *last =
+		way->downstream ? &leg->caller_cseq : &leg->callee_cseq;
 	/* RFC 3261 8.1.1.5: below 2^31. Nobody counts that far; who starts
 	 * there ends there. */
 	if (*last < INT32_MAX)
@@ -31,11 +41,12 @@ static uint32_t next_cseq(struct leg *leg, bool downstream, bool is_ack)
 	return *last;
 }
 
-static int prepare_locked(struct dialog *dialog, struct leg *leg,
-			  bool downstream, bool is_ack,
-			  struct parley_request *request, void *buffer,
-			  size_t size, size_t *neededp)
+static int prepare_locked(const struct way *way, struct parley_request *request,
+			  void *buffer, size_t size, size_t *neededp)
 {
+	const struct dialog *dialog = way->dialog;
+	const struct leg *leg = way->leg;
+	bool downstream = way->downstream;
 	struct parley_str target =
 		text_str(downstream ? &leg->contact : &dialog->contact);
 	struct parley_str route_set =
@@ -63,12 +74,13 @@ static int prepare_locked(struct dialog *dialog, struct leg *leg,
 		.target = copy(&filler, target),
 		.route_set = copy(&filler, route_set),
 		.socket = downstream ? leg->socket : dialog->socket,
-		.cseq = next_cseq(leg, downstream, is_ack),
+		.cseq = next_cseq(way),
 		.state = dialog->state,
 	};
 	return 0;
 }
 
+/* NOLINTNEXTLINE(readability-function-size): parley.h has it so. */
 int parley_request_prepare(struct parley *engine, struct parley_id id,
 			   uint32_t leg_number, enum parley_direction towards,
 			   bool is_ack, struct parley_request *request,
@@ -80,11 +92,14 @@ int parley_request_prepare(struct parley *engine, struct parley_id id,
 	if (!dialog)
 		return PARLEY_E_NO_DIALOG;
 	int rc = PARLEY_E_NO_LEG;
-	struct leg *leg = leg_find_number(dialog, leg_number);
-	if (leg)
-		rc = prepare_locked(dialog, leg,
-				    towards == PARLEY_DIR_DOWNSTREAM, is_ack,
-				    request, buffer, size, neededp);
+	struct way way = {
+		.dialog = dialog,
+		.leg = leg_find_number(dialog, leg_number),
+		.downstream = towards == PARLEY_DIR_DOWNSTREAM,
+		.is_ack = is_ack,
+	};
+	if (way.leg)
+		rc = prepare_locked(&way, request, buffer, size, neededp);
 	dialog_unlock(engine, id);
 	return rc;
 }
