@@ -239,6 +239,8 @@ bool ctx_dialog(struct sip_msg *msg, struct parley_id *id)
 		*id = ctx->id;
 		return true;
 	}
+	if (ctx->none)
+		return false;
 	if (of_transaction(id))
 		return true;
 	if (!facts_call(msg, &event) || !find_by_tags(msg, &event, &match))
