@@ -426,9 +426,9 @@ PARLEY_MUST_CHECK int parley_match(struct parley *engine,
 				   const struct parley_query *query,
 				   struct parley_match *match);
 
-/* Finds a dialog that has not ended by Call-ID and caller's tag (spirals), or
- * by Call-ID and both tags in either order (dlg_get(), is_known_dlg()). An
- * empty to_tag finds the caller's tag only. */
+/* Finds a dialog that has not ended by Call-ID and caller's tag (spirals; tag2
+ * is empty), or any by Call-ID and both tags in either order (dlg_get(),
+ * is_known_dlg()), those that have not ended first. */
 PARLEY_MUST_CHECK int parley_find_call(struct parley *engine,
 				       struct parley_str callid,
 				       struct parley_str tag1,

@@ -183,7 +183,9 @@ static int find_caller(struct parley *engine, struct parley_str callid,
 	shard_lock(engine, shard);
 	struct dialog *dialog =
 		best_call(engine, shard, callid, tags.caller, tags.callee);
-	if (dialog && dialog->state != PARLEY_STATE_DELETED) {
+	/* The last replies of an ended dialog still belong to it. */
+	if (dialog &&
+	    (tags.callee.len > 0 || dialog->state != PARLEY_STATE_DELETED)) {
 		if (tags.callee.len > 0)
 			leg = leg_find(dialog, tags.callee);
 		rc = leg || tags.callee.len == 0 ? 0 : PARLEY_E_NO_LEG;
