@@ -122,8 +122,9 @@ struct ctx {
 	bool adopt;	     /* the next message that is new takes it */
 	uint32_t stamp;	     /* when it was last asked for */
 
-	struct parley_id id;	   /* current dialog; {0,0}: none */
-	bool none;		   /* dlg_get() found none: do not look */
+	struct parley_id id;	   /* its own dialog; {0,0}: none */
+	bool got;		   /* dlg_get() was called since */
+	struct parley_id got_id;   /* what it found; {0,0}: nothing */
 	bool in_dialog;		   /* set by a match of this very message:
 				    * $DLG_status, $DLG_lifetime have values */
 	struct parley_match match; /* valid with in_dialog */
@@ -152,12 +153,17 @@ struct ctx *ctx_find(const struct sip_msg *msg);
 /* The same for tm's copy of the request that is in hand. */
 struct ctx *ctx_find_request(const struct sip_msg *request);
 
-/* The dialog of @msg: the context's, else the one of its transaction, else
- * the one that its Call-ID and tags name. False: none. */
+/* The current dialog of @msg: what dlg_get() has said, else the context's, else
+ * the one of its transaction, else the one that its Call-ID and tags name.
+ * False: none. */
 bool ctx_dialog(struct sip_msg *msg, struct parley_id *id);
 
-/* Makes @match the current dialog (dlg_get()). */
+/* Makes @match the message's own dialog, and the current one. */
 void ctx_set_dialog(struct sip_msg *msg, const struct parley_match *match);
+
+/* dlg_get(): makes @match the current one, or none with NULL. Whose message it
+ * is does not change. */
+void ctx_get_dialog(struct sip_msg *msg, const struct parley_match *match);
 
 /* Pending variables: value NULL deletes. 0 or PARLEY_E_MEMORY. */
 int ctx_var_set(struct ctx *ctx, const str *key, const str *value);

@@ -235,12 +235,14 @@ bool ctx_dialog(struct sip_msg *msg, struct parley_id *id)
 	if (!msg)
 		return false;
 	ctx = ctx_of(msg);
+	if (ctx->got) {
+		*id = ctx->got_id;
+		return id->id != 0;
+	}
 	if (ctx->id.id != 0) {
 		*id = ctx->id;
 		return true;
 	}
-	if (ctx->none)
-		return false;
 	if (of_transaction(id))
 		return true;
 	if (!facts_call(msg, &event) || !find_by_tags(msg, &event, &match))
@@ -255,6 +257,16 @@ void ctx_set_dialog(struct sip_msg *msg, const struct parley_match *match)
 
 	ctx->id = match->id;
 	ctx->dir = match->dir;
+	ctx->got = false;
+}
+
+void ctx_get_dialog(struct sip_msg *msg, const struct parley_match *match)
+{
+	struct ctx *ctx = ctx_pending(msg);
+
+	ctx->got = true;
+	ctx->got_id = match ? match->id : (struct parley_id){0};
+	ctx->dir = match ? match->dir : PARLEY_DIR_NONE;
 }
 
 /* ------------------------------------------------ nesting */

@@ -135,23 +135,19 @@ int op_get(struct sip_msg *msg, const str *callid, const str *tag1,
 	   const str *tag2)
 {
 	struct parley_match match;
-	struct ctx *ctx;
 
+	/* After a miss nothing is current: what follows in the script means
+	 * the other call and must not hit the message's own. */
+	ctx_get_dialog(msg, NULL);
 	if (callid->len <= 0 || tag1->len <= 0 || tag2->len <= 0) {
 		log_limited(LOG_CAUSE_SCRIPT, L_ERR,
 			    "dlg_get() needs a Call-ID and two tags\n");
 		return -1;
 	}
-	/* After a miss nothing is current: what follows in the script means
-	 * the other call and must not hit the message's own. */
-	ctx = ctx_pending(msg);
-	ctx->id = (struct parley_id){0};
-	ctx->none = true;
 	if (parley_find_call(adapter.engine, to_parley(callid), to_parley(tag1),
 			     to_parley(tag2), &match) < 0)
 		return -1;
-	ctx->none = false;
-	ctx_set_dialog(msg, &match);
+	ctx_get_dialog(msg, &match);
 	return 1;
 }
 

@@ -315,7 +315,7 @@ HANDLER(profiles_no_value, add_profiles("profiles_no_value", value, false))
 	}
 #define BY_TEXT(name, handler)                                                 \
 	{                                                                      \
-#name, PARAM_STRING | PARAM_USE_FUNC, (void *)handler          \
+#name, PARAM_STRING | PARAM_USE_FUNC, (void *)(handler)        \
 	}
 
 /* ISO C forbids a function in a void pointer, Kamailio's table asks for it. */

@@ -44,9 +44,9 @@ static bool list_one(struct listing *l, struct parley_id id)
 	}
 	if (error < 0)
 		return true;
-	if (l->from_tag &&
-	    (view.caller.tag.len != (uint32_t)l->from_tag->len ||
-	     memcmp(view.caller.tag.s, l->from_tag->s, view.caller.tag.len)))
+	if (l->from_tag && (view.caller.tag.len != (uint32_t)l->from_tag->len ||
+			    memcmp(view.caller.tag.s, l->from_tag->s,
+				   view.caller.tag.len) != 0))
 		return true;
 	added = l->letters ? rpc_dialog_brief(l->rpc, l->c, &view, l->letters)
 			   : rpc_dialog_add(l->rpc, l->c, &view, l->context);
@@ -194,7 +194,7 @@ static void list_walk(struct listing *l, struct parley_profile_walk *walk)
 void rpc_profile_list(rpc_t *rpc, void *c)
 {
 	struct listing l = {.rpc = rpc, .c = c};
-	struct parley_profile_walk *walk;
+	struct parley_profile_walk *walk = NULL;
 	struct parley_str value = {0};
 	struct rpc_text text;
 	uint32_t size = 0;

@@ -167,6 +167,7 @@ static int create(struct sip_msg *msg, struct cell *t, struct ctx *ctx,
 	ctx->used = true;
 	ctx->created = true;
 	ctx->id = actions.id;
+	ctx->got = false;
 	ctx->dir = PARLEY_DIR_DOWNSTREAM;
 	ctx->members = NULL; /* they are the dialog's now */
 	if (ctx->vars)

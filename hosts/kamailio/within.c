@@ -236,6 +236,7 @@ void within_match(struct sip_msg *msg, const str *params)
 	ctx->used = true;
 	ctx->in_dialog = true;
 	ctx->id = match.id;
+	ctx->got = false;
 	ctx->dir = match.dir;
 	ctx->match = match;
 	if (msg->REQ_METHOD == METHOD_ACK) {

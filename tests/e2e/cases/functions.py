@@ -380,6 +380,52 @@ def test_get_misses(env):
         call.hang_up()
 
 
+@stock_differs("dlg_manage() is false after dlg_get()")
+def test_get_keeps_own(env):
+    """dlg_get() on an INVITE changes what is current, not whose the message
+    is: its own dialog is made, followed or given up as ever."""
+    get = step("get", 'dlg_get("$hdr(X-Call)", "$hdr(X-F)", "$hdr(X-T)")')
+    with env.proxy(routes=script(
+            initial='if ($hdr(X-Way) == "before") { ' + get +
+                    step("manage", "dlg_manage()") + step(
+                        "flag", 'dlg_setflag("1")') + '} else { '
+                    'dlg_manage(); if ($hdr(X-Way) != $null) { ' + get + step(
+                        "flag", 'dlg_setflag("2")') + '} }'
+                    'if ($hdr(X-Way) == "drop") { '
+                    'sl_send_reply("480", "No"); exit; }',
+            inside='if (is_method("INFO")) { ' + get + step(
+                "flag", 'dlg_setflag("3")') + "}")) as server, \
+            sip.Party(server, "a") as a, sip.Party(server, "b") as b:
+        other = sip.establish(a, b)
+        wait_state(server, other.callid, 4)
+        headers = [("X-Call", other.callid), ("X-F", other.caller.local_tag),
+                   ("X-T", other.caller.remote_tag)]
+
+        def flags():
+            return {d["call-id"]: d["sflags"] for d in dialogs(server)
+                    if d["state"] != 5}
+
+        dropped = a.invite(b, headers + [("X-Way", "drop")])
+        a.expect(480)
+        net.wait_until(lambda: state_of(server, dropped.callid) in (0, 5), 5,
+                       "the dropped one is given up")
+        same("other", flags(), {other.callid: 4})
+        before = sip.establish(a, b, headers + [("X-Way", "before")])
+        same("manage", results(server)["manage"], "1")
+        after = sip.establish(a, b, headers + [("X-Way", "after")])
+        wait_state(server, after.callid, 4)
+        same("flags", flags(),
+             {other.callid: 4, before.callid: 2, after.callid: 0})
+        after.caller.request("INFO", headers=headers)
+        b.reply(b.expect("INFO"), 200)
+        a.expect(200, "INFO")
+        same("flags", flags(),
+             {other.callid: 12, before.callid: 2, after.callid: 0})
+        before.hang_up()
+        after.hang_up("callee")
+        net.wait_until(lambda: list(flags()) == [other.callid], 5, "ends")
+
+
 def test_known(env):
     routes = script(
         first='if (is_method("INFO")) {' + step("known", "is_known_dlg()") +
