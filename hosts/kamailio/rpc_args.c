@@ -47,13 +47,21 @@ enum rpc_arg rpc_number_next(rpc_t *rpc, void *c, const char *name,
 	return RPC_ARG_BAD;
 }
 
+/* How much of a parameter a fault repeats: ctl drops one that is too long. */
+static int shown(const str *text)
+{
+	enum { SHOWN_MAX = 128 };
+
+	return text->len < SHOWN_MAX ? text->len : SHOWN_MAX;
+}
+
 bool rpc_no_more(rpc_t *rpc, void *c)
 {
 	struct rpc_text text;
 
 	if (rpc_text_next(rpc, c, &text) == RPC_ARG_NONE)
 		return true;
-	rpc->fault(c, 400, "Unknown parameter: %.*s", text.s.len, text.s.s);
+	rpc->fault(c, 400, "Unknown parameter: %.*s", shown(&text.s), text.s.s);
 	return false;
 }
 
@@ -76,6 +84,11 @@ bool rpc_page_next(rpc_t *rpc, void *c, struct rpc_page *page)
 		return true;
 	if (arg == RPC_ARG_BAD)
 		return false;
+	if (page->after.entry >= (uint32_t)adapter.set.hash_size) {
+		rpc->fault(c, 400, "h_entry must be below hash_size (%d)",
+			   adapter.set.hash_size);
+		return false;
+	}
 	arg = rpc_number_next(rpc, c, "h_id", &page->after.id);
 	if (arg == RPC_ARG_NONE)
 		rpc->fault(c, 400, "h_entry needs an h_id");
@@ -93,7 +106,7 @@ int rpc_profile_next(rpc_t *rpc, void *c)
 	}
 	profile = parley_profile_find(adapter.engine, to_parley(&name.s));
 	if (profile < 0)
-		rpc->fault(c, 404, "Profile not found: %.*s", name.s.len,
+		rpc->fault(c, 404, "Profile not found: %.*s", shown(&name.s),
 			   name.s.s);
 	return profile;
 }
