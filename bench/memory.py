@@ -7,13 +7,15 @@ above the level after a warm-up of 300 calls.
 """
 from setup import VARIANTS, Load, server, settled
 
-PROFILES = [("profiles_with_value", "few;own;third"),
-            ("profiles_no_value", "all")]
+# As in the growth figures: a profile with ten values, one with a value of its
+# own for each dialog, one without values.
+PROFILES = [("profiles_with_value", "few;own"), ("profiles_no_value", "all")]
 
 SHAPES = {
     "plain": ("", 0),
-    "3 memberships": ('set_dlg_profile("few", "v"); set_dlg_profile("own", '
-                      '"$ci"); set_dlg_profile("third", "$ft");', 3),
+    "3 memberships": ('set_dlg_profile("few", "$(ci{s.substr,-1,0})"); '
+                      'set_dlg_profile("own", "$ci"); '
+                      'set_dlg_profile("all");', 3),
     "3 variables": ('$dlg_var(variab_1) = "value__1"; $dlg_var(variab_2) = '
                     '"value__2"; $dlg_var(variab_3) = "value__3";', 3),
 }

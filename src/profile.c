@@ -195,7 +195,7 @@ static struct profile_value *value_create_locked(struct parley *engine,
 	if (value == NULL)
 		return NULL;
 	value->count = 0;
-	value->profile = key->profile;
+	value->profile = (uint8_t)key->profile;
 	value->len = (uint16_t)key->value.len;
 	value->members = NULL;
 	if (value->len > 0)
@@ -223,16 +223,16 @@ static int place_take(struct parley *engine, const struct profile_key *key,
 		rc = PARLEY_E_FULL;
 		goto unlock;
 	}
-	member = mem_alloc(&engine->mem, sizeof(*member));
+	member = mem_alloc(&engine->mem, MEMBER_BYTES);
 	if (member != NULL && value == NULL)
 		value = value_create_locked(engine, key);
 	if (member == NULL || value == NULL) {
-		mem_free(&engine->mem, member, sizeof(*member));
+		mem_free(&engine->mem, member, MEMBER_BYTES);
 		rc = PARLEY_E_MEMORY;
 		goto unlock;
 	}
 	member->next = NULL;
-	member->value = value;
+	member_set_value(member, value);
 	member->id = id;
 	member_link(member, &value->members);
 	value->count++;
@@ -253,7 +253,7 @@ unlock:
 /* Gives the place back; a value that nobody is in any more goes with it. */
 static void place_give_back(struct parley *engine, struct parley_member *member)
 {
-	struct profile_value *value = member->value;
+	struct profile_value *value = member_value(member);
 	uint32_t shard = profile_shard(value->node.hash);
 
 	profile_lock(engine, shard);
@@ -267,14 +267,14 @@ static void place_give_back(struct parley *engine, struct parley_member *member)
 		mem_free(&engine->mem, value, value_size(value->len));
 	}
 	profile_unlock(engine, shard);
-	mem_free(&engine->mem, member, sizeof(*member));
+	mem_free(&engine->mem, member, MEMBER_BYTES);
 }
 
 void profile_take(struct parley *engine, struct parley_member *list,
 		  struct parley_id id)
 {
 	for (; list != NULL; list = list->next) {
-		uint32_t shard = profile_shard(list->value->node.hash);
+		uint32_t shard = profile_shard(member_value(list)->node.hash);
 
 		profile_lock(engine, shard);
 		list->id = id;
@@ -298,7 +298,7 @@ void profile_leave_all(struct parley *engine, struct parley_member *list)
 static bool list_holds(const struct parley_member *list,
 		       const struct profile_key *key)
 {
-	while (list != NULL && !value_matches(list->value, key))
+	while (list != NULL && !value_matches(member_value(list), key))
 		list = list->next;
 	return list != NULL;
 }
@@ -313,7 +313,7 @@ static struct parley_member *list_remove(struct parley_member **listp,
 	while (*listp != NULL) {
 		struct parley_member *member = *listp;
 
-		if (!value_matches(member->value, key)) {
+		if (!value_matches(member_value(member), key)) {
 			listp = &member->next;
 			continue;
 		}
@@ -519,7 +519,7 @@ static const char *value_check(const struct profile_value *value,
 
 		if (member->value_pprev != pprev)
 			return "profile: the list of members is broken";
-		if (member->value != value)
+		if (member_value(member) != value)
 			return "profile: a member belongs to another value";
 		if (!member_is_marker(member))
 			members++;

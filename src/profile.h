@@ -9,7 +9,7 @@
  * Locking: each value belongs to one of PROFILE_SHARDS locks by its hash. The
  *          list that threads the memberships of one dialog belongs to that
  *          dialog's shard, a caller's list to the caller. What names a
- *          membership (member->value and that value's profile, text and hash)
+ *          membership (member_value() and that value's profile, text and hash)
  *          is written before anybody else can see the membership and never
  *          again, and a value lives as long as one membership of it: who may
  *          read a list may read all this without the profile lock.
@@ -33,18 +33,29 @@ struct parley_member {
 	struct parley_member *next;	  /* of the same dialog */
 	struct parley_member *value_next; /* of the same value */
 	struct parley_member **value_pprev;
-	struct profile_value *value;
 	struct parley_id id; /* {0,0}: reserved; marker: entry UINT32_MAX */
+	/* The value's address: 48 bits, as much as Linux gives to a process
+	 * that does not ask for more. Calls have several memberships, and two
+	 * bytes less make each of them fit into the next smaller block. */
+	uint32_t value_low;
+	uint16_t value_high;
+};
+
+/* What is allocated for one; the padding behind it must not be written. */
+enum {
+	MEMBER_BYTES =
+		offsetof(struct parley_member, value_high) + sizeof(uint16_t),
 };
 
 struct profile_value {
 	struct index_node node;
-	uint32_t count;
-	uint16_t profile;
-	uint16_t len;
 	struct parley_member *members;
+	uint32_t count;
+	uint16_t len;
+	uint8_t profile;
 	char bytes[];
 };
+_Static_assert(PARLEY_PROFILES_MAX <= UINT8_MAX + 1, "profile is one byte");
 
 struct profile {
 	char name[PARLEY_PROFILE_NAME_MAX + 1];
@@ -105,6 +116,24 @@ void profile_unlock(struct parley *engine, uint32_t shard);
 /* NULL if nobody is in it. The lock of its profile shard is held. */
 struct profile_value *profile_find_locked(struct parley *engine,
 					  const struct profile_key *key);
+
+static inline struct profile_value *
+member_value(const struct parley_member *member)
+{
+	uint64_t address =
+		(uint64_t)member->value_high << 32 | member->value_low;
+
+	return (struct profile_value *)(uintptr_t)address;
+}
+
+static inline void member_set_value(struct parley_member *member,
+				    const struct profile_value *value)
+{
+	uint64_t address = (uint64_t)(uintptr_t)value;
+
+	member->value_low = (uint32_t)address;
+	member->value_high = (uint16_t)(address >> 32);
+}
 
 static inline void member_link(struct parley_member *member,
 			       struct parley_member **where)

@@ -28,7 +28,7 @@ struct parley_profile_walk {
 static void marker_enter_locked(struct parley_profile_walk *walk,
 				struct profile_value *value)
 {
-	walk->marker.value = value;
+	member_set_value(&walk->marker, value);
 	member_link(&walk->marker, &value->members);
 }
 
@@ -36,10 +36,10 @@ static void marker_enter_locked(struct parley_profile_walk *walk,
  * the one thing that the cursor cannot tell apart. */
 static void marker_leave_locked(struct parley_profile_walk *walk)
 {
-	struct index_node *node = &walk->marker.value->node;
+	struct index_node *node = &member_value(&walk->marker)->node;
 
 	member_unlink(&walk->marker);
-	walk->marker.value = NULL;
+	member_set_value(&walk->marker, NULL);
 	if (!walk->any)
 		return;
 	do {
@@ -152,7 +152,7 @@ uint32_t parley_profile_walk_next(struct parley_profile_walk *walk,
 		uint32_t shard = walk->shard;
 
 		profile_lock(walk->engine, shard);
-		if (walk->marker.value != NULL)
+		if (member_value(&walk->marker) != NULL)
 			count += members_step_locked(walk, ids + count,
 						     max - count);
 		else if (walk->any)
@@ -170,7 +170,7 @@ void parley_profile_walk_end(struct parley_profile_walk *walk)
 
 	if (!walk->done) {
 		profile_lock(engine, walk->shard);
-		if (walk->marker.value != NULL)
+		if (member_value(&walk->marker) != NULL)
 			member_unlink(&walk->marker);
 		profile_unlock(engine, walk->shard);
 	}

@@ -115,7 +115,7 @@ static void view_profiles(struct packer *packer, const struct dialog *dialog,
 {
 	for (const struct parley_member *member = dialog->members;
 	     member != NULL; member = member->next) {
-		const struct profile_value *value = member->value;
+		const struct profile_value *value = member_value(member);
 		struct parley_str text = {value->bytes, value->len};
 		struct parley_profile_view one = {value->profile,
 						  pack_text(packer, text)};
