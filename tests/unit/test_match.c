@@ -139,6 +139,9 @@ static void find_call(void **state)
 	assert_true(find(call, "", "alice", "bob", &m) < 0);
 	assert_int_equal(call_request(call, PARLEY_EV_BYE, UP, "bob", 1), 0);
 	assert_true(find(call, "call-1", "alice", "", &m) < 0);
+	/* The last replies of an ended dialog still find it. */
+	assert_int_equal(find(call, "call-1", "alice", "bob", &m), 0);
+	assert_int_equal(m.state, PARLEY_STATE_DELETED);
 }
 
 /* A failed call is tried again with the same Call-ID and tag (RFC 3261

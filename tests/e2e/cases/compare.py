@@ -141,6 +141,16 @@ def _pvs(env, stock):
 
 # What is told on purpose in another way; why.
 PV_DIFFERENT = {
+    # These show the dialog's settings at every message of the call, not only
+    # what this very script run has set.
+    (None, "dlg_ctxtimeout_bye"), (None, "dlg_ctxtimeout_route"),
+    (None, "dlg_ctxdir"), (None, "dlg_ctxset"),
+    # A request changes the dialog when it is relayed, after the route; events
+    # run when the change is complete, counts included.
+    ("within-BYE", "dlgstate"), ("within-BYE", "DLG_count"),
+    ("within-INFO", "dlgfrom_cseq"), ("event-end", "dlgfrom_cseq"),
+    ("reply-200-BYE", "dlgfrom_cseq"),  # the BYE's
+    ("event-start", "DLG_count"), ("event-end", "DLG_count"),
     # The packaged module learns the callee's side from the first 2xx only,
     # and starts its CSeq at "0" (D1, D4).
     (None, "dlgto_cseq"), (None, "dlgto_tag"), (None, "dlgto_contact"),
@@ -167,10 +177,9 @@ CALLS = (
     'get_profile_size("caller", "$hdr(None)", "$avp(n)")',
     'dlg_setflag("7")', 'dlg_isflagset("7")', 'dlg_isflagset("8")',
     'dlg_resetflag("7")', 'dlg_isflagset("7")', 'is_known_dlg()',
-    'dlg_get("call-1", "from-1", "to-1")',
+    'dlg_set_timeout("500")', 'dlg_get("call-1", "from-1", "to-1")',
     'dlg_get("call-1", "to-1", "from-1")',
     'dlg_get("call-1", "from-1", "other")', 'dlg_get("none", "x", "y")',
-    'dlg_set_timeout("500")',
 )
 
 
@@ -210,12 +219,38 @@ def _functions(env, stock):
         return out
 
 
+def _function_different(stages):
+    """What functions tell on purpose in another way; why."""
+    out = set()
+    for stage, calls in stages.items():
+        for name in calls:
+            # Without value: any membership, and all of them.
+            if "is_in_profile(caller)" in name or \
+                    "get_profile_size(caller,var(n))" in name:
+                out.add((stage, name))
+            # No tag of a callee fits that nobody has sent yet.
+            if "dlg_get" in name and ("other" in name or stage in (
+                    "managed", "reply-180")):
+                out.add((stage, name))
+            # Places count from the moment they are asked for.
+            if stage == "before" and "profile" in name:
+                out.add((stage, name))
+            # An ended call joins nothing and has no lifetime; at the BYE, the
+            # packaged module has already taken it out of its profiles.
+            if stage in ("start", "within-BYE") and "timeout" in name:
+                out.add((stage, name))  # here it can be set
+            if stage == "end" and ("profile" in name or "timeout" in name) \
+                    or stage == "within-BYE" and "size" in name:
+                out.add((stage, name))
+    return out
+
+
 @parley_only(NEEDS)
 def test_functions(env):
     """The code of every function in every stage of a call."""
     mine, stock = _functions(env, False), _functions(env, True)
     check(len(stock) >= 8, "stages %r", sorted(stock))
-    _differences(mine, stock, set())
+    _differences(mine, stock, _function_different(stock))
 
 
 def _shape(value):
@@ -326,7 +361,8 @@ def test_rpc_faults(env):
         if isinstance(code, int) and code >= 400:
             check(isinstance(mine[key], int) and 400 <= mine[key] < 600,
                   "%r: ours %r, packaged fault %r", key, mine[key], code)
-            if code == 404:
+            # "x" is no number: a fault of its own, not dialog 0.
+            if code == 404 and "x" not in key[1]:
                 same(repr(key), mine[key], code)
 
 
