@@ -11,6 +11,9 @@
  * without its word. */
 enum { TIMEOUT_ROUTE_MS = 10000 };
 
+/* How long a note may take before the end timeout looks again. */
+enum { END_AGAIN_MS = 1000 };
+
 static bool answered(const struct dialog *dialog)
 {
 	return dialog->state == PARLEY_STATE_ANSWERED ||
@@ -146,6 +149,9 @@ static int expire_end(struct step *step)
 	dialog->holds = 0;
 	dialog->invite_held = false;
 	dialog->linger = false;
+	/* Until then late messages may hold it anew: look again. */
+	if (dialog->refs > 0)
+		dialog->due_state_ms = step->now.ms + END_AGAIN_MS;
 	return step_apply(step, T_END_TIMEOUT);
 }
 

@@ -127,7 +127,7 @@ void chaos_bogus(struct sim *sim)
 	query.callid = str_of(dialog->callid);
 	query.from_tag = str_of(dialog->from_tag);
 	query.to_tag = str_of("forged");
-	switch (rng_below(&sim->rng, 5)) {
+	switch (rng_below(&sim->rng, 6)) {
 	case 0: /* any identity */
 		query.id.id = (uint32_t)rng_next(&sim->rng);
 		query.id.entry = (uint32_t)rng_next(&sim->rng);
@@ -140,6 +140,12 @@ void chaos_bogus(struct sim *sim)
 		break;
 	case 3: /* the caller's tag twice */
 		query.to_tag = query.from_tag;
+		break;
+	case 4: /* one tag is right */
+		query.from_tag = str_of("forged");
+		query.to_tag = str_of(dialog->from_tag);
+		if (dialog->leg_count > 0 && rng_chance(&sim->rng, 700))
+			query.to_tag = str_of(dialog->leg[0].tag);
 		break;
 	default: /* a prefix of the Call-ID */
 		query.callid.len--;

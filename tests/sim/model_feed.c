@@ -10,6 +10,8 @@
 
 /* How long the engine waits for the end of a timeout route. */
 enum { ROUTE_MS = 10000 };
+/* After which it looks again at an ended dialog whose note is under way. */
+enum { END_AGAIN_MS = 1000 };
 
 struct story {
 	struct sim *sim;
@@ -708,6 +710,8 @@ static void expire_state(const struct story *story)
 	if (deleted(dialog)) {
 		dialog->holds = dialog->byes = 0;
 		dialog->linger = dialog->invite_held = false;
+		if (dialog->undelivered > 0)
+			dialog->due_state_ms = sim->now_ms + END_AGAIN_MS;
 		for (uint32_t i = 0; i < dialog->leg_count; i++)
 			dialog->leg[i].byes = 0;
 		return;

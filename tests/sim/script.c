@@ -352,6 +352,25 @@ static void profile_act(struct sim *sim, struct model_dialog *dialog)
 
 /* ------------------------------------------------------------- reading */
 
+/* What detects spirals: a call that has not ended. */
+static void find_act(struct sim *sim, const struct model_dialog *dialog)
+{
+	struct parley_match match;
+	bool alive = false;
+	int rc = parley_find_call(sim->engine, str_of(dialog->callid),
+				  str_of(dialog->from_tag), str_of(""), &match);
+
+	for (uint32_t i = 0; i < MODEL_DIALOGS; i++) {
+		const struct model_dialog *other = &sim->model.dialog[i];
+
+		alive |= other->used && other->state != PARLEY_STATE_DELETED &&
+			 strcmp(other->callid, dialog->callid) == 0 &&
+			 strcmp(other->from_tag, dialog->from_tag) == 0;
+	}
+	if (rc != (alive ? 0 : PARLEY_E_NO_DIALOG))
+		sim_fail(sim, "find_call(): %s", parley_error_text(rc));
+}
+
 static void read_act(struct sim *sim, struct model_dialog *dialog)
 {
 	struct parley_id ids[MODEL_DIALOGS];
@@ -372,6 +391,7 @@ static void read_act(struct sim *sim, struct model_dialog *dialog)
 				  0;
 	if (found != should)
 		sim_fail(sim, "find_callid() finds %u of %u", found, should);
+	find_act(sim, dialog);
 }
 
 static void notify_act(struct sim *sim, struct model_dialog *dialog)

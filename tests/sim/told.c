@@ -66,6 +66,10 @@ static void told_order(struct sim *sim, struct model_dialog *dialog,
 			 told->id.entry, told->id.id);
 	}
 	dialog->told[number][bit_of(type)]++;
+	/* Those who came last are told first. */
+	if (number == 0 && (sim->wants[1] & type) != 0 &&
+	    dialog->told[1][bit_of(type)] < dialog->told[0][bit_of(type)])
+		sim_fail(sim, "note %x is told in the wrong order", type);
 	if (dialog->told[number][bit_of(type)] > dialog->made[bit_of(type)] &&
 	    type != PARLEY_NOTE_DESTROY && type != sim->notifying)
 		sim_fail(sim,

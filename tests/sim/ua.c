@@ -427,6 +427,12 @@ static void within_request(struct sim *sim, struct call *call,
 	if (side == NULL || side->state == UA_OVER || side->state == UA_IDLE ||
 	    (side->state == UA_RINGING && msg->method == METHOD_BYE &&
 	     msg->dst == NODE_CALLER)) {
+		/* RFC 3261 15 forbids callees to send it before the ACK. Who
+		 * does so leaves the caller behind, and nobody can tell. */
+		if (msg->method == METHOD_BYE && !msg->ours &&
+		    msg->dst == NODE_CALLER && side != NULL &&
+		    side->state != UA_OVER)
+			call->overtaken |= 1u << (uint32_t)msg->ua;
 		reply_send(sim, call, msg, 481);
 		return;
 	}

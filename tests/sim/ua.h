@@ -98,6 +98,7 @@ struct call {
 	bool caller_cancelled; /* it has sent CANCEL */
 	struct side caller[CALLEES_MAX];     /* the caller's side, per callee */
 	struct party party[CALLEES_MAX + 2]; /* by node */
+	uint32_t overtaken; /* bit per callee: its BYE came before its 2xx */
 	bool tainted; /* memory failed, a tag was forged...: no wire checks */
 };
 
