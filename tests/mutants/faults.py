@@ -1,0 +1,182 @@
+"""The faults that are planted: one text of one file becomes another.
+
+Each must occur exactly once. `e2e` names the end-to-end cases that have to find
+a fault of the adapter; faults of the engine are found by unit tests and by the
+simulator.
+"""
+
+from collections import namedtuple
+
+Fault = namedtuple("Fault", "name file old new e2e", defaults=((),))
+
+FAULTS = [
+    # ------------------------------------------------- locks, references
+    Fault("lost_unlock", "src/profile.c",
+          "\tprofile_unlock(engine, shard);\n\tif (rc == PARLEY_E_FULL)",
+          "\tif (rc == PARLEY_E_FULL)"),
+    Fault("lost_unlock_of_a_shard", "src/settings.c",
+          "\tdialog->flags = (dialog->flags | set) & ~clear;\n"
+          "\t*flagsp = dialog->flags;\n\tdialog_unlock(engine, id);",
+          "\tdialog->flags = (dialog->flags | set) & ~clear;\n"
+          "\t*flagsp = dialog->flags;"),
+    Fault("note_without_reference", "src/notify.c",
+          "\tdialog->refs++;\n\tif ((uint16_t)", "\tif ((uint16_t)"),
+    Fault("subscribers_under_the_lock", "src/notify.c",
+          "\town = dialog->subscriptions;\n\tunlock_of(engine, dialog);",
+          "\town = dialog->subscriptions;"),
+
+    # ------------------------------------------------- the table
+    Fault("cell_2xx_confirms", "src/fsm.c",
+          "[PARLEY_STATE_EARLY] = {\n"
+          "\t[T_REPLY_1XX]     = TO(EARLY, N_EARLY), "
+          "/* each one, as stock does */\n"
+          "\t[T_REPLY_2XX]     = TO(ANSWERED, N_ANSWERED),",
+          "[PARLEY_STATE_EARLY] = {\n"
+          "\t[T_REPLY_1XX]     = TO(EARLY, N_EARLY), "
+          "/* each one, as stock does */\n"
+          "\t[T_REPLY_2XX]     = TO(CONFIRMED, N_ANSWERED),"),
+    Fault("cell_late_failure_ends", "src/fsm.c",
+          "\t[T_REPLY_FAIL]    = TO(ANSWERED, 0), "
+          "/* late, of another branch */",
+          "\t[T_REPLY_FAIL]    = TO(DELETED, N_FAILED),"),
+    Fault("cell_cancel_ends", "src/fsm.c",
+          "\t[T_CANCEL]        = TO(UNCONFIRMED, 0),",
+          "\t[T_CANCEL]        = TO(DELETED, N_FAILED),"),
+    Fault("cell_without_note", "src/fsm.c",
+          "\t[T_ACK]           = TO(CONFIRMED, N_CONFIRMED),",
+          "\t[T_ACK]           = TO(CONFIRMED, 0),"),
+
+    # ------------------------------------------------- counting
+    Fault("missed_decrement_of_a_state", "src/dialog.c",
+          "\tif (old != PARLEY_STATE_NONE)\n"
+          "\t\tadd_count(&engine->count.in_state[old], UINT64_MAX);\n", ""),
+    Fault("missed_decrement_of_a_value", "src/profile.c",
+          "\tvalue->count--;\n", ""),
+    Fault("missed_count_of_legs", "src/leg.c",
+          "\t\t\t*link = leg->next;\n\t\t\tdialog->leg_count--;",
+          "\t\t\t*link = leg->next;"),
+    Fault("limit_off_by_one", "src/profile.c",
+          "value->count >= limit", "value->count > limit"),
+    Fault("once_is_ignored", "src/profile.c",
+          "\telse if (once && list_holds(dialog->members, key))\n"
+          "\t\trc = 1;\n\tdialog_unlock(engine, id);",
+          "\tdialog_unlock(engine, id);"),
+    Fault("ended_call_keeps_its_places", "src/feed.c",
+          "\tprofile_leave_all(step->engine, step->members);\n", ""),
+    Fault("id_class_is_ignored", "src/dialog.c",
+          "\t\tid += config->h_id_start % config->h_id_step;\n", ""),
+
+    # ------------------------------------------------- our requests
+    Fault("cseq_off_by_one", "src/request.c", "\t\t++*last;", "\t\t*last += 2;"),
+    Fault("cseq_not_advanced", "src/request.c",
+          "\t\t++*last;\n\treturn *last;", "\t\treturn *last + 1;\n"
+          "\treturn *last;"),
+    Fault("cseq_of_the_ack", "src/request.c",
+          "return leg->invite_cseq;", "return leg->invite_cseq + 1;"),
+    Fault("swapped_targets", "src/request.c",
+          "text_str(downstream ? &leg->contact : &dialog->contact)",
+          "text_str(downstream ? &dialog->contact : &leg->contact)"),
+    Fault("swapped_direction_of_a_bye", "src/terminate.c",
+          "\t\tleg->bye_callee = true;\n"
+          "\t\tsend_bye(step, leg, PARLEY_DIR_DOWNSTREAM);\n"
+          "\t\tasked = true;",
+          "\t\tleg->bye_callee = true;\n"
+          "\t\tsend_bye(step, leg, PARLEY_DIR_UPSTREAM);\n"
+          "\t\tasked = true;"),
+    Fault("bye_before_the_ack", "src/terminate.c",
+          "\t\tif (leg->state == PARLEY_LEG_CONFIRMED)\n", "\t\tif (true)\n"),
+    Fault("bye_for_each_repeated_2xx", "src/terminate.c",
+          "\tif (!leg->bye_callee) {\n\t\tleg->bye_callee = true;",
+          "\tif (true) {\n\t\tleg->bye_callee = true;"),
+    Fault("crossing_2xx_without_ack", "src/terminate.c",
+          "\tstep_action(step, (struct parley_action){"
+          ".type = PARLEY_ACT_ACK,\n", "\tstep_action(step, "
+          "(struct parley_action){.type = PARLEY_ACT_SWALLOW,\n"),
+    Fault("ended_call_does_not_linger", "src/dialog.c",
+          "\tdialog->linger = dialog->ended_by_us && until > now.ms;\n",
+          ""),
+    Fault("one_side_ends_both", "src/terminate.c",
+          "\tdialog->end_sides |= (uint8_t)side;",
+          "\tdialog->end_sides = PARLEY_SIDE_ALL;"),
+
+    # ------------------------------------------------- matching
+    Fault("skipped_tag_check", "src/match.c",
+          "\tif (str_equal(query->from_tag, caller)) {", "\tif (true) {"),
+    Fault("skipped_callid_check", "src/match.c",
+          "\tif (str_equal(dialog_callid(dialog), query->callid))\n", ""),
+    Fault("ended_calls_are_found", "src/match.c",
+          "(tags.callee.len > 0 || dialog->state != PARLEY_STATE_DELETED)",
+          "(true)"),
+
+    # ------------------------------------------------- messages
+    Fault("target_of_the_wrong_party", "src/feed.c",
+          "\t\t\t    step->dir == PARLEY_DIR_DOWNSTREAM\n"
+          "\t\t\t\t    ? PARLEY_DIR_UPSTREAM\n"
+          "\t\t\t\t    : PARLEY_DIR_DOWNSTREAM);",
+          "\t\t\t    step->dir);"),
+    Fault("repeated_2xx_undoes_refresh", "src/feed.c",
+          "\telse if (leg->state == PARLEY_LEG_EARLY ||\n",
+          "\telse if (leg->state != PARLEY_LEG_ENDED ||\n"),
+    Fault("any_bye_ends_the_call", "src/feed.c",
+          "\t\t    !leg_others_up(dialog, leg);", "\t\t    true;"),
+    Fault("hold_is_not_counted", "src/feed.c",
+          "\t\tstep->dialog->holds++;", "\t\t(void)step;"),
+    Fault("answered_leg_stays_behind", "src/feed.c",
+          "\tif (first)\n\t\tleg_to_front(step->dialog, leg);\n",
+          "\t(void)first;\n"),
+    Fault("pruned_when_answered", "src/leg.c",
+          "\t\tif (leg->state == PARLEY_LEG_EARLY) {",
+          "\t\tif (leg->state <= PARLEY_LEG_ANSWERED) {"),
+
+    # ------------------------------------------------- time
+    Fault("timer_kinds_mixed_up", "src/expire.c",
+          "\tif (dialog->due_state_ms <= now_ms) {",
+          "\tif (dialog->due_lifetime_ms > now_ms + 1000000) {"),
+    Fault("noack_sets_no_lifetime", "src/expire.c",
+          "\tdialog->lifetime_s = step->engine->config.noack_lifetime_s;\n",
+          ""),
+    Fault("early_timeout_survives_the_2xx", "src/dialog.c",
+          "\t\tdialog->due_state_ms = UINT64_MAX;\n"
+          "\t\tif (engine->config.noack_timeout_s > 0)",
+          "\t\tif (engine->config.noack_timeout_s > 0)"),
+    Fault("noreset_is_ignored", "src/feed.c",
+          "(noreset && lifetime_s == 0)", "(noreset && lifetime_s > 86400)"),
+    Fault("wheel_skips_a_tick", "src/wheel.c",
+          "\t\t\twheel->tick = now + 1;", "\t\t\twheel->tick = now + 2;"),
+
+    # ------------------------------------------------- telling
+    Fault("notes_after_the_end", "src/notify.c",
+          "\treturn !atomic_load(&dialog->turns.ended);",
+          "\treturn true;"),
+    Fault("two_ends", "src/notify.c",
+          "\tif (terminal && atomic_exchange(&dialog->turns.ended, true))\n"
+          "\t\treturn;\n", ""),
+    Fault("first_come_first_told", "src/notify.c",
+          "&engine->global[i - 1];", "&engine->global["
+          "engine->global_count - i];"),
+    Fault("variable_grows_in_place", "src/var.c",
+          "if (old != NULL && var_size(old->key_len, old->value_len) == "
+          "size) {", "if (old != NULL) {"),
+
+    # ------------------------------------------------- the adapter
+    Fault("cookie_digits_in_order", "hosts/kamailio/cookie.c",
+          "\tfor (const char *at = end; at-- > from;) {",
+          "\tfor (const char *at = from; at < end; at++) {",
+          ("basic.call",)),
+    Fault("adapter_commits_at_match", "hosts/kamailio/within.c",
+          "\tctx->pending = true;\n\twatch(msg, &match);",
+          "\tvoid *now = tmcb_pack(match.id, 0);\n"
+          "\tcommit(msg, &now, match.dir == PARLEY_DIR_UPSTREAM, false);",
+          ("twostep.refused_by_reply",)),
+    Fault("adapter_direction_swapped", "hosts/kamailio/within.c",
+          "\tbool upstream = ctx->match.dir == PARLEY_DIR_UPSTREAM;",
+          "\tbool upstream = ctx->match.dir != PARLEY_DIR_UPSTREAM;",
+          ("twostep.forward", "twostep.drop")),
+    Fault("adapter_limit_off_by_one", "hosts/kamailio/ops.c",
+          "\t\t\t\t\t       (uint32_t)limit, true,",
+          "\t\t\t\t\t       (uint32_t)limit + 1, true,",
+          ("limit.full", "limit.500_at_once")),
+    Fault("adapter_relays_a_crossing_200", "hosts/kamailio/invite.c",
+          "\tevent.can_swallow = true;", "\tevent.can_swallow = false;",
+          ("ending.200_crosses",)),
+]
