@@ -78,7 +78,8 @@ $(BUILD)/$(1)/hosts/%.o: hosts/kamailio/%.c $(BUILD)/$(1)/flags
 	@mkdir -p $$(@D)
 	$($(1).CC) $(ENGINE_FLAGS) $($(1).FLAGS) -MMD -MP -c -o $$@ $$<
 endef
-$(foreach variant,plain asan tsan,$(eval $(call pure_host_objects,$(variant))))
+$(foreach variant,plain asan tsan fuzz,\
+	$(eval $(call pure_host_objects,$(variant))))
 
 # $(call unit_test,name,variant)
 define unit_test
@@ -110,7 +111,8 @@ endif
 
 # ------------------------------------------------------------------ sim
 
-# The simulator is one program from all of tests/sim/*.c. SEED=n replays one.
+# The simulator is one program from all of tests/sim/*.c. SEED=n replays one;
+# SEEDS=n plays so many; as it is, it takes a minute.
 SIM_NAMES := $(sort $(patsubst tests/sim/%.c,%,$(wildcard tests/sim/*.c)))
 SIM_PROGRAM := $(BUILD)/asan/sim
 
@@ -124,22 +126,30 @@ ifeq ($(SIM_NAMES),)
 	$(call skip,sim,tests/sim)
 else
 	@$(QUIET_MAKE) $(SIM_PROGRAM)
-	@$(SIM_PROGRAM) $(SIM_ARGS) $(SEED)
+	@$(SIM_PROGRAM) $(SIM_ARGS) $(SEEDS:%=--seeds %) $(SEED)
 endif
 
 # ----------------------------------------------------------------- fuzz
 
-# A fuzzer is tests/fuzz/fuzz_*.c; other files there are shared by all.
+# A fuzzer is tests/fuzz/fuzz_*.c; other files there are shared by all. It is
+# linked with the engine, and with parts of the adapter as a unit test is.
 FUZZ_NAMES := $(sort $(patsubst tests/fuzz/%.c,%,$(wildcard tests/fuzz/fuzz_*.c)))
 FUZZ_SUPPORT := $(filter-out $(FUZZ_NAMES),\
 	$(patsubst tests/fuzz/%.c,%,$(wildcard tests/fuzz/*.c)))
 FUZZ_PROGRAMS := $(FUZZ_NAMES:%=$(BUILD)/fuzz/%)
 
 $(eval $(call test_objects,fuzz,fuzz))
-$(FUZZ_PROGRAMS): $(BUILD)/fuzz/%: $(BUILD)/fuzz/tests/fuzz_%.o \
+fuzz_words = $(shell sed -n 's,^/\* objects: \(.*\) \*/,\1,p' tests/fuzz/$(1).c)
+
+# $(call fuzz_test,name)
+define fuzz_test
+$(BUILD)/fuzz/$(1): $(BUILD)/fuzz/tests/fuzz_$(1).o \
 		$(FUZZ_SUPPORT:%=$(BUILD)/fuzz/tests/fuzz_%.o) \
+		$(call unit_objects,$(call fuzz_words,$(1)),fuzz) \
 		$(ENGINE_NAMES:%=$(BUILD)/fuzz/src/%)
-	$(fuzz.CC) $(fuzz.FLAGS) -fsanitize=fuzzer -o $@ $^
+	$(fuzz.CC) $(fuzz.FLAGS) -fsanitize=fuzzer -o $$@ $$^
+endef
+$(foreach name,$(FUZZ_NAMES),$(eval $(call fuzz_test,$(name))))
 
 fuzz:
 ifeq ($(FUZZ_NAMES),)

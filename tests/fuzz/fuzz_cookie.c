@@ -1,3 +1,4 @@
+/* objects: hosts/cookie.o hosts/header_lines.o */
 /*
  * fuzz_cookie.c - what reads the network in the adapter, without the server
  *
@@ -7,9 +8,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Files of the adapter that know no server are built right here. */
-#include "../../hosts/kamailio/cookie.c"
-#include "../../hosts/kamailio/header_lines.c"
+#include "cookie.h"
+#include "header_lines.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

@@ -31,21 +31,26 @@ struct run {
 
 enum { BATCH = 500, LADDER_SEEDS = 5, LADDER_MAX = 400 };
 
-/* The seed that is being played, for a crash report. The only variable outside
- * functions: a signal handler gets no argument. */
-static volatile uint64_t playing;
+/* What to print at a crash. The only variable outside functions: a signal
+ * handler gets no argument, and may not format anything. */
+static char crash_line[64];
 
 static void crashed(int signal_number)
 {
-	char text[64];
-	int length =
-		snprintf(text, sizeof(text), "not ok sim crash, seed %llu\n",
-			 (unsigned long long)playing);
-
-	if (write(STDOUT_FILENO, text, (size_t)length) < 0)
+	if (write(STDOUT_FILENO, crash_line, sizeof(crash_line)) < 0)
 		_exit(2);
 	signal(signal_number, SIG_DFL);
 	raise(signal_number);
+}
+
+static void crash_line_set(uint64_t seed)
+{
+	int used = snprintf(crash_line, sizeof(crash_line) - 1,
+			    "not ok sim crash, seed %llu",
+			    (unsigned long long)seed);
+
+	memset(crash_line + used, ' ', sizeof(crash_line) - (size_t)used);
+	crash_line[sizeof(crash_line) - 1] = '\n';
 }
 
 static void print_fault(const struct sim *sim)
@@ -70,7 +75,7 @@ static bool play(struct run *run, uint64_t seed)
 	struct sim *sim = &run->sim;
 	bool good;
 
-	playing = seed;
+	crash_line_set(seed);
 	sim->coverage = &run->coverage;
 	good = sim_run(sim, seed, &run->options);
 	run->worlds++;

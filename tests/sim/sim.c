@@ -112,15 +112,36 @@ static void canary(struct sim *sim)
 		sim_event(sim, "the canary has found no memory");
 }
 
+/* The timer process is a little late, as it is, and looks again only after its
+ * tick. */
+static void timers_step(struct sim *sim, uint64_t due, uint64_t next)
+{
+	due += rng_below(&sim->rng, 150);
+	due = due < next ? due : next;
+	if (due > sim->now_ms)
+		sim->now_ms = due;
+	clock_tick(sim);
+	proxy_expire(sim);
+	sim->now_ms += 10;
+}
+
+static void queue_step(struct sim *sim, uint64_t next)
+{
+	if (next > sim->now_ms)
+		sim->now_ms = next;
+	clock_tick(sim);
+	net_step(sim);
+}
+
 /* One thing happens. False when nothing will ever happen again. */
 static bool step(struct sim *sim)
 {
 	uint64_t next = net_next_ms(&sim->net);
 	uint64_t due = model_next_ms(&sim->model);
 	bool chaos = sim->kind == SIM_CHAOS && !sim->quiet;
+	bool idle = next == UINT64_MAX && due == UINT64_MAX;
 
-	if (next == UINT64_MAX && due == UINT64_MAX && sim->notes.count == 0 &&
-	    !chaos)
+	if (idle && sim->notes.count == 0 && !chaos)
 		return false;
 	sim->steps++;
 	canary(sim);
@@ -128,25 +149,13 @@ static bool step(struct sim *sim)
 		chaos_act(sim);
 		clock_tick(sim);
 		proxy_expire(sim);
-	} else if (sim->notes.count > 0 && rng_chance(&sim->rng, 300)) {
+	} else if (sim->notes.count > 0 &&
+		   (idle || rng_chance(&sim->rng, 300))) {
 		notes_deliver_one(sim);
-	} else if (due < next && due != UINT64_MAX) {
-		/* The timer process is a little late, as it is. */
-		due += rng_below(&sim->rng, 150);
-		due = due < next ? due : next;
-		if (due > sim->now_ms)
-			sim->now_ms = due;
-		clock_tick(sim);
-		proxy_expire(sim);
-		/* It looks again only after its tick. */
-		sim->now_ms += 10;
-	} else if (next != UINT64_MAX) {
-		if (next > sim->now_ms)
-			sim->now_ms = next;
-		clock_tick(sim);
-		net_step(sim);
+	} else if (due < next) {
+		timers_step(sim, due, next);
 	} else {
-		notes_deliver_one(sim);
+		queue_step(sim, next);
 	}
 	if (sim->steps % CHECK_EVERY == 0)
 		compare_all(sim);

@@ -443,41 +443,10 @@ static void check_text(struct sim *sim, const char *what, struct parley_str is,
 			 what, (int)is.len, is.s, should);
 }
 
-int tell_prepare(struct sim *sim, const struct proxy_target *target,
-		 bool is_ack, struct parley_request *request)
+static void check_request(struct sim *sim, const struct model_dialog *dialog,
+			  const struct model_leg *leg, bool down,
+			  const struct parley_request *request)
 {
-	struct model_dialog *dialog = model_find(&sim->model, target->id);
-	struct model_leg *leg =
-		dialog != NULL ? model_leg_number(dialog, target->leg) : NULL;
-	bool down = target->towards == PARLEY_DIR_DOWNSTREAM;
-	size_t needed = 0;
-	int rc = parley_request_prepare(sim->engine, target->id, target->leg,
-					target->towards, is_ack, request, NULL,
-					0, &needed);
-	uint32_t *last;
-
-	if (rc == PARLEY_E_SPACE) {
-		if (needed == 0 || needed > sizeof(sim->text))
-			sim_fail(sim, "our request needs %zu bytes", needed);
-		rc = parley_request_prepare(
-			sim->engine, target->id, target->leg, target->towards,
-			is_ack, request, sim->text, needed, NULL);
-	}
-	if (leg == NULL) {
-		if (rc !=
-		    (dialog == NULL ? PARLEY_E_NO_DIALOG : PARLEY_E_NO_LEG))
-			sim_fail(sim, "a request to nobody: %s",
-				 parley_error_text(rc));
-		return rc;
-	}
-	if (rc != 0)
-		sim_fail(sim, "our request: %s", parley_error_text(rc));
-	last = down ? &leg->caller_cseq : &leg->callee_cseq;
-	if (!is_ack)
-		++*last;
-	if (request->cseq != (is_ack ? leg->invite_cseq : *last))
-		sim_fail(sim, "our request's CSeq is %u, should be %u",
-			 request->cseq, is_ack ? leg->invite_cseq : *last);
 	check_text(sim, "Call-ID", request->callid, dialog->callid);
 	check_text(sim, "local tag", request->local_tag,
 		   down ? dialog->from_tag : leg->tag);
@@ -494,5 +463,51 @@ int tell_prepare(struct sim *sim, const struct proxy_target *target,
 	if (request->socket != (down ? leg->socket : dialog->socket) ||
 	    request->state != dialog->state)
 		sim_fail(sim, "our request's socket or state");
+}
+
+/* First with no room, which must take nothing, then with just enough. */
+static int prepare(struct sim *sim, const struct proxy_target *target,
+		   bool is_ack, struct parley_request *request)
+{
+	size_t needed = 0;
+	int rc = parley_request_prepare(sim->engine, target->id, target->leg,
+					target->towards, is_ack, request, NULL,
+					0, &needed);
+
+	if (rc != PARLEY_E_SPACE)
+		return rc;
+	if (needed == 0 || needed > sizeof(sim->text))
+		sim_fail(sim, "our request needs %zu bytes", needed);
+	return parley_request_prepare(sim->engine, target->id, target->leg,
+				      target->towards, is_ack, request,
+				      sim->text, needed, NULL);
+}
+
+int tell_prepare(struct sim *sim, const struct proxy_target *target,
+		 bool is_ack, struct parley_request *request)
+{
+	struct model_dialog *dialog = model_find(&sim->model, target->id);
+	struct model_leg *leg =
+		dialog != NULL ? model_leg_number(dialog, target->leg) : NULL;
+	bool down = target->towards == PARLEY_DIR_DOWNSTREAM;
+	int rc = prepare(sim, target, is_ack, request);
+	uint32_t *last;
+
+	if (leg == NULL) {
+		if (rc !=
+		    (dialog == NULL ? PARLEY_E_NO_DIALOG : PARLEY_E_NO_LEG))
+			sim_fail(sim, "a request to nobody: %s",
+				 parley_error_text(rc));
+		return rc;
+	}
+	if (rc != 0)
+		sim_fail(sim, "our request: %s", parley_error_text(rc));
+	last = down ? &leg->caller_cseq : &leg->callee_cseq;
+	if (!is_ack)
+		++*last;
+	if (request->cseq != (is_ack ? leg->invite_cseq : *last))
+		sim_fail(sim, "our request's CSeq is %u, should be %u",
+			 request->cseq, is_ack ? leg->invite_cseq : *last);
+	check_request(sim, dialog, leg, down, request);
 	return 0;
 }
