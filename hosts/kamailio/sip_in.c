@@ -76,7 +76,8 @@ static void fill_create(struct sip_msg *msg, const struct ctx *ctx,
 }
 
 /* Those that did not fit; a script rarely has so many. */
-static void set_more_vars(const struct ctx *ctx, struct parley_id id)
+static void set_more_vars(const struct ctx *ctx, struct parley_id id,
+			  const struct parley_event *invite)
 {
 	const struct pending_var *var = ctx->vars;
 
@@ -85,7 +86,9 @@ static void set_more_vars(const struct ctx *ctx, struct parley_id id)
 		    parley_var_set(adapter.engine, id, to_parley(&var->key),
 				   to_parley(&var->value)) < 0)
 			log_limited(LOG_CAUSE_MEMORY, L_ERR,
-				    "dialog %u.%u: variable %.*s not set\n",
+				    "call %.*s (%u.%u): variable %.*s not set; "
+				    "start kamailio with a larger -m\n",
+				    (int)invite->callid.len, invite->callid.s,
 				    id.entry, id.id, var->key.len, var->key.s);
 }
 
@@ -156,6 +159,7 @@ static int create(struct sip_msg *msg, struct cell *t, struct ctx *ctx,
 	invite->create = &facts;
 	invite->hold = true; /* TMCB_DESTROY releases it */
 	rc = parley_feed(adapter.engine, host_now(), invite, &actions);
+	invite->create = NULL;
 	if (rc < 0) {
 		log_untracked(invite,
 			      rc == PARLEY_E_MEMORY
@@ -171,7 +175,7 @@ static int create(struct sip_msg *msg, struct cell *t, struct ctx *ctx,
 	ctx->dir = PARLEY_DIR_DOWNSTREAM;
 	ctx->members = NULL; /* they are the dialog's now */
 	if (ctx->vars)
-		set_more_vars(ctx, actions.id);
+		set_more_vars(ctx, actions.id, invite);
 	announce(msg, ctx, &actions, in_script);
 	if ((adapter.set.dlg_match_mode != 2 && add_cookie(msg, ctx->id) < 0) ||
 	    watch_invite(msg, t, ctx->id, rr_count) < 0) {
@@ -387,7 +391,8 @@ int sip_in_init(void)
 	if (register_script_cb(on_request_end, POST_SCRIPT_CB | REQUEST_CB,
 			       NULL) < 0 ||
 	    register_script_cb(on_other_end,
-			       POST_SCRIPT_CB | ONREPLY_CB | FAILURE_CB,
+			       POST_SCRIPT_CB | ONREPLY_CB | FAILURE_CB |
+				       BRANCH_FAILURE_CB,
 			       NULL) < 0) {
 		LM_ERR("cannot register script callbacks\n");
 		return -1;

@@ -8,6 +8,7 @@
 
 #include "facts.h"
 #include "invite.h"
+#include "reader.h"
 #include "request.h"
 #include "tmcb.h"
 
@@ -58,6 +59,18 @@ static void fill_farewell(struct farewell *farewell, const str *reason,
 	}
 }
 
+static void log_not_ended(struct parley_id id, const char *what)
+{
+	static struct reader reader;
+	struct parley_view view = {0};
+
+	(void)!reader_read(&reader, id, &view);
+	log_limited(LOG_CAUSE_END, L_ERR,
+		    "call %.*s (%u.%u): %s: the INVITE's transaction is gone "
+		    "or answered; end it again when it is answered\n",
+		    (int)view.callid.len, view.callid.s, id.entry, id.id, what);
+}
+
 static int end_early(struct parley_id id, const struct parley_action *action,
 		     const str *reason)
 {
@@ -75,12 +88,9 @@ static int end_early(struct parley_id id, const struct parley_action *action,
 		rc = invite_reply(id, action->code, farewell.phrase, header);
 	}
 	if (rc < 0)
-		log_limited(LOG_CAUSE_END, L_ERR,
-			    "dialog %u.%u: %s: the INVITE's transaction is "
-			    "gone or answered\n",
-			    id.entry, id.id,
-			    action->type == PARLEY_ACT_CANCEL ? "no CANCEL"
-							      : "no reply");
+		log_not_ended(id, action->type == PARLEY_ACT_CANCEL
+					  ? "its branches get no CANCEL"
+					  : "its caller gets no reply");
 	return rc;
 }
 

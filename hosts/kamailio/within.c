@@ -206,7 +206,8 @@ static bool find(struct sip_msg *msg, const struct parley_event *call,
 /* Registers what is of interest about the request's transaction, which there
  * need not be yet. Only a BYE keeps its dialog until the transaction is gone.
  */
-static void watch(struct sip_msg *msg, const struct parley_match *match)
+static void watch(struct sip_msg *msg, const struct parley_event *call,
+		  const struct parley_match *match)
 {
 	int types = TMCB_REQUEST_FWDED | TMCB_RESPONSE_READY;
 	unsigned int bits =
@@ -217,8 +218,10 @@ static void watch(struct sip_msg *msg, const struct parley_match *match)
 	if (adapter.tm.register_tmcb(msg, NULL, types, on_within,
 				     tmcb_pack(match->id, bits), NULL) <= 0)
 		log_limited(LOG_CAUSE_MEMORY, L_ERR,
-			    "dialog %u.%u: no shared memory for tm's callback; "
-			    "the request is followed at the script's end\n",
+			    "call %.*s (%u.%u): no shared memory for tm's "
+			    "callback, the request is followed at the script's "
+			    "end; start kamailio with a larger -m\n",
+			    (int)call->callid.len, call->callid.s,
 			    match->id.entry, match->id.id);
 }
 
@@ -250,7 +253,7 @@ void within_match(struct sip_msg *msg, const str *params)
 	if (t && !tmcb_is_of(t, msg))
 		return; /* a copy; tm will repeat its reply */
 	ctx->pending = true;
-	watch(msg, &match);
+	watch(msg, &call, &match);
 }
 
 /* ------------------------------------------------ hooks */
