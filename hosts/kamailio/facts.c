@@ -1,6 +1,4 @@
 /* See facts.h. */
-#include <strings.h>
-
 #include "core/parser/contact/parse_contact.h"
 #include "core/parser/hf.h"
 #include "core/parser/parse_nameaddr.h"
@@ -8,98 +6,23 @@
 #include "core/ut.h"
 
 #include "facts.h"
+#include "fields.h"
 
 enum { ROUTES_MAX = 64 }; /* as in Kamailio's own print_rr_body() */
 
 /* ------------------------------------------------ addresses */
 
-static bool ends_value(char c)
-{
-	return c == ';' || c == ',' || c == ' ' || c == '\t' || c == '\r' ||
-	       c == '\n';
-}
-
-static char *skip_space(char *at, const char *end)
-{
-	while (at < end && (*at == ' ' || *at == '\t'))
-		at++;
-	return at;
-}
-
-/* Behind the next semicolon outside of quotes; NULL: there is none. */
-static char *next_parameter(char *at, const char *end)
-{
-	bool quoted = false;
-
-	for (; at < end; at++) {
-		if (*at == '\\' && quoted)
-			at++;
-		else if (*at == '"')
-			quoted = !quoted;
-		else if (*at == ';' && !quoted)
-			return at + 1;
-	}
-	return NULL;
-}
-
-/* What follows "name =" at @at; NULL: it is another parameter. */
-static char *named(char *at, const char *end, const char *name, size_t name_len)
-{
-	at = skip_space(at, end);
-	if ((size_t)(end - at) <= name_len ||
-	    strncasecmp(at, name, name_len) != 0)
-		return NULL;
-	at = skip_space(at + name_len, end);
-	if (at == end || *at != '=')
-		return NULL;
-	return skip_space(at + 1, end);
-}
-
-/* The value of @name among ;name=value parameters; empty if there is none. */
-static str parameter(str params, const char *name)
-{
-	const size_t name_len = strlen(name);
-	const char *end = params.s + params.len;
-	char *at = next_parameter(params.s, end);
-
-	for (; at; at = next_parameter(at, end)) {
-		char *from = named(at, end, name, name_len);
-		if (!from)
-			continue;
-		char *to = from;
-		while (to < end && !ends_value(*to))
-			to++;
-		return (str){from, (int)(to - from)};
-	}
-	return (str){0};
-}
-
-/* RFC 3261 25.1: without a quoted display name, the first < begins the URI and
- * the first > after it ends it. */
-static bool split_unquoted(str body, str *uri, str *params)
-{
-	char *end = body.s + body.len;
-	char *from, *to;
-
-	if (body.len <= 0 || memchr(body.s, '"', (size_t)body.len))
-		return false;
-	from = memchr(body.s, '<', (size_t)body.len);
-	to = from ? memchr(from, '>', (size_t)(end - from)) : NULL;
-	/* "sip:a@b, <sip:c@d>": an addr-spec comes first. */
-	if (!to || memchr(body.s, ':', (size_t)(from - body.s)))
-		return false;
-	*uri = (str){from + 1, (int)(to - from - 1)};
-	*params = (str){to + 1, (int)(end - to - 1)};
-	return true;
-}
-
 /* Splits a name-addr or addr-spec into URI and what follows it. */
 static bool split_address(str body, str *uri, str *params)
 {
+	struct parley_str plain_uri, plain_params;
 	name_addr_t address;
 
-	if (split_unquoted(body, uri, params))
+	if (field_split(to_parley(&body), &plain_uri, &plain_params)) {
+		*uri = to_str(plain_uri);
+		*params = to_str(plain_params);
 		return true;
+	}
 	char *at = body.s;
 	char *end = body.s + body.len;
 	int rc = parse_nameaddr(&body, &address);
@@ -110,7 +33,7 @@ static bool split_address(str body, str *uri, str *params)
 	} else if (rc == -3) {
 		/* RFC 3261 20.10: without <> what follows a semicolon belongs
 		 * to the header field. */
-		while (at < end && !ends_value(*at))
+		while (at < end && !field_ends_value(*at))
 			at++;
 		*uri = (str){body.s, (int)(at - body.s)};
 	} else {
@@ -134,7 +57,7 @@ static void from_parts(struct sip_msg *msg, str *uri, str *tag)
 		*uri = parsed->uri;
 		*tag = parsed->tag_value;
 	} else if (split_address(msg->from->body, uri, &params)) {
-		*tag = parameter(params, "tag");
+		*tag = to_str(field_parameter(to_parley(&params), "tag"));
 	}
 }
 
@@ -174,42 +97,9 @@ bool facts_call(struct sip_msg *msg, struct parley_event *event)
 struct found {
 	bool want_contact, want_routes;
 	str contact; /* body of the first Contact */
-	str routes[ROUTES_MAX];
+	struct parley_str routes[ROUTES_MAX];
 	unsigned int route_count;
 };
-
-/* Record-Route: values are separated by commas outside of <> and quotes. */
-static void add_routes(struct found *found, str body)
-{
-	/* Mostly there is one. */
-	if (!memchr(body.s, ',', (size_t)body.len)) {
-		trim(&body);
-		if (body.len > 0 && found->route_count < ROUTES_MAX)
-			found->routes[found->route_count++] = body;
-		return;
-	}
-	char *end = body.s + body.len;
-	char *from = body.s;
-	bool quoted = false, inside = false;
-
-	for (char *at = body.s; at <= end; at++) {
-		if (at < end && *at == '\\' && quoted && at + 1 < end) {
-			at++;
-			continue;
-		}
-		if (at < end && *at == '"' && !inside)
-			quoted = !quoted;
-		if (at < end && !quoted)
-			inside = *at == '<' || (inside && *at != '>');
-		if (at < end && (*at != ',' || quoted || inside))
-			continue;
-		str value = {from, (int)(at - from)};
-		trim(&value);
-		if (value.len > 0 && found->route_count < ROUTES_MAX)
-			found->routes[found->route_count++] = value;
-		from = at + 1;
-	}
-}
 
 static void take_header(struct found *found, const struct hdr_field *header)
 {
@@ -217,43 +107,10 @@ static void take_header(struct found *found, const struct hdr_field *header)
 	    found->contact.len == 0)
 		found->contact = header->body;
 	else if (header->type == HDR_RECORDROUTE_T && found->want_routes)
-		add_routes(found, header->body);
-}
-
-/* False: the line at @at begins no Contact, "m" or Record-Route. Spares most
- * lines the work of parsing them. */
-static bool may_matter(const char *at, const char *end)
-{
-	static const char contact[] = "contact", route[] = "record-route";
-	size_t left = (size_t)(end - at);
-
-	switch (*at | 0x20) {
-	case 'm':
-		return left > 1 &&
-		       (at[1] == ':' || at[1] == ' ' || at[1] == '\t');
-	case 'c':
-		return left >= sizeof(contact) &&
-		       strncasecmp(at, contact, sizeof(contact) - 1) == 0;
-	case 'r':
-		return left >= sizeof(route) &&
-		       strncasecmp(at, route, sizeof(route) - 1) == 0;
-	default:
-		return false;
-	}
-}
-
-/* The begin of the next line that is worth a look, or NULL. A line that goes
- * on the one before begins with white space; an empty one ends the header. */
-static char *next_that_matters(char *at, char *end)
-{
-	while (at && at < end && *at != '\r' && *at != '\n') {
-		if (may_matter(at, end))
-			return at;
-		at = memchr(at, '\n', (size_t)(end - at));
-		if (at)
-			at++;
-	}
-	return NULL;
+		found->route_count +=
+			field_values(to_parley(&header->body),
+				     &found->routes[found->route_count],
+				     ROUTES_MAX - found->route_count);
 }
 
 /* Looks at the parsed header fields, then reads the rest where it stands. */
@@ -262,13 +119,15 @@ static void walk_headers(struct sip_msg *msg, struct found *found)
 	struct hdr_field header;
 	char *at = msg->unparsed;
 	char *end = msg->buf + msg->len;
+	const char *next;
 
 	for (struct hdr_field *h = msg->headers; h; h = h->next)
 		take_header(found, h);
 	/* HDR_EOH_F is every bit: the end was reached. */
 	if (msg->parsed_flag == HDR_EOH_F || (msg->msg_flags & FL_SHM_CLONE))
 		return;
-	while ((at = next_that_matters(at, end)) != NULL) {
+	while ((next = field_next(at, end)) != NULL) {
+		at += next - at;
 		memset(&header, 0, sizeof(header));
 		header.type = HDR_ERROR_T;
 		at = get_hdr_field(at, end, &header);
@@ -321,15 +180,14 @@ static struct parley_str route_set(const struct found *found, unsigned int from,
 	char *at = buffer;
 
 	for (unsigned int i = from; i < to; i++) {
-		const str *value =
+		const struct parley_str *value =
 			&found->routes[reverse ? to - 1 - (i - from) : i];
 
-		if ((size_t)(buffer + sizeof(buffer) - at) <
-		    (size_t)value->len + 2)
+		if ((size_t)(buffer + sizeof(buffer) - at) < value->len + 2)
 			return (struct parley_str){0};
 		if (at != buffer)
 			*at++ = ',';
-		memcpy(at, value->s, (size_t)value->len);
+		memcpy(at, value->s, value->len);
 		at += value->len;
 	}
 	return (struct parley_str){buffer, (uint32_t)(at - buffer)};

@@ -1,0 +1,191 @@
+/* See fields.h. */
+#include <string.h>
+#include <strings.h>
+
+#include "fields.h"
+
+static bool is_space(char c)
+{
+	return c == ' ' || c == '\t';
+}
+
+static bool is_blank(char c)
+{
+	return is_space(c) || c == '\r' || c == '\n';
+}
+
+struct parley_str field_trim(struct parley_str text)
+{
+	while (text.len > 0 && is_blank(*text.s)) {
+		text.s++;
+		text.len--;
+	}
+	while (text.len > 0 && is_blank(text.s[text.len - 1]))
+		text.len--;
+	return text;
+}
+
+/* ------------------------------------------------ addresses */
+
+bool field_ends_value(char c)
+{
+	return c == ';' || c == ',' || is_blank(c);
+}
+
+static const char *skip_space(const char *at, const char *end)
+{
+	while (at < end && is_space(*at))
+		at++;
+	return at;
+}
+
+/* Behind the next semicolon outside of quotes; NULL: there is none. */
+static const char *next_parameter(const char *at, const char *end)
+{
+	bool quoted = false, escaped = false;
+
+	for (; at < end; at++) {
+		if (escaped)
+			escaped = false;
+		else if (*at == '\\' && quoted)
+			escaped = true;
+		else if (*at == '"')
+			quoted = !quoted;
+		else if (*at == ';' && !quoted)
+			return at + 1;
+	}
+	return NULL;
+}
+
+/* What follows "name =" at @at; NULL: it is another parameter. */
+static const char *named(const char *at, const char *end, const char *name,
+			 size_t name_len)
+{
+	at = skip_space(at, end);
+	if ((size_t)(end - at) <= name_len ||
+	    strncasecmp(at, name, name_len) != 0)
+		return NULL;
+	at = skip_space(at + name_len, end);
+	if (at == end || *at != '=')
+		return NULL;
+	return skip_space(at + 1, end);
+}
+
+struct parley_str field_parameter(struct parley_str params, const char *name)
+{
+	const size_t name_len = strlen(name);
+	const char *end = params.s + params.len;
+	const char *at = next_parameter(params.s, end);
+
+	for (; at; at = next_parameter(at, end)) {
+		const char *from = named(at, end, name, name_len);
+		if (!from)
+			continue;
+		const char *to = from;
+		while (to < end && !field_ends_value(*to))
+			to++;
+		return (struct parley_str){from, (uint32_t)(to - from)};
+	}
+	return (struct parley_str){0};
+}
+
+/* RFC 3261 25.1: without a quoted display name, the first < begins the URI and
+ * the first > after it ends it. */
+bool field_split(struct parley_str body, struct parley_str *uri,
+		 struct parley_str *params)
+{
+	const char *end = body.s + body.len;
+	const char *from, *to;
+
+	if (body.len == 0 || memchr(body.s, '"', body.len))
+		return false;
+	from = memchr(body.s, '<', body.len);
+	to = from ? memchr(from, '>', (size_t)(end - from)) : NULL;
+	/* "sip:a@b, <sip:c@d>": an addr-spec comes first. */
+	if (!to || memchr(body.s, ':', (size_t)(from - body.s)))
+		return false;
+	*uri = (struct parley_str){from + 1, (uint32_t)(to - from - 1)};
+	*params = (struct parley_str){to + 1, (uint32_t)(end - to - 1)};
+	return true;
+}
+
+/* ------------------------------------------------ lists */
+
+/* The comma that ends the value at @at, or @end. */
+static const char *value_end(const char *at, const char *end)
+{
+	bool quoted = false, inside = false;
+
+	for (; at < end; at++) {
+		if (*at == '\\' && quoted && at + 1 < end) {
+			at++;
+			continue;
+		}
+		if (*at == '"' && !inside)
+			quoted = !quoted;
+		if (!quoted)
+			inside = *at == '<' || (inside && *at != '>');
+		if (*at == ',' && !quoted && !inside)
+			return at;
+	}
+	return end;
+}
+
+uint32_t field_values(struct parley_str body, struct parley_str *values,
+		      uint32_t max)
+{
+	const char *end = body.s + body.len;
+	uint32_t count = 0;
+
+	/* Mostly there is one. */
+	if (body.len > 0 && max > 0 && !memchr(body.s, ',', body.len)) {
+		values[0] = field_trim(body);
+		return values[0].len > 0;
+	}
+	for (const char *at = body.s; body.len > 0 && at <= end;) {
+		const char *to = value_end(at, end);
+		struct parley_str value = field_trim(
+			(struct parley_str){at, (uint32_t)(to - at)});
+
+		if (value.len > 0 && count < max)
+			values[count++] = value;
+		at = to + 1;
+	}
+	return count;
+}
+
+/* ------------------------------------------------ lines */
+
+/* False: the line at @at begins no Contact, "m" or Record-Route. Spares most
+ * lines the work of parsing them. */
+static bool may_matter(const char *at, const char *end)
+{
+	static const char contact[] = "contact", route[] = "record-route";
+	size_t left = (size_t)(end - at);
+
+	switch (*at | 0x20) {
+	case 'm':
+		return left > 1 && (at[1] == ':' || is_space(at[1]));
+	case 'c':
+		return left >= sizeof(contact) &&
+		       strncasecmp(at, contact, sizeof(contact) - 1) == 0;
+	case 'r':
+		return left >= sizeof(route) &&
+		       strncasecmp(at, route, sizeof(route) - 1) == 0;
+	default:
+		return false;
+	}
+}
+
+/* A line that goes on the one before begins with white space. */
+const char *field_next(const char *at, const char *end)
+{
+	while (at && at < end && *at != '\r' && *at != '\n') {
+		if (may_matter(at, end))
+			return at;
+		at = memchr(at, '\n', (size_t)(end - at));
+		if (at)
+			at++;
+	}
+	return NULL;
+}

@@ -1,0 +1,105 @@
+/* objects: hosts/fields.o */
+/*
+ * fuzz_fields.c - what the adapter reads out of messages by itself
+ *
+ * Addresses, parameters, lists and lines of text that anybody may send. Each
+ * answer must lie inside of the text, and say the same when it is asked again
+ * of what it has found.
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "fields.h"
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+enum { VALUES = 8 };
+
+static void expect(bool good)
+{
+	if (!good)
+		abort();
+}
+
+static bool inside(struct parley_str text, struct parley_str part)
+{
+	return part.len == 0 ||
+	       (part.s >= text.s && part.s + part.len <= text.s + text.len);
+}
+
+static bool blank(char c)
+{
+	return c == ' ' || c == '\t' || c == '\r' || c == '\n';
+}
+
+static void address(struct parley_str text)
+{
+	struct parley_str uri, params, tag;
+
+	tag = field_parameter(text, "tag");
+	expect(inside(text, tag));
+	for (uint32_t i = 0; i < tag.len; i++)
+		expect(!field_ends_value(tag.s[i]));
+	if (!field_split(text, &uri, &params))
+		return;
+	expect(inside(text, uri) && inside(text, params));
+	expect(memchr(uri.s, '>', uri.len) == NULL);
+	expect(uri.s > text.s && uri.s[-1] == '<');
+	expect(uri.s[uri.len] == '>');
+	tag = field_parameter(params, "tag");
+	expect(inside(params, tag));
+}
+
+static void list(struct parley_str text)
+{
+	struct parley_str values[VALUES], again[VALUES];
+	const char *from = text.s;
+	uint32_t count = field_values(text, values, VALUES);
+
+	expect(count <= VALUES);
+	for (uint32_t i = 0; i < count; i++) {
+		struct parley_str value = values[i];
+
+		expect(value.len > 0 && inside(text, value));
+		expect(value.s >= from);
+		expect(!blank(value.s[0]) && !blank(value.s[value.len - 1]));
+		from = value.s + value.len;
+		/* A value is a list of one. */
+		expect(field_values(value, again, VALUES) == 1);
+		expect(again[0].s == value.s && again[0].len == value.len);
+	}
+}
+
+static void lines(struct parley_str text)
+{
+	const char *end = text.s + text.len;
+	const char *at = field_next(text.s, end);
+
+	while (at != NULL) {
+		expect(at >= text.s && at < end);
+		expect(at == text.s || at[-1] == '\n');
+		expect(strchr("mMcCrR", *at) != NULL);
+		/* The next one begins behind this line. */
+		at = memchr(at, '\n', (size_t)(end - at));
+		if (at != NULL)
+			at = field_next(at + 1, end);
+	}
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+	/* A block of the exact size, so that reading beyond it is seen. */
+	char *copy = malloc(size > 0 ? size : 1);
+	struct parley_str text = {copy, (uint32_t)size};
+
+	if (copy == NULL)
+		return 0;
+	if (size > 0)
+		memcpy(copy, data, size);
+	address(text);
+	list(text);
+	lines(text);
+	expect(inside(text, field_trim(text)));
+	free(copy);
+	return 0;
+}
