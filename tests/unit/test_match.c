@@ -25,15 +25,25 @@ static int teardown(void **state)
 	return 0;
 }
 
-static int match(struct call *call, struct parley_id id, const char *callid,
-		 const char *from_tag, const char *to_tag,
+/* As they stand in the request. */
+struct names {
+	const char *callid, *from_tag, *to_tag;
+};
+
+#define NAMES(callid, from, to)                                                \
+	(struct names)                                                         \
+	{                                                                      \
+		callid, from, to                                               \
+	}
+
+static int match(struct call *call, struct parley_id id, struct names names,
 		 struct parley_match *out)
 {
 	struct parley_query query = {
 		.id = id,
-		.callid = test_str(callid),
-		.from_tag = test_str(from_tag),
-		.to_tag = test_str(to_tag),
+		.callid = test_str(names.callid),
+		.from_tag = test_str(names.from_tag),
+		.to_tag = test_str(names.to_tag),
 		.method = PARLEY_EV_BYE,
 	};
 	return parley_match(call->engine, &query, out);
@@ -50,28 +60,39 @@ static void tight(void **state)
 
 	for (int cookie = 0; cookie < 2; cookie++) {
 		struct parley_id id = cookie ? call->id : none;
-		assert_int_equal(match(call, id, "call-1", "alice", "bob", &m),
-				 0);
+		assert_int_equal(
+			match(call, id, NAMES("call-1", "alice", "bob"), &m),
+			0);
 		assert_int_equal(m.dir, DOWN);
 		assert_int_equal(m.state, 4);
 		assert_int_equal(m.next_state, 5);
 		assert_int_equal(m.leg, 1);
 		assert_int_equal(m.id.id, call->id.id);
-		assert_int_equal(match(call, id, "call-1", "bob", "alice", &m),
-				 0);
+		assert_int_equal(
+			match(call, id, NAMES("call-1", "bob", "alice"), &m),
+			0);
 		assert_int_equal(m.dir, UP);
 		assert_true(m.callee_is_from);
-		assert_true(match(call, id, "call-1", "alice", "eve", &m) < 0);
-		assert_true(match(call, id, "call-1", "eve", "bob", &m) < 0);
-		assert_true(match(call, id, "call-1", "eve", "alice", &m) < 0);
-		assert_true(match(call, id, "call-2", "alice", "bob", &m) < 0);
+		assert_true(match(call, id, NAMES("call-1", "alice", "eve"),
+				  &m) < 0);
+		assert_true(match(call, id, NAMES("call-1", "eve", "bob"), &m) <
+			    0);
+		assert_true(match(call, id, NAMES("call-1", "eve", "alice"),
+				  &m) < 0);
+		assert_true(match(call, id, NAMES("call-2", "alice", "bob"),
+				  &m) < 0);
 		/* A prefix is another Call-ID. */
-		assert_true(match(call, id, "call-", "alice", "bob", &m) < 0);
-		assert_true(match(call, id, "call-11", "alice", "bob", &m) < 0);
-		assert_true(match(call, id, "call-1", "alice", "bo", &m) < 0);
-		assert_true(match(call, id, "call-1", "", "bob", &m) < 0);
-		assert_true(match(call, id, "call-1", "alice", "", &m) < 0);
-		assert_true(match(call, id, "", "alice", "bob", &m) < 0);
+		assert_true(match(call, id, NAMES("call-", "alice", "bob"),
+				  &m) < 0);
+		assert_true(match(call, id, NAMES("call-11", "alice", "bob"),
+				  &m) < 0);
+		assert_true(match(call, id, NAMES("call-1", "alice", "bo"),
+				  &m) < 0);
+		assert_true(match(call, id, NAMES("call-1", "", "bob"), &m) <
+			    0);
+		assert_true(match(call, id, NAMES("call-1", "alice", ""), &m) <
+			    0);
+		assert_true(match(call, id, NAMES("", "alice", "bob"), &m) < 0);
 	}
 	/* Nothing was changed. */
 	assert_int_equal(call_state(call), 4);
@@ -93,9 +114,9 @@ static void forged_cookies(void **state)
 		{UINT32_MAX, UINT32_MAX},
 	};
 	for (size_t i = 0; i < sizeof(forged) / sizeof(forged[0]); i++)
-		assert_int_equal(
-			match(call, forged[i], "call-1", "alice", "bob", &m),
-			PARLEY_E_NO_DIALOG);
+		assert_int_equal(match(call, forged[i],
+				       NAMES("call-1", "alice", "bob"), &m),
+				 PARLEY_E_NO_DIALOG);
 }
 
 static void an_early_leg_is_its_own(void **state)
@@ -105,13 +126,14 @@ static void an_early_leg_is_its_own(void **state)
 	assert_int_equal(call_invite(call, "f", 1), 0);
 	assert_int_equal(call_reply(call, "a", 180), 0);
 	assert_int_equal(call_reply(call, "b", 180), 0);
-	assert_int_equal(match(call, call->id, "f", "alice", "a", &m), 0);
+	assert_int_equal(match(call, call->id, NAMES("f", "alice", "a"), &m),
+			 0);
 	assert_int_equal(m.leg, 1);
 	assert_int_equal(m.next_state, 2); /* a BYE of an early leg */
-	assert_int_equal(match(call, none, "f", "b", "alice", &m), 0);
+	assert_int_equal(match(call, none, NAMES("f", "b", "alice"), &m), 0);
 	assert_int_equal(m.leg, 2);
 	assert_int_equal(m.start_s, 0);
-	assert_int_equal(match(call, call->id, "f", "alice", "ZZZ", &m),
+	assert_int_equal(match(call, call->id, NAMES("f", "alice", "ZZZ"), &m),
 			 PARLEY_E_NO_LEG);
 }
 
@@ -154,7 +176,8 @@ static void the_new_call_wins(void **state)
 	assert_int_equal(call_reply(call, "bob", 407), 0);
 	assert_int_equal(call_invite(call, "again", 2), 0);
 	assert_int_equal(call_reply(call, "bob", 200), 0);
-	assert_int_equal(match(call, none, "again", "alice", "bob", &m), 0);
+	assert_int_equal(match(call, none, NAMES("again", "alice", "bob"), &m),
+			 0);
 	assert_int_equal(m.id.id, call->id.id);
 	assert_int_equal(call_stats(call).now_in[5], 1);
 	assert_int_equal(call_stats(call).now_in[3], 1);
