@@ -194,11 +194,14 @@ static void copy_lines(const char *packet, const char *name, char *out)
 {
 	const char *at = packet;
 	const char *line;
+	char *end = out + strlen(out);
 	int len;
 
 	while ((line = header(at, name, &len)) != NULL) {
-		strncat(out, line, (size_t)len);
-		strcat(out, "\r\n");
+		memcpy(end, line, (size_t)len);
+		end += len;
+		memcpy(end, "\r\n", 3);
+		end += 2;
 		at = line;
 	}
 }
@@ -469,13 +472,14 @@ static void inside_report(struct load *load, double seconds)
 {
 	uint32_t n = load->count;
 	uint64_t *t = load->took_ns;
+	const uint32_t half = n / 2, last_hundredth = n - 1 - n / 100;
 
 	qsort(t, n, sizeof(*t), by_size);
 	printf("{\"count\":%u,\"answered\":%u,\"failed\":%u,"
 	       "\"seconds\":%.6f,\"p50_us\":%.1f,\"p99_us\":%.1f,"
 	       "\"max_us\":%.1f}\n",
-	       n, load->answered, load->failed, seconds, (double)t[n / 2] / 1e3,
-	       (double)t[n - 1 - n / 100] / 1e3, (double)t[n - 1] / 1e3);
+	       n, load->answered, load->failed, seconds, (double)t[half] / 1e3,
+	       (double)t[last_hundredth] / 1e3, (double)t[n - 1] / 1e3);
 	free(load->sent_ns);
 	free(load->took_ns);
 	load->sent_ns = load->took_ns = NULL;
@@ -729,12 +733,13 @@ int main(int argc, char **argv)
 			poll_once(&load, 10);
 			continue;
 		}
-		if (!fgets(line, sizeof(line), stdin))
-			return 0;
-		if (strncmp(line, "quit", 4) == 0)
-			return 0;
+		if (!fgets(line, sizeof(line), stdin) ||
+		    strncmp(line, "quit", 4) == 0)
+			break;
 		if (!obey(&load, line))
 			printf("{\"error\":\"bad command\"}\n");
 		fflush(stdout);
 	}
+	free(load.calls);
+	return 0;
 }
