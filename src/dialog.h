@@ -89,8 +89,9 @@ static inline bool leg_up(const struct leg *leg)
 }
 /* True if a leg other than @leg is up. */
 bool leg_others_up(const struct dialog *dialog, const struct leg *leg);
-/* A new early leg from a reply, at the end of the list. 0, PARLEY_E_FULL,
- * PARLEY_E_MEMORY, or PARLEY_E_ARGUMENT (the tag is empty or the caller's). */
+/* A new early leg from a reply, at the end of the list; for a 2xx an early one
+ * goes when there are PARLEY_LEGS_MAX. 0, PARLEY_E_FULL, PARLEY_E_MEMORY, or
+ * PARLEY_E_ARGUMENT (the tag is empty). */
 PARLEY_MUST_CHECK int leg_add(struct parley *engine, struct dialog *dialog,
 			      const struct parley_event *event,
 			      struct leg **legp);

@@ -63,16 +63,39 @@ static struct leg *leg_new(struct mem *mem, const struct parley_event *event)
 	return leg;
 }
 
+/* Frees the oldest leg that only rings. False: there is none. */
+static bool leg_give_up(struct parley *engine, struct dialog *dialog)
+{
+	struct leg **link = &dialog->legs;
+	struct leg *leg;
+
+	while (*link && (*link)->state != PARLEY_LEG_EARLY)
+		link = &(*link)->next;
+	leg = *link;
+	if (!leg)
+		return false;
+	*link = leg->next;
+	dialog->leg_count--;
+	leg_free(engine, leg);
+	return true;
+}
+
+/*
+ * A tag like the caller's is bad manners (RFC 3261 19.3), but a leg like any
+ * other: what is not followed would have neither limit nor end. For the same
+ * reason who answers takes the place of one that rings.
+ */
 int leg_add(struct parley *engine, struct dialog *dialog,
 	    const struct parley_event *event, struct leg **legp)
 {
-	if (event->to_tag.len == 0 ||
-	    str_equal(event->to_tag, dialog_from_tag(dialog)))
+	if (event->to_tag.len == 0)
 		return PARLEY_E_ARGUMENT;
 	if (dialog->leg_count >= PARLEY_LEGS_MAX) {
 		atomic_fetch_add_explicit(&engine->count.legs_refused, 1,
 					  memory_order_relaxed);
-		return PARLEY_E_FULL;
+		if (event->type != PARLEY_EV_REPLY_2XX ||
+		    !leg_give_up(engine, dialog))
+			return PARLEY_E_FULL;
 	}
 	struct leg *leg = leg_new(&engine->mem, event);
 	if (!leg) {

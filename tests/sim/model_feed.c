@@ -155,25 +155,43 @@ static void bye_to_caller_may_go(const struct story *story,
 
 /* ------------------------------------------------------------- replies */
 
+/* Somebody answers a call with too many legs: the first that rings goes. */
+static bool ringing_goes(const struct story *story)
+{
+	struct model_dialog *dialog = story->dialog;
+	uint32_t at = 0;
+
+	while (at < dialog->leg_count &&
+	       dialog->leg[at].state != PARLEY_LEG_EARLY)
+		at++;
+	if (at == dialog->leg_count)
+		return false;
+	dialog->leg_count--;
+	story->sim->model.stats.legs--;
+	memmove(&dialog->leg[at], &dialog->leg[at + 1],
+		(dialog->leg_count - at) * sizeof(dialog->leg[0]));
+	return true;
+}
+
 static struct model_leg *leg_new(const struct story *story)
 {
 	const struct parley_event *event = story->event;
 	struct model_dialog *dialog = story->dialog;
-	struct model_leg *leg = &dialog->leg[dialog->leg_count];
+	struct model_leg *leg;
 
-	if (event->to_tag.len == 0 ||
-	    (strlen(dialog->from_tag) == event->to_tag.len &&
-	     memcmp(dialog->from_tag, event->to_tag.s, event->to_tag.len) ==
-		     0)) {
+	if (event->to_tag.len == 0) {
 		story->result->rc = PARLEY_E_ARGUMENT;
 		return NULL;
 	}
 	if (dialog->leg_count == PARLEY_LEGS_MAX) {
 		story->sim->model.stats.legs_refused++;
-		story->result->rc = PARLEY_E_FULL;
-		return NULL;
+		if (event->type != PARLEY_EV_REPLY_2XX ||
+		    !ringing_goes(story)) {
+			story->result->rc = PARLEY_E_FULL;
+			return NULL;
+		}
 	}
-	dialog->leg_count++;
+	leg = &dialog->leg[dialog->leg_count++];
 	story->sim->model.stats.legs++;
 	memset(leg, 0, sizeof(*leg));
 	leg->number = dialog->next_leg++;

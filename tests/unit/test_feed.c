@@ -218,9 +218,39 @@ static void legs_are_bounded(void **state)
 	}
 	assert_int_equal(call_stats(&call).legs, PARLEY_LEGS_MAX);
 	assert_int_equal(call_stats(&call).legs_refused, 100 - PARLEY_LEGS_MAX);
-	/* The caller's own tag makes no leg. */
-	assert_int_equal(call_reply(&call, "alice", 200), PARLEY_E_ARGUMENT);
-	assert_int_equal(call_state(&call), 2);
+	/* Who answers is followed: an early leg goes for it. */
+	assert_int_equal(call_reply(&call, "late", 200), 0);
+	assert_int_equal(call_state(&call), 3);
+	assert_int_equal(call_stats(&call).legs, PARLEY_LEGS_MAX);
+	assert_int_equal(call_request(&call, PARLEY_EV_ACK, DOWN, "late", 1),
+			 0);
+	assert_int_equal(call_state(&call), 4);
+	/* When all of them are up there is nothing to give. */
+	for (int i = 0; i < 2 * PARLEY_LEGS_MAX; i++) {
+		snprintf(tag, sizeof(tag), "u%d", i);
+		assert_int_equal(call_reply(&call, tag, 200),
+				 i < PARLEY_LEGS_MAX - 1 ? 0 : PARLEY_E_FULL);
+	}
+	assert_int_equal(call_stats(&call).legs, PARLEY_LEGS_MAX);
+	finish(&host, &call);
+}
+
+/* A callee that repeats the caller's tag cannot hide the call by it. */
+static void callee_with_the_callers_tag(void **state)
+{
+	(void)state;
+	struct test_host host;
+	struct call call;
+
+	fresh(&host, &call, NULL);
+	assert_int_equal(call_invite(&call, "same", 1), 0);
+	assert_int_equal(call_reply(&call, "alice", 200), 0);
+	assert_int_equal(call_request(&call, PARLEY_EV_ACK, DOWN, "alice", 1),
+			 0);
+	assert_int_equal(call_state(&call), 4);
+	assert_int_equal(call_request(&call, PARLEY_EV_BYE, DOWN, "alice", 2),
+			 0);
+	assert_int_equal(call_state(&call), 5);
 	finish(&host, &call);
 }
 
@@ -403,6 +433,7 @@ int main(void)
 		cmocka_unit_test(forked_call),
 		cmocka_unit_test(two_answers),
 		cmocka_unit_test(legs_are_bounded),
+		cmocka_unit_test(callee_with_the_callers_tag),
 		cmocka_unit_test(bye_of_an_early_leg),
 		cmocka_unit_test(own_requests),
 		cmocka_unit_test(replies_within),
