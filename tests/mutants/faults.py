@@ -164,9 +164,9 @@ FAULTS = [
           "\tfor (const char *at = from; at < end; at++) {",
           ("basic.call",)),
     Fault("adapter_commits_at_match", "hosts/kamailio/within.c",
-          "\tctx->pending = true;\n\twatch(msg, &match);",
+          "\tctx->pending = true;\n",
           "\tvoid *now = tmcb_pack(match.id, 0);\n"
-          "\tcommit(msg, &now, match.dir == PARLEY_DIR_UPSTREAM, false);",
+          "\tcommit(msg, &now, match.dir == PARLEY_DIR_UPSTREAM, false);\n",
           ("twostep.refused_by_reply",)),
     Fault("adapter_direction_swapped", "hosts/kamailio/within.c",
           "\tbool upstream = ctx->match.dir == PARLEY_DIR_UPSTREAM;",

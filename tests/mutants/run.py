@@ -137,14 +137,17 @@ class Adapter:
 
     def __init__(self, folder):
         self.folder = os.path.join(folder, "tree")
+        self.output = ""  # of the last cases that failed
 
     def make(self, tree):
         headers = glob.glob(os.path.join(ROOT, "build", "kamailio-src-*"))
-        # A fault may leave something unused.
-        command = ["make", "-s", "-C", tree, "WARNINGS=-w", "all"]
+        # A fault may leave something unused. What this make was told is not
+        # meant for the copy.
+        command = ["make", "-s", "-C", tree, "BUILD=build", "WARNINGS=-w",
+                   "all"]
         if headers:
             command.append("KAMAILIO_SRC=" + headers[0])
-        return run(command, 600)
+        return run(command, 600, {"MAKEFLAGS": "", "MAKEOVERRIDES": ""})
 
     def build(self):
         for part in ("Makefile", "mk", "src", "include", "hosts", "tools"):
@@ -165,6 +168,8 @@ class Adapter:
             [sys.executable, "tests/e2e/run.py", "--build",
              os.path.join(tree, "build"), *names], E2E_SECONDS)
         failed = re.search(r"^not ok e2e ([^:\n]*)", output or "", re.M)
+        if status != 0:
+            self.output = output
         if failed:
             return failed.group(1)
         if status == 0 and output.count("ok e2e ") < len(names):
@@ -219,7 +224,7 @@ def baseline(report, faults, engine, adapter, pool):
         found = adapter.cases(adapter.folder, sorted(
             {name for f in faults for name in f.e2e}))
     if found:
-        report.fail("none", f"{found} fails without a fault")
+        report.fail("none", f"{found} fails without a fault", adapter.output)
     return not found
 
 
