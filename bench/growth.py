@@ -14,7 +14,7 @@ import statistics
 import time
 
 from lib import sip
-from setup import VARIANTS, Load, cpu_ns, own_work, server
+from setup import VARIANTS, Load, cpu_ns, own_work, server, settled
 
 PROFILES = [("profiles_with_value", "few;own"), ("profiles_no_value", "all")]
 JOIN = ('set_dlg_profile("few", "$(ci{s.substr,1,1})"); set_dlg_profile("own",'
@@ -90,6 +90,7 @@ class Bed:
         how = "rnd" if self.ours else "asc"
         self.load.run("calls", 0, self.count, 16, "hold",
                       how + ":3600:43200")
+        settled(self.server, 60 + self.count / 1000)
         self.pids = [pid for pid, name in own_work(self.server).items()
                      if "udp receiver" in name]
         self.next_call = self.count

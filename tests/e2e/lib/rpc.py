@@ -175,9 +175,14 @@ def json_datagram(path, method, *args, timeout=10.0):
 
 
 def json_fifo(path, method, *args, timeout=30.0):
-    """JSON-RPC through the FIFO at @path; the reply FIFO lies beside it.
+    """JSON-RPC through the FIFO at @path."""
+    text = json_fifo_text(path, method, *args, timeout=timeout)
+    return _answer(text.decode("latin-1"))
 
-    Its name may not contain a dot."""
+
+def json_fifo_text(path, method, *args, timeout=30.0):
+    """The same, not parsed. The reply FIFO lies beside the other; its name may
+    not contain a dot."""
     name = "reply-%d-%d" % (os.getpid(), time.monotonic_ns())
     reply = os.path.join(os.path.dirname(path), name)
     os.mkfifo(reply)
@@ -185,7 +190,7 @@ def json_fifo(path, method, *args, timeout=30.0):
     try:
         with open(path, "wb") as fifo:
             fifo.write(_request(method, args, reply_name=name) + b"\n")
-        return _answer(_read_fifo(fd, timeout).decode("latin-1"))
+        return _read_fifo(fd, timeout)
     finally:
         os.close(fd)
         os.unlink(reply)
