@@ -181,20 +181,33 @@ int invite_reply(struct parley_id id, int code, char *phrase, str header)
 
 /* ------------------------------------------------ a 2xx that crosses */
 
+static bool is_invite_2xx(const struct sip_msg *msg)
+{
+	return msg->first_line.type == SIP_REPLY && msg->REPLY_STATUS >= 200 &&
+	       msg->REPLY_STATUS <= 299 && msg->cseq && msg->cseq->parsed &&
+	       get_cseq(msg)->method_id == METHOD_INVITE;
+}
+
+static bool same(struct parley_str left, struct parley_str right)
+{
+	return left.len == right.len && memcmp(left.s, right.s, left.len) == 0;
+}
+
+/* True if @reply answers the INVITE that @ref names. */
 static bool is_our_invite(struct parley_id id, uint64_t ref,
-			  const struct parley_event *reply)
+			  const struct parley_event *reply, uint8_t *statep)
 {
 	static struct reader reader;
 	struct parley_view view;
 
 	/* Who calls again with the same Call-ID raises the CSeq. */
-	if (!(ref & REF_ENDING) ||
-	    (ref & cseq_bits(REF_CSEQ_MASK)) != cseq_bits(reply->cseq))
+	if (!(ref & REF_KNOWN) ||
+	    (ref & cseq_bits(REF_CSEQ_MASK)) != cseq_bits(reply->cseq) ||
+	    reader_read(&reader, id, &view) != 0)
 		return false;
-	return reader_read(&reader, id, &view) == 0 &&
-	       view.caller.tag.len == reply->from_tag.len &&
-	       memcmp(view.caller.tag.s, reply->from_tag.s,
-		      reply->from_tag.len) == 0;
+	*statep = view.state;
+	return same(view.callid, reply->callid) &&
+	       same(view.caller.tag, reply->from_tag);
 }
 
 static bool swallow(struct parley_id id, const struct parley_event *reply)
@@ -222,28 +235,47 @@ static int on_reply_start(struct sip_msg *msg, unsigned int flags, void *param)
 	struct parley_id ids[CALLS_MAX];
 	struct parley_event reply = {0};
 	uint32_t count;
+	uint8_t state;
 
 	(void)flags;
 	(void)param;
 	if (!adapter.engine || !host_crossing_expected() ||
-	    msg->REPLY_STATUS < 200 || msg->REPLY_STATUS > 299 || !msg->cseq ||
-	    !msg->cseq->parsed || get_cseq(msg)->method_id != METHOD_INVITE ||
-	    !facts_call(msg, &reply))
+	    !is_invite_2xx(msg) || !facts_call(msg, &reply))
 		return 1;
 	count = parley_find_callid(adapter.engine, reply.callid, ids,
 				   CALLS_MAX);
 	for (uint32_t i = 0; i < count; i++) {
 		uint64_t ref;
 
-		if (parley_get_host_ref(adapter.engine, ids[i], &ref) < 0)
+		if (parley_get_host_ref(adapter.engine, ids[i], &ref) < 0 ||
+		    !(ref & REF_ENDING))
 			continue;
 		facts_reply(msg, &reply, ref_skip(ref));
 		reply.code = (uint16_t)msg->REPLY_STATUS;
-		if (is_our_invite(ids[i], ref, &reply) &&
+		if (is_our_invite(ids[i], ref, &reply, &state) &&
 		    swallow(ids[i], &reply))
 			return 0;
 	}
 	return 1;
+}
+
+void invite_answered(struct sip_msg *msg, struct parley_id id)
+{
+	struct parley_event reply = {.type = PARLEY_EV_REPLY_2XX};
+	struct parley_actions actions;
+	uint8_t state;
+	uint64_t ref;
+
+	if (!is_invite_2xx(msg) || !facts_call(msg, &reply) ||
+	    parley_get_host_ref(adapter.engine, id, &ref) < 0)
+		return;
+	facts_reply(msg, &reply, ref_skip(ref));
+	reply.id = id;
+	reply.code = (uint16_t)msg->REPLY_STATUS;
+	if (is_our_invite(id, ref, &reply, &state) &&
+	    state < PARLEY_STATE_ANSWERED &&
+	    parley_feed(adapter.engine, host_now(), &reply, &actions) == 0)
+		sip_run_reply(NULL, msg, &actions);
 }
 
 int invite_init(void)

@@ -44,6 +44,11 @@ int invite_cancel(struct parley_id id, int code, str text);
 /* The final reply, with @header, whole lines, or empty. 0 or -1. */
 int invite_reply(struct parley_id id, int code, char *phrase, str header);
 
+/* A reply route has this message in hand and ends the call. If it is the first
+ * 2xx to the INVITE it can no longer be kept from the caller: the call counts
+ * as answered from now on, not only when tm relays the reply. */
+void invite_answered(struct sip_msg *msg, struct parley_id id);
+
 /* mod_init: the hook for replies. 0 or -1. */
 int invite_init(void);
 

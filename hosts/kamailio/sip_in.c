@@ -99,6 +99,16 @@ static void log_untracked(const struct parley_event *event, const char *why)
 		    (int)event->callid.len, event->callid.s, why);
 }
 
+/* CREATED or SPIRALED, which dlg_manage() has put off. */
+static void announce_late(struct ctx *ctx)
+{
+	struct parley_note note = ctx->note;
+
+	ctx->note.types = 0;
+	parley_deliver(adapter.engine, &note,
+		       &(struct adapter_message){.req = ctx->msg}, false);
+}
+
 /* The dialog that was just made is taken back. */
 static void abandon(struct ctx *ctx)
 {
@@ -106,6 +116,9 @@ static void abandon(struct ctx *ctx)
 					   .id = ctx->id};
 	struct parley_actions actions;
 
+	/* First come, first told: FAILED would wait for it. */
+	if (ctx->note.types)
+		announce_late(ctx);
 	if (parley_feed(adapter.engine, host_now(), &event, &actions) == 0)
 		sip_run(ctx->msg, &actions, NULL);
 	ctx->created = false;
@@ -249,13 +262,8 @@ static void on_request_in(struct cell *t, int type, struct tmcb_params *params)
 	if (!adapter.engine || msg->REQ_METHOD != METHOD_INVITE)
 		return;
 	ctx = ctx_find(msg);
-	if (ctx && ctx->note.types) {
-		struct parley_note note = ctx->note;
-
-		ctx->note.types = 0;
-		parley_deliver(adapter.engine, &note,
-			       &(struct adapter_message){.req = msg}, false);
-	}
+	if (ctx && ctx->note.types)
+		announce_late(ctx);
 	if (adapter.set.dlg_flag >= 0 &&
 	    (msg->flags & (1u << adapter.set.dlg_flag)) &&
 	    (!ctx || ctx->id.id == 0) && !facts_has_to_tag(msg))
@@ -278,20 +286,26 @@ static void feed_reply(struct cell *t, struct parley_id id,
 		       struct tmcb_params *params)
 {
 	struct sip_msg *rpl = params->rpl;
-	struct parley_event event = {.id = id, .code = (uint16_t)params->code};
+	struct parley_event event = {.id = id};
 	struct parley_actions actions;
+	int code = params->code;
 
-	if (params->code <= 100)
+	/* Of a 2xx that is relayed after a final reply of the proxy tm shows
+	 * the code of the latter. */
+	if (rpl && rpl != FAKED_REPLY)
+		code = (int)rpl->REPLY_STATUS;
+	if (code <= 100)
 		return; /* not relayed (RFC 3261 16.7) */
-	event.type = params->code < 200	  ? PARLEY_EV_REPLY_1XX
-		     : params->code < 300 ? PARLEY_EV_REPLY_2XX
-					  : PARLEY_EV_REPLY_FAIL;
+	event.code = (uint16_t)code;
+	event.type = code < 200	  ? PARLEY_EV_REPLY_1XX
+		     : code < 300 ? PARLEY_EV_REPLY_2XX
+				  : PARLEY_EV_REPLY_FAIL;
 	if (rpl && rpl != FAKED_REPLY) {
-		if (params->code < 300)
+		if (code < 300)
 			facts_reply(rpl, &event,
 				    rr_count + own_routes(t, branch));
 		event.reason = to_parley(&rpl->first_line.u.reply.reason);
-	} else if (params->code < 300) {
+	} else if (code < 300) {
 		/* The proxy answers itself: no contact, tm's own tag. */
 		event.to_tag = to_parley(&t->uas.local_totag);
 	}

@@ -208,6 +208,8 @@ int sip_terminate(struct sip_msg *msg, struct parley_id id,
 
 	if (reason)
 		event.reason = to_parley(reason);
+	if (msg)
+		invite_answered(msg, id);
 	event.can_reply = side == PARLEY_SIDE_ALL && can_reply(msg, id);
 	rc = parley_feed(adapter.engine, host_now(), &event, &actions);
 	if (rc < 0)
