@@ -42,6 +42,17 @@ def test_callee_hangs_up(env):
         wait_statistic(server, "active_dialogs", 0)
 
 
+def test_freed_with_the_transaction(env):
+    """An ended dialog goes with the last transaction that holds it, long
+    before end_timeout, which is 300 seconds."""
+    with env.proxy([("end_timeout", 300)]) as server, \
+            sip.Party(server, "a") as a, sip.Party(server, "b") as b:
+        call = sip.establish(a, b)
+        wait_state(server, call.callid, 4)
+        call.hang_up()
+        wait_state(server, call.callid, 0, 30)
+
+
 def _failed(env, code):
     with env.proxy() as server, sip.Party(server, "a") as a, \
             sip.Party(server, "b") as b:

@@ -1,0 +1,79 @@
+"""A basic mix of calls under valgrind: no error in a frame of our module."""
+import glob
+import os
+import re
+import shutil
+
+from lib.case import (Skip, check, parley_only, same, script, sip,
+                      wait_state, wait_statistic)
+
+LONG = ("calls",)
+# A path of our sources in a line of a stack.
+OURS = re.compile(r"(/hosts/kamailio/|/dialog\.so|\b(?:parley|dialog|profile|"
+                  r"leg|wheel|index|mem|feed|sip|ctx|rpc|op)_\w+ \()")
+
+
+def _errors(folder):
+    """Error blocks of all processes that have a frame of ours."""
+    out = []
+    for name in glob.glob(os.path.join(folder, "memcheck.*")):
+        with open(name, errors="replace") as log:
+            text = re.sub(r"^==\d+== ?", "", log.read(), flags=re.M)
+        for block in text.split("\n\n"):
+            if re.search(r"^(Invalid|Conditional jump|Use of uninit|Syscall|"
+                         r"Source and dest|Mismatched|Process terminating|"
+                         r"Jump to)", block, re.M) and OURS.search(block):
+                out.append(block.strip())
+    return out
+
+
+@parley_only("the packaged module is not what is tested")
+def test_calls(env):
+    if not shutil.which("valgrind"):
+        raise Skip("valgrind is not installed")
+    routes = script(initial='''
+        $dlg_var(one) = "1st"; dlg_setflag("1");
+        if ($hdr(X-Full) == "1") { dlg_join_profile("caller", "$fU", 0); }
+        if (!dlg_join_profile("caller", "$fU", 9)) {
+            sl_send_reply("486", "Full"); exit;
+        }
+        dlg_manage();''', more='''
+        event_route[dialog:start] { xlog("$dlg(callid) $dlg_var(one)\\n"); }
+        event_route[dialog:end] { xlog("$dlg(callid) $dlg_var(one)\\n"); }''')
+    server = env.proxy([("profiles_with_value", "caller"),
+                        ("end_timeout", 1)], routes, children=2, patience=90)
+    server.wrapper = ["valgrind", "--trace-children=yes", "--fullpath-after=",
+                      "--track-origins=no", "--log-file=%s/memcheck.%%p"
+                      % server.folder]
+    with server, sip.Party(server, "a") as a, sip.Party(server, "b") as b:
+        for number in range(6):
+            call = sip.establish(a, b)
+            call.hang_up("caller" if number % 2 else "callee")
+        side, invite = sip.ring(a, b)
+        b.reply(invite, 486, contact=False)
+        side.ack_failure(a.expect(486))
+        side, invite = sip.ring(a, b)
+        server.json("dlg.list")
+        server.rpc("dlg.briefing")
+        found = server.rpc("dlg.dlg_list", side.callid)
+        server.rpc("dlg.end_dlg", found["h_entry"], found["h_id"])
+        side.ack_failure(a.expect(480, "INVITE"))
+        b.reply(b.expect("CANCEL"), 200)
+        b.reply(invite, 200)
+        b.reply(b.expect("BYE"), 200)
+        call = sip.establish(a, b)
+        wait_state(server, call.callid, 4)
+        found = server.rpc("dlg.dlg_list", call.callid)
+        server.rpc("dlg.end_dlg", found["h_entry"], found["h_id"])
+        for party in (a, b):
+            party.reply(party.expect("BYE"), 200)
+        wait_statistic(server, "active_dialogs", 0, 10)
+        sip.establish(a, b)  # one is left at shutdown
+        same("exit code", server.stop(60), 0)
+        logs = glob.glob(os.path.join(server.folder, "memcheck.*"))
+        check(len(logs) > 5, "valgrind wrote %d logs", len(logs))
+        errors = _errors(server.folder)
+        check(not errors, "%d errors\n%s", len(errors),
+              "\n\n".join(errors[:3]))
+
+
