@@ -1,3 +1,5 @@
+#include <stdlib.h>
+
 #include "call.h"
 
 void call_config(struct parley_config *config)
@@ -26,6 +28,45 @@ void call_end(struct call *call)
 		return;
 	assert_no_fault(parley_check(call->engine));
 	parley_destroy(call->engine);
+}
+
+struct fixture {
+	struct test_host host;
+	struct call call;
+};
+
+int call_setup(void **state)
+{
+	struct fixture *fixture = malloc(sizeof(*fixture));
+
+	if (!fixture)
+		return -1;
+	test_host_init(&fixture->host, TEST_LOCKS_MAX, test_seed(1));
+	*state = fixture;
+	return call_begin(&fixture->call, &fixture->host, NULL) ? 0 : -1;
+}
+
+void call_restart(void **state, const struct parley_config *config)
+{
+	struct fixture *fixture = *state;
+
+	call_end(&fixture->call);
+	assert_true(call_begin(&fixture->call, &fixture->host, config));
+}
+
+int call_teardown(void **state)
+{
+	struct fixture *fixture = *state;
+
+	call_end(&fixture->call);
+	test_host_fini(&fixture->host);
+	free(fixture);
+	return 0;
+}
+
+struct call *call_of(void **state)
+{
+	return &((struct fixture *)*state)->call;
 }
 
 struct parley_event call_event(const struct call *call,

@@ -27,6 +27,13 @@ bool call_begin(struct call *call, struct test_host *host,
 void call_config(struct parley_config *config);
 void call_end(struct call *call);
 
+/* For cmocka: a call with a host of its own in *state. */
+int call_setup(void **state);
+int call_teardown(void **state);
+/* Begins again with another configuration. */
+void call_restart(void **state, const struct parley_config *config);
+struct call *call_of(void **state);
+
 /* Feeds and checks every invariant afterwards. */
 int call_feed(struct call *call, const struct parley_event *event);
 struct parley_event call_event(const struct call *call,

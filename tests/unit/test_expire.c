@@ -1,252 +1,211 @@
 /* objects: all */
-#include <stdlib.h>
-
 #include "call.h"
-
-static struct test_host *host_new(struct call *call,
-				  const struct parley_config *config)
-{
-	struct test_host *host = malloc(sizeof(*host));
-	test_host_init(host, TEST_LOCKS_MAX, test_seed(1));
-	assert_true(call_begin(call, host, config));
-	return host;
-}
-
-static void host_end(struct call *call, struct test_host *host)
-{
-	call_end(call);
-	test_host_fini(host);
-	free(host);
-}
 
 static void early_timeout_forgets(void **state)
 {
-	(void)state;
-	struct call call;
-	struct test_host *host = host_new(&call, NULL);
+	struct call *call = call_of(state);
 
-	assert_int_equal(call_invite(&call, "c", 1), 0);
-	assert_int_equal(call_reply(&call, "bob", 180), 0);
-	assert_int_equal(call_wait(&call, 299900), 0);
-	assert_int_equal(call_wait(&call, 300), 1);
-	assert_int_equal(call.actions.count, 0); /* nothing on the wire */
-	assert_int_equal(call_state(&call), 5);
-	assert_int_equal(call_stats(&call).forgotten_early, 1);
-	assert_int_equal(call_stats(&call).failed, 1);
+	assert_int_equal(call_invite(call, "c", 1), 0);
+	assert_int_equal(call_reply(call, "bob", 180), 0);
+	assert_int_equal(call_wait(call, 299900), 0);
+	assert_int_equal(call_wait(call, 300), 1);
+	assert_int_equal(call->actions.count, 0); /* nothing on the wire */
+	assert_int_equal(call_state(call), 5);
+	assert_int_equal(call_stats(call).forgotten_early, 1);
+	assert_int_equal(call_stats(call).failed, 1);
 	/* A late 2xx is not followed any more. */
-	assert_int_equal(call_reply(&call, "bob", 200), 0);
-	assert_int_equal(call_state(&call), 5);
-	assert_int_equal(call_wait(&call, 300100), 1);
-	assert_int_equal(call_state(&call), 0);
-	host_end(&call, host);
+	assert_int_equal(call_reply(call, "bob", 200), 0);
+	assert_int_equal(call_state(call), 5);
+	assert_int_equal(call_wait(call, 300100), 1);
+	assert_int_equal(call_state(call), 0);
 }
 
 static void early_timeout_may_end(void **state)
 {
-	(void)state;
-	struct call call;
+	struct call *call = call_of(state);
 	struct parley_config config;
 	call_config(&config);
 	config.end_at_early_timeout = true;
 	config.early_timeout_s = 20;
-	struct test_host *host = host_new(&call, &config);
+	call_restart(state, &config);
 
-	assert_int_equal(call_invite(&call, "c", 1), 0);
-	assert_int_equal(call_wait(&call, 20100), 1);
-	assert_int_equal(call_count(&call, PARLEY_ACT_CANCEL), 1);
-	assert_int_equal(call_count(&call, PARLEY_ACT_REPLY), 1);
-	assert_int_equal(call_state(&call), 1);
+	assert_int_equal(call_invite(call, "c", 1), 0);
+	assert_int_equal(call_wait(call, 20100), 1);
+	assert_int_equal(call_count(call, PARLEY_ACT_CANCEL), 1);
+	assert_int_equal(call_count(call, PARLEY_ACT_REPLY), 1);
+	assert_int_equal(call_state(call), 1);
 	/* The host could not: the call is forgotten after all. */
-	assert_int_equal(call_wait(&call, 32100), 1);
-	assert_int_equal(call_state(&call), 5);
-	host_end(&call, host);
+	assert_int_equal(call_wait(call, 32100), 1);
+	assert_int_equal(call_state(call), 5);
 }
 
 static void noack_timeout_shortens(void **state)
 {
-	(void)state;
-	struct call call;
-	struct test_host *host = host_new(&call, NULL);
+	struct call *call = call_of(state);
 
-	assert_int_equal(call_invite(&call, "c", 1), 0);
-	assert_int_equal(call_reply(&call, "bob", 200), 0);
-	assert_int_equal(call_wait(&call, 60100), 1);
-	assert_int_equal(call_state(&call), 3);
-	assert_int_equal(call_wait(&call, 9000), 0);
-	assert_int_equal(call_wait(&call, 1200), 1);
-	assert_int_equal(call_state(&call), 5);
-	assert_int_equal(call_stats(&call).expired, 1);
-	assert_int_equal(call_stats(&call).failed, 0);
-	host_end(&call, host);
+	assert_int_equal(call_invite(call, "c", 1), 0);
+	assert_int_equal(call_reply(call, "bob", 200), 0);
+	assert_int_equal(call_wait(call, 60100), 1);
+	assert_int_equal(call_state(call), 3);
+	assert_int_equal(call_wait(call, 9000), 0);
+	assert_int_equal(call_wait(call, 1200), 1);
+	assert_int_equal(call_state(call), 5);
+	assert_int_equal(call_stats(call).expired, 1);
+	assert_int_equal(call_stats(call).failed, 0);
 }
 
 static void lifetime_is_renewed(void **state)
 {
-	(void)state;
-	struct call call;
+	struct call *call = call_of(state);
 	struct parley_config config;
 	call_config(&config);
 	config.lifetime_s = 100;
-	struct test_host *host = host_new(&call, &config);
+	call_restart(state, &config);
 
-	call_up(&call);
-	assert_int_equal(call_wait(&call, 90000), 0);
-	assert_int_equal(call_request(&call, PARLEY_EV_REQUEST, UP, "bob", 1),
+	call_up(call);
+	assert_int_equal(call_wait(call, 90000), 0);
+	assert_int_equal(call_request(call, PARLEY_EV_REQUEST, UP, "bob", 1),
 			 0);
-	assert_int_equal(call_wait(&call, 90000), 0);
-	struct parley_event info = call_event(&call, PARLEY_EV_REQUEST);
+	assert_int_equal(call_wait(call, 90000), 0);
+	struct parley_event info = call_event(call, PARLEY_EV_REQUEST);
 	info.dir = DOWN;
 	info.to_tag = test_str("bob");
 	info.lifetime_s = 20;
-	assert_int_equal(call_feed(&call, &info), 0);
-	assert_int_equal(call_wait(&call, 19900), 0);
-	assert_int_equal(call_wait(&call, 300), 1);
-	assert_int_equal(call_state(&call), 5);
-	assert_int_equal(call.actions.count, 0);
-	host_end(&call, host);
+	assert_int_equal(call_feed(call, &info), 0);
+	assert_int_equal(call_wait(call, 19900), 0);
+	assert_int_equal(call_wait(call, 300), 1);
+	assert_int_equal(call_state(call), 5);
+	assert_int_equal(call->actions.count, 0);
 }
 
 static void lifetime_is_not_renewed(void **state)
 {
-	(void)state;
-	struct call call;
+	struct call *call = call_of(state);
 	struct parley_config config;
 	call_config(&config);
 	config.lifetime_s = 100;
 	config.timeout_noreset = true;
-	struct test_host *host = host_new(&call, &config);
+	call_restart(state, &config);
 
-	call_up(&call);
-	assert_int_equal(call_wait(&call, 90000), 0);
-	assert_int_equal(call_request(&call, PARLEY_EV_REQUEST, UP, "bob", 1),
+	call_up(call);
+	assert_int_equal(call_wait(call, 90000), 0);
+	assert_int_equal(call_request(call, PARLEY_EV_REQUEST, UP, "bob", 1),
 			 0);
-	assert_int_equal(call_wait(&call, 10200), 1);
-	assert_int_equal(call_state(&call), 5);
-	host_end(&call, host);
+	assert_int_equal(call_wait(call, 10200), 1);
+	assert_int_equal(call_state(call), 5);
 }
 
 static void bye_on_timeout(void **state)
 {
-	(void)state;
-	struct call call;
-	struct test_host *host = host_new(&call, NULL);
+	struct call *call = call_of(state);
 
-	call_up(&call);
+	call_up(call);
 	uint32_t options;
-	assert_int_equal(parley_options(call.engine, call.id,
+	assert_int_equal(parley_options(call->engine, call->id,
 					PARLEY_OPT_BYE_ON_TIMEOUT, 0, &options),
 			 0);
-	assert_int_equal(parley_set_lifetime(call.engine, call.now, call.id, 0),
-			 PARLEY_E_ARGUMENT);
-	assert_int_equal(parley_set_lifetime(call.engine, call.now, call.id, 5),
-			 0);
-	assert_int_equal(call_wait(&call, 5200), 1);
-	struct parley_actions asked = call.actions;
-	assert_int_equal(call_count(&call, PARLEY_ACT_BYE), 2);
-	assert_int_equal(call_state(&call), 4);
-	assert_int_equal(call_stats(&call).expired, 1);
-	assert_int_equal(call_bye_done(&call, &asked, 0, 200), 0);
-	assert_int_equal(call_bye_done(&call, &asked, 1, 408), 0);
-	assert_int_equal(call_state(&call), 5);
-	assert_int_equal(parley_set_lifetime(call.engine, call.now, call.id, 5),
-			 PARLEY_E_STATE);
-	host_end(&call, host);
+	assert_int_equal(
+		parley_set_lifetime(call->engine, call->now, call->id, 0),
+		PARLEY_E_ARGUMENT);
+	assert_int_equal(
+		parley_set_lifetime(call->engine, call->now, call->id, 5), 0);
+	assert_int_equal(call_wait(call, 5200), 1);
+	struct parley_actions asked = call->actions;
+	assert_int_equal(call_count(call, PARLEY_ACT_BYE), 2);
+	assert_int_equal(call_state(call), 4);
+	assert_int_equal(call_stats(call).expired, 1);
+	assert_int_equal(call_bye_done(call, &asked, 0, 200), 0);
+	assert_int_equal(call_bye_done(call, &asked, 1, 408), 0);
+	assert_int_equal(call_state(call), 5);
+	assert_int_equal(
+		parley_set_lifetime(call->engine, call->now, call->id, 5),
+		PARLEY_E_STATE);
 }
 
 static void timeout_route(void **state)
 {
-	(void)state;
-	struct call call;
-	struct test_host *host = host_new(&call, NULL);
+	struct call *call = call_of(state);
 
-	call_up(&call);
-	assert_int_equal(parley_set_timeout_route(call.engine, call.id, 3,
+	call_up(call);
+	assert_int_equal(parley_set_timeout_route(call->engine, call->id, 3,
 						  test_str("MY")),
 			 0);
-	assert_int_equal(parley_set_lifetime(call.engine, call.now, call.id, 5),
-			 0);
-	assert_int_equal(call_wait(&call, 5200), 1);
-	assert_int_equal(call.actions.count, 1);
-	assert_int_equal(call.actions.list[0].type, PARLEY_ACT_TIMEOUT_ROUTE);
-	assert_int_equal(call.actions.list[0].route, 3);
-	assert_int_equal(call_state(&call), 4); /* the route finds it up */
+	assert_int_equal(
+		parley_set_lifetime(call->engine, call->now, call->id, 5), 0);
+	assert_int_equal(call_wait(call, 5200), 1);
+	assert_int_equal(call->actions.count, 1);
+	assert_int_equal(call->actions.list[0].type, PARLEY_ACT_TIMEOUT_ROUTE);
+	assert_int_equal(call->actions.list[0].route, 3);
+	assert_int_equal(call_state(call), 4); /* the route finds it up */
 
 	/* The route prolongs it. */
 	assert_int_equal(
-		parley_set_lifetime(call.engine, call.now, call.id, 50), 0);
+		parley_set_lifetime(call->engine, call->now, call->id, 50), 0);
 	struct parley_event done =
-		call_event(&call, PARLEY_EV_TIMEOUT_ROUTE_DONE);
-	assert_int_equal(call_feed(&call, &done), 0);
-	assert_int_equal(call_state(&call), 4);
+		call_event(call, PARLEY_EV_TIMEOUT_ROUTE_DONE);
+	assert_int_equal(call_feed(call, &done), 0);
+	assert_int_equal(call_state(call), 4);
 
 	/* The next time it does not. */
-	assert_int_equal(call_wait(&call, 50200), 1);
-	assert_int_equal(call_feed(&call, &done), 0);
-	assert_int_equal(call_state(&call), 5);
-	host_end(&call, host);
+	assert_int_equal(call_wait(call, 50200), 1);
+	assert_int_equal(call_feed(call, &done), 0);
+	assert_int_equal(call_state(call), 5);
 }
 
 static void timeout_route_that_never_returns(void **state)
 {
-	(void)state;
-	struct call call;
-	struct test_host *host = host_new(&call, NULL);
+	struct call *call = call_of(state);
 
-	call_up(&call);
-	assert_int_equal(parley_set_timeout_route(call.engine, call.id, 3,
+	call_up(call);
+	assert_int_equal(parley_set_timeout_route(call->engine, call->id, 3,
 						  test_str("MY")),
 			 0);
-	assert_int_equal(parley_set_lifetime(call.engine, call.now, call.id, 5),
-			 0);
-	assert_int_equal(call_wait(&call, 5200), 1);
-	assert_int_equal(call_wait(&call, 10200), 1);
-	assert_int_equal(call.actions.count, 0);
-	assert_int_equal(call_state(&call), 5);
-	host_end(&call, host);
+	assert_int_equal(
+		parley_set_lifetime(call->engine, call->now, call->id, 5), 0);
+	assert_int_equal(call_wait(call, 5200), 1);
+	assert_int_equal(call_wait(call, 10200), 1);
+	assert_int_equal(call->actions.count, 0);
+	assert_int_equal(call_state(call), 5);
 }
 
 static void end_timeout_frees(void **state)
 {
-	(void)state;
-	struct call call;
-	struct test_host *host = host_new(&call, NULL);
+	struct call *call = call_of(state);
 
-	call_up(&call);
-	assert_int_equal(call_request(&call, PARLEY_EV_BYE, UP, "bob", 1), 0);
-	assert_int_equal(call_state(&call), 5); /* the INVITE's is held */
-	assert_int_equal(call_wait(&call, 300200), 1);
-	assert_int_equal(call_state(&call), 0);
-	host_end(&call, host);
+	call_up(call);
+	assert_int_equal(call_request(call, PARLEY_EV_BYE, UP, "bob", 1), 0);
+	assert_int_equal(call_state(call), 5); /* the INVITE's is held */
+	assert_int_equal(call_wait(call, 300200), 1);
+	assert_int_equal(call_state(call), 0);
 }
 
 static void by_decree(void **state)
 {
-	(void)state;
-	struct call call;
-	struct test_host *host = host_new(&call, NULL);
+	struct call *call = call_of(state);
 
-	assert_int_equal(call_invite(&call, "c", 1), 0);
-	struct parley_event event = call_event(&call, PARLEY_EV_EXPIRE);
-	assert_int_equal(call_feed(&call, &event), PARLEY_E_STATE);
-	assert_int_equal(call_reply(&call, "bob", 200), 0);
-	assert_int_equal(call_feed(&call, &event), 0);
-	assert_int_equal(call_state(&call), 5);
-	host_end(&call, host);
+	assert_int_equal(call_invite(call, "c", 1), 0);
+	struct parley_event event = call_event(call, PARLEY_EV_EXPIRE);
+	assert_int_equal(call_feed(call, &event), PARLEY_E_STATE);
+	assert_int_equal(call_reply(call, "bob", 200), 0);
+	assert_int_equal(call_feed(call, &event), 0);
+	assert_int_equal(call_state(call), 5);
 }
 
 int main(void)
 {
+#define TEST(function)                                                         \
+	cmocka_unit_test_setup_teardown(function, call_setup, call_teardown)
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(early_timeout_forgets),
-		cmocka_unit_test(early_timeout_may_end),
-		cmocka_unit_test(noack_timeout_shortens),
-		cmocka_unit_test(lifetime_is_renewed),
-		cmocka_unit_test(lifetime_is_not_renewed),
-		cmocka_unit_test(bye_on_timeout),
-		cmocka_unit_test(timeout_route),
-		cmocka_unit_test(timeout_route_that_never_returns),
-		cmocka_unit_test(end_timeout_frees),
-		cmocka_unit_test(by_decree),
+		TEST(early_timeout_forgets),
+		TEST(early_timeout_may_end),
+		TEST(noack_timeout_shortens),
+		TEST(lifetime_is_renewed),
+		TEST(lifetime_is_not_renewed),
+		TEST(bye_on_timeout),
+		TEST(timeout_route),
+		TEST(timeout_route_that_never_returns),
+		TEST(end_timeout_frees),
+		TEST(by_decree),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

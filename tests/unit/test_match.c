@@ -1,29 +1,5 @@
 /* objects: all */
-#include <stdlib.h>
-
 #include "call.h"
-
-static int setup(void **state)
-{
-	struct test_host *host = malloc(sizeof(*host) + sizeof(struct call));
-	struct call *call = (struct call *)(void *)(host + 1);
-	test_host_init(host, TEST_LOCKS_MAX, test_seed(1));
-	*state = host;
-	return call_begin(call, host, NULL) ? 0 : -1;
-}
-
-static struct call *of(void **state)
-{
-	return (struct call *)(void *)((struct test_host *)*state + 1);
-}
-
-static int teardown(void **state)
-{
-	call_end(of(state));
-	test_host_fini(*state);
-	free(*state);
-	return 0;
-}
 
 /* As they stand in the request. */
 struct names {
@@ -54,7 +30,7 @@ static const struct parley_id none = {0, 0};
 /* Call-ID and both tags, with and without the cookie. */
 static void tight(void **state)
 {
-	struct call *call = of(state);
+	struct call *call = call_of(state);
 	struct parley_match m;
 	call_up(call);
 
@@ -102,7 +78,7 @@ static void tight(void **state)
 
 static void forged_cookies(void **state)
 {
-	struct call *call = of(state);
+	struct call *call = call_of(state);
 	struct parley_match m;
 	call_up(call);
 	const struct parley_id forged[] = {
@@ -121,7 +97,7 @@ static void forged_cookies(void **state)
 
 static void an_early_leg_is_its_own(void **state)
 {
-	struct call *call = of(state);
+	struct call *call = call_of(state);
 	struct parley_match m;
 	assert_int_equal(call_invite(call, "f", 1), 0);
 	assert_int_equal(call_reply(call, "a", 180), 0);
@@ -146,7 +122,7 @@ static int find(struct call *call, const char *callid, const char *tag1,
 
 static void find_call(void **state)
 {
-	struct call *call = of(state);
+	struct call *call = call_of(state);
 	struct parley_match m;
 	call_up(call);
 	assert_int_equal(find(call, "call-1", "alice", "", &m), 0);
@@ -170,7 +146,7 @@ static void find_call(void **state)
  * 8.1.3.5), while the old one is still remembered. */
 static void the_new_call_wins(void **state)
 {
-	struct call *call = of(state);
+	struct call *call = call_of(state);
 	struct parley_match m;
 	assert_int_equal(call_invite(call, "again", 1), 0);
 	assert_int_equal(call_reply(call, "bob", 407), 0);
@@ -186,7 +162,7 @@ static void the_new_call_wins(void **state)
 int main(void)
 {
 #define TEST(function)                                                         \
-	cmocka_unit_test_setup_teardown(function, setup, teardown)
+	cmocka_unit_test_setup_teardown(function, call_setup, call_teardown)
 	const struct CMUnitTest tests[] = {
 		TEST(tight),
 		TEST(forged_cookies),

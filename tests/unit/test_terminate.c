@@ -1,29 +1,5 @@
 /* objects: all */
-#include <stdlib.h>
-
 #include "call.h"
-
-static int setup(void **state)
-{
-	struct test_host *host = malloc(sizeof(*host) + sizeof(struct call));
-	struct call *call = (struct call *)(void *)(host + 1);
-	test_host_init(host, TEST_LOCKS_MAX, test_seed(1));
-	*state = host;
-	return call_begin(call, host, NULL) ? 0 : -1;
-}
-
-static struct call *of(void **state)
-{
-	return (struct call *)(void *)((struct test_host *)*state + 1);
-}
-
-static int teardown(void **state)
-{
-	call_end(of(state));
-	test_host_fini(*state);
-	free(*state);
-	return 0;
-}
 
 static bool asks_bye(const struct call *call, enum parley_direction dir)
 {
@@ -36,7 +12,7 @@ static bool asks_bye(const struct call *call, enum parley_direction dir)
 
 static void confirmed_both_sides(void **state)
 {
-	struct call *call = of(state);
+	struct call *call = call_of(state);
 	call_up(call);
 	assert_int_equal(call_terminate(call, PARLEY_SIDE_ALL), 0);
 	struct parley_actions asked = call->actions;
@@ -58,7 +34,7 @@ static void confirmed_both_sides(void **state)
 
 static void one_side_once(void **state)
 {
-	struct call *call = of(state);
+	struct call *call = call_of(state);
 	call_up(call);
 	assert_int_equal(call_terminate(call, PARLEY_SIDE_CALLER), 0);
 	struct parley_actions asked = call->actions;
@@ -77,7 +53,7 @@ static void one_side_once(void **state)
 
 static void bye_crosses_ours(void **state)
 {
-	struct call *call = of(state);
+	struct call *call = call_of(state);
 	call_up(call);
 	assert_int_equal(call_terminate(call, PARLEY_SIDE_ALL), 0);
 	struct parley_actions asked = call->actions;
@@ -97,7 +73,7 @@ static void bye_crosses_ours(void **state)
 /* RFC 3261 13.2.2.4: a 2xx of another branch, after the end of the call. */
 static void another_leg_answers_late(void **state)
 {
-	struct call *call = of(state);
+	struct call *call = call_of(state);
 	call_up(call);
 	assert_int_equal(call_terminate(call, PARLEY_SIDE_ALL), 0);
 	struct parley_actions asked = call->actions;
@@ -112,7 +88,7 @@ static void another_leg_answers_late(void **state)
 /* One side was to be ended; a repeated 2xx does not end the other. */
 static void one_side_and_a_repeated_200(void **state)
 {
-	struct call *call = of(state);
+	struct call *call = call_of(state);
 	assert_int_equal(call_invite(call, "c", 1), 0);
 	assert_int_equal(call_reply(call, "bob", 200), 0);
 	assert_int_equal(call_terminate(call, PARLEY_SIDE_CALLER), 0);
@@ -123,7 +99,7 @@ static void one_side_and_a_repeated_200(void **state)
 /* RFC 3261 15: no BYE to the caller before its ACK. */
 static void answered_waits_for_the_ack(void **state)
 {
-	struct call *call = of(state);
+	struct call *call = call_of(state);
 	assert_int_equal(call_invite(call, "c", 1), 0);
 	assert_int_equal(call_reply(call, "bob", 200), 0);
 	assert_int_equal(call_terminate(call, PARLEY_SIDE_ALL), 0);
@@ -142,7 +118,7 @@ static void answered_waits_for_the_ack(void **state)
 
 static void answered_without_ack(void **state)
 {
-	struct call *call = of(state);
+	struct call *call = call_of(state);
 	assert_int_equal(call_invite(call, "c", 1), 0);
 	assert_int_equal(call_reply(call, "bob", 200), 0);
 	assert_int_equal(call_terminate(call, PARLEY_SIDE_ALL), 0);
@@ -159,7 +135,7 @@ static void answered_without_ack(void **state)
 
 static void unanswered(void **state)
 {
-	struct call *call = of(state);
+	struct call *call = call_of(state);
 	assert_int_equal(call_invite(call, "c", 1), 0);
 	assert_int_equal(call_reply(call, "bob", 180), 0);
 	assert_int_equal(call_terminate(call, PARLEY_SIDE_CALLER),
@@ -192,7 +168,7 @@ static int crossing_200(struct call *call, bool can_swallow)
 /* ACK for each 200, one BYE, nothing relayed; also after tm has forgotten. */
 static void a_200_crosses(void **state)
 {
-	struct call *call = of(state);
+	struct call *call = call_of(state);
 	assert_int_equal(call_invite(call, "c", 1), 0);
 	assert_int_equal(call_reply(call, "bob", 180), 0);
 	assert_int_equal(call_terminate(call, PARLEY_SIDE_ALL), 0);
@@ -212,7 +188,7 @@ static void a_200_crosses(void **state)
 /* Between our decision and our final reply. */
 static void a_200_crosses_before_the_reply(void **state)
 {
-	struct call *call = of(state);
+	struct call *call = call_of(state);
 	assert_int_equal(call_invite(call, "c", 1), 0);
 	assert_int_equal(call_terminate(call, PARLEY_SIDE_ALL), 0);
 	assert_int_equal(crossing_200(call, true), 0);
@@ -228,7 +204,7 @@ static void a_200_crosses_before_the_reply(void **state)
  * an answered call is. */
 static void a_200_gets_through(void **state)
 {
-	struct call *call = of(state);
+	struct call *call = call_of(state);
 	assert_int_equal(call_invite(call, "c", 1), 0);
 	assert_int_equal(call_terminate(call, PARLEY_SIDE_ALL), 0);
 	assert_int_equal(crossing_200(call, false), 0);
@@ -241,7 +217,7 @@ static void a_200_gets_through(void **state)
 /* A failed call that we did not end takes no late 2xx over. */
 static void a_200_after_a_failure(void **state)
 {
-	struct call *call = of(state);
+	struct call *call = call_of(state);
 	assert_int_equal(call_invite(call, "c", 1), 0);
 	assert_int_equal(call_reply(call, "bob", 487), 0);
 	assert_int_equal(crossing_200(call, true), 0);
@@ -251,7 +227,7 @@ static void a_200_after_a_failure(void **state)
 
 static void all_legs_that_are_up(void **state)
 {
-	struct call *call = of(state);
+	struct call *call = call_of(state);
 	assert_int_equal(call_invite(call, "two", 1), 0);
 	assert_int_equal(call_reply(call, "a", 180), 0);
 	assert_int_equal(call_reply(call, "b", 200), 0);
@@ -269,7 +245,7 @@ static void all_legs_that_are_up(void **state)
 int main(void)
 {
 #define TEST(function)                                                         \
-	cmocka_unit_test_setup_teardown(function, setup, teardown)
+	cmocka_unit_test_setup_teardown(function, call_setup, call_teardown)
 	const struct CMUnitTest tests[] = {
 		TEST(confirmed_both_sides),
 		TEST(one_side_once),
