@@ -272,18 +272,21 @@ static void on_request_in(struct cell *t, int type, struct tmcb_params *params)
 
 /* ------------------------------------------------ replies */
 
-/* How many Record-Routes of ours are in the branch that a reply came from. */
-static unsigned int own_routes(const struct cell *t, int branch)
+/* How many Record-Routes of ours are in the branch that the reply in hand came
+ * from. relayed_reply_branch stays with the first 2xx. */
+static unsigned int own_routes(const struct cell *t)
 {
+	int branch = adapter.tm.t_gett_branch();
+
+	if (branch < 0)
+		branch = t->relayed_reply_branch;
 	if (branch < 0 || branch >= t->nr_of_outgoings)
 		return 0;
 	return invite_own_routes(t->uac[branch].flags);
 }
 
-/* @branch: where the reply came from. */
 static void feed_reply(struct cell *t, struct parley_id id,
-		       unsigned int rr_count, int branch,
-		       struct tmcb_params *params)
+		       unsigned int rr_count, struct tmcb_params *params)
 {
 	struct sip_msg *rpl = params->rpl;
 	struct parley_event event = {.id = id};
@@ -302,8 +305,7 @@ static void feed_reply(struct cell *t, struct parley_id id,
 				  : PARLEY_EV_REPLY_FAIL;
 	if (rpl && rpl != FAKED_REPLY) {
 		if (code < 300)
-			facts_reply(rpl, &event,
-				    rr_count + own_routes(t, branch));
+			facts_reply(rpl, &event, rr_count + own_routes(t));
 		event.reason = to_parley(&rpl->first_line.u.reply.reason);
 	} else if (code < 300) {
 		/* The proxy answers itself: no contact, tm's own tag. */
@@ -334,13 +336,12 @@ void on_invite(struct cell *t, int type, struct tmcb_params *params)
 	case TMCB_RESPONSE_FWDED:
 		if (params->code >= 200) {
 			/* tm does not know yet that it will relay it. */
-			feed_reply(t, id, rr_count, adapter.tm.t_gett_branch(),
-				   params);
+			feed_reply(t, id, rr_count, params);
 			compat_ready_is_known(t, on_invite);
 		}
 		return;
 	case TMCB_RESPONSE_READY:
-		feed_reply(t, id, rr_count, t->relayed_reply_branch, params);
+		feed_reply(t, id, rr_count, params);
 		return;
 	case TMCB_E2ECANCEL_IN:
 		event.type = PARLEY_EV_CANCEL;

@@ -108,3 +108,41 @@ def test_many_ring_another_answers(env):
 
 def test_callee_with_the_callers_tag(env):
     _answered(env, [], None)
+
+
+BRANCHES = """branch_route[OWN] { if ($T_branch_idx == 1) { record_route(); } }
+"""
+
+
+def _route_sets(env, more):
+    """Two 2xx, one with our Record-Route and one without: neither route set
+    names this proxy."""
+    routes = script(
+        initial='dlg_manage(); append_branch("sip:c@127.0.0.1:'
+        '$hdr(X-Second)"); t_on_branch("OWN");', more=BRANCHES + more)
+    routes = routes.replace("record_route();", "", 1)
+    with env.proxy(routes=routes) as server, sip.Party(server, "a") as a, \
+            sip.Party(server, "b") as b, sip.Party(server, "c") as c:
+        side = a.invite(b, [("X-Second", c.port)])
+        invites = [(p, p.expect("INVITE")) for p in (b, c)]
+        same("Record-Routes", [len(i.listed("Record-Route"))
+                               for _, i in invites], [0, 1])
+        for party, invite in invites:
+            party.reply(invite, 180, tag="at" + party.user)
+            a.expect(180)
+        for party, invite in invites:
+            party.reply(invite, 200, tag="at" + party.user)
+            side.fork(a.expect(200, "INVITE")).ack()
+        legs = server.rpc("dlg.dlg_list", side.callid)["legs"]
+        same("route sets", [(leg["tag"], leg["route_set"]) for leg in legs],
+             [("atb", ""), ("atc", "")])
+
+
+@parley_only("it keeps one leg")
+def test_route_sets_of_branches(env):
+    _route_sets(env, "")
+
+
+@parley_only("it keeps one leg")
+def test_route_sets_of_branches_with_listener(env):
+    _route_sets(env, STARTED)
