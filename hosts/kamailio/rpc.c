@@ -100,19 +100,14 @@ static void rpc_terminate_dlg(rpc_t *rpc, void *c)
 
 static void rpc_profile_get_size(rpc_t *rpc, void *c)
 {
-	struct parley_str value = {0};
-	struct rpc_text text;
+	struct rpc_profile which;
 	uint32_t size;
-	int profile, error;
+	int error;
 
-	profile = rpc_profile_next(rpc, c);
-	if (profile < 0)
+	if (!rpc_profile_next(rpc, c, &which))
 		return;
-	if (rpc_text_next(rpc, c, &text) == RPC_ARG_GIVEN)
-		value = to_parley(&text.s);
-	if (!rpc_no_more(rpc, c))
-		return;
-	error = parley_profile_size(adapter.engine, profile, value, &size);
+	error = parley_profile_size(adapter.engine, which.profile, which.value,
+				    &size);
 	if (error < 0)
 		rpc->fault(c, 500, "%s", parley_error_text(error));
 	else

@@ -95,18 +95,27 @@ bool rpc_page_next(rpc_t *rpc, void *c, struct rpc_page *page)
 	return arg == RPC_ARG_GIVEN && rpc_no_more(rpc, c);
 }
 
-int rpc_profile_next(rpc_t *rpc, void *c)
+bool rpc_profile_next(rpc_t *rpc, void *c, struct rpc_profile *which)
 {
 	struct rpc_text name;
-	int profile;
+	enum rpc_arg value;
 
 	if (rpc_text_next(rpc, c, &name) != RPC_ARG_GIVEN) {
 		rpc->fault(c, 400, "Need a profile name");
-		return PARLEY_E_ARGUMENT;
+		return false;
 	}
-	profile = parley_profile_find(adapter.engine, to_parley(&name.s));
-	if (profile < 0)
+	which->profile =
+		parley_profile_find(adapter.engine, to_parley(&name.s));
+	if (which->profile < 0) {
 		rpc->fault(c, 404, "Profile not found: %.*s", shown(&name.s),
 			   name.s.s);
-	return profile;
+		return false;
+	}
+	which->value = (struct parley_str){0};
+	value = rpc_text_next(rpc, c, &which->text);
+	if (value == RPC_ARG_BAD)
+		return false;
+	if (value == RPC_ARG_GIVEN)
+		which->value = to_parley(&which->text.s);
+	return rpc_no_more(rpc, c);
 }

@@ -47,7 +47,12 @@ struct rpc_page {
 };
 bool rpc_page_next(rpc_t *rpc, void *c, struct rpc_page *page);
 
-/* The index of the profile that the next parameter names, else a fault. */
-int rpc_profile_next(rpc_t *rpc, void *c);
+/* profile [value], and nothing after them. */
+struct rpc_profile {
+	int profile;
+	struct parley_str value; /* s NULL: any */
+	struct rpc_text text;	 /* where it may lie */
+};
+bool rpc_profile_next(rpc_t *rpc, void *c, struct rpc_profile *which);
 
 #endif

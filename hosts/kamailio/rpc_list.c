@@ -195,24 +195,19 @@ void rpc_profile_list(rpc_t *rpc, void *c)
 {
 	struct listing l = {.rpc = rpc, .c = c};
 	struct parley_profile_walk *walk = NULL;
-	struct parley_str value = {0};
-	struct rpc_text text;
+	struct rpc_profile which;
 	uint32_t size = 0;
-	int profile, error;
+	int error;
 
-	profile = rpc_profile_next(rpc, c);
-	if (profile < 0)
+	if (!rpc_profile_next(rpc, c, &which))
 		return;
-	if (rpc_text_next(rpc, c, &text) == RPC_ARG_GIVEN)
-		value = to_parley(&text.s);
-	if (!rpc_no_more(rpc, c))
-		return;
-	error = parley_profile_size(adapter.engine, profile, value, &size);
+	error = parley_profile_size(adapter.engine, which.profile, which.value,
+				    &size);
 	if (error == PARLEY_OK && too_many(&l, size, ""))
 		return;
 	if (error == PARLEY_OK)
-		error = parley_profile_walk_begin(adapter.engine, profile,
-						  value, &walk);
+		error = parley_profile_walk_begin(adapter.engine, which.profile,
+						  which.value, &walk);
 	if (error < 0) {
 		rpc->fault(c, 500, "%s", parley_error_text(error));
 		return;
