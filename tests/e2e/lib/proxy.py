@@ -226,9 +226,15 @@ class Proxy:
         self.process.wait()
 
     def close(self):
+        """The end of a case. Once in some hundred times tm waits for ever in
+        its shutdown for a lock that its timer process held when it was told to
+        end; that also happens without any dialog module, and says nothing
+        about the case."""
         try:
             if self.alive():
-                self.stop()
+                self.stop(10)
+        except subprocess.TimeoutExpired:
+            pass
         finally:
             self.kill()
             forget(self.folder)
