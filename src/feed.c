@@ -309,6 +309,11 @@ static int feed_ack(struct step *step)
 	int rc = request_leg(step, &leg);
 	if (rc < 0)
 		return rc;
+	/* Nobody acknowledges a leg that only rings, or that has left. */
+	if (step->dialog->state == PARLEY_STATE_ANSWERED && !leg_up(leg)) {
+		count_one(&step->engine->count.bogus_event);
+		return PARLEY_E_STATE;
+	}
 	/* The ACK of a further 2xx confirms its leg, not the dialog again. */
 	bool first_of_leg = leg->state == PARLEY_LEG_ANSWERED;
 	bool known = step->dialog->state == PARLEY_STATE_CONFIRMED;

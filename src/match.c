@@ -54,7 +54,7 @@ static enum table_event request_event(const struct dialog *dialog,
 				      const struct leg *leg,
 				      enum parley_event_type method)
 {
-	if (method == PARLEY_EV_ACK)
+	if (method == PARLEY_EV_ACK && leg_up(leg))
 		return T_ACK;
 	if (method != PARLEY_EV_BYE)
 		return T_REQUEST;

@@ -403,7 +403,8 @@ static int story_ack(const struct story *story)
 
 	if (rc < 0)
 		return rc;
-	if (early(dialog))
+	if (early(dialog) ||
+	    (dialog->state == PARLEY_STATE_ANSWERED && !model_up(leg)))
 		return bogus(story);
 	bool first = leg->state == PARLEY_LEG_ANSWERED;
 

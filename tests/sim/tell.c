@@ -366,7 +366,7 @@ static uint8_t next_state(struct model_dialog *dialog, struct model_leg *leg,
 
 	for (uint32_t i = 0; i < dialog->leg_count; i++)
 		up += model_up(&dialog->leg[i]);
-	if (method == PARLEY_EV_ACK && answered)
+	if (method == PARLEY_EV_ACK && answered && model_up(leg))
 		return PARLEY_STATE_CONFIRMED;
 	if (method == PARLEY_EV_BYE && answered && up == 1 && model_up(leg))
 		return PARLEY_STATE_DELETED;

@@ -203,6 +203,30 @@ static void two_answers(void **state)
 	finish(&host, &call);
 }
 
+/* An ACK means something only where a 2xx was seen (RFC 3261 13.2.2.4). */
+static void ack_of_a_leg_that_is_not_up(void **state)
+{
+	(void)state;
+	struct test_host host;
+	struct call call;
+
+	fresh(&host, &call, NULL);
+	assert_int_equal(call_invite(&call, "acks", 1), 0);
+	assert_int_equal(call_reply(&call, "rings", 180), 0);
+	assert_int_equal(call_reply(&call, "left", 200), 0);
+	assert_int_equal(call_reply(&call, "up", 200), 0);
+	assert_int_equal(call_request(&call, PARLEY_EV_BYE, UP, "left", 1), 0);
+	assert_int_equal(call_request(&call, PARLEY_EV_ACK, DOWN, "rings", 1),
+			 PARLEY_E_STATE);
+	assert_int_equal(call_request(&call, PARLEY_EV_ACK, DOWN, "left", 1),
+			 PARLEY_E_STATE);
+	assert_int_equal(call_state(&call), 3);
+	assert_int_equal(call_stats(&call).bogus_event, 2);
+	assert_int_equal(call_request(&call, PARLEY_EV_ACK, DOWN, "up", 1), 0);
+	assert_int_equal(call_state(&call), 4);
+	finish(&host, &call);
+}
+
 static void legs_are_bounded(void **state)
 {
 	(void)state;
@@ -432,6 +456,7 @@ int main(void)
 		cmocka_unit_test(bogus_events_change_nothing),
 		cmocka_unit_test(forked_call),
 		cmocka_unit_test(two_answers),
+		cmocka_unit_test(ack_of_a_leg_that_is_not_up),
 		cmocka_unit_test(legs_are_bounded),
 		cmocka_unit_test(callee_with_the_callers_tag),
 		cmocka_unit_test(bye_of_an_early_leg),
