@@ -1,5 +1,5 @@
 """Calls of ordinary fates: states, counters, what is left afterwards."""
-from lib.case import (check, dialogs, same, script, sip, state_of,
+from lib.case import (check, dialogs, net, same, script, sip, state_of,
                       wait_state, wait_statistic)
 
 
@@ -187,3 +187,83 @@ def test_many_calls(env):
             call.hang_up("caller" if len(call.callid) % 2 else "callee")
         wait_statistic(server, "active_dialogs", 0)
         same("processed", server.statistics()["processed_dialogs"], 60)
+
+
+def _unanswered(env, timer, replies):
+    """tm itself gives up: 408 to the caller, the call has failed."""
+    last = 'modparam("tm", "%s", 1000)' % timer
+    with env.proxy(last=last) as server, sip.Party(server, "a") as a, \
+            sip.Party(server, "b") as b:
+        side = a.invite(b)
+        invite = b.expect("INVITE")
+        for code in replies:
+            b.reply(invite, code)
+        side.ack_failure(a.expect(408, "INVITE", seconds=8))
+        wait_statistic(server, "failed_dialogs", 1)
+        same("early", server.statistics()["early_dialogs"], 0)
+
+
+def test_no_reply(env):
+    _unanswered(env, "fr_timer", ())
+
+
+def test_no_answer(env):
+    _unanswered(env, "fr_inv_timer", (180,))
+
+
+def test_retry_after_challenge(env):
+    """407 from the callee, then the same Call-ID and tag with the next CSeq
+    (RFC 3261 22.2): a new dialog, while the failed one is still remembered."""
+    with env.proxy() as server, sip.Party(server, "a") as a, \
+            sip.Party(server, "b") as b:
+        side = a.invite(b)
+        invite = b.expect("INVITE")
+        b.reply(invite, 407, contact=False)
+        side.ack_failure(a.expect(407))
+        wait_statistic(server, "failed_dialogs", 1)
+        again = a.invite(b, callid=side.callid, tag=side.local_tag, cseq=2)
+        call = sip.answer(again, b.expect("INVITE"), b)
+        wait_statistic(server, "active_dialogs", 1)
+        same("processed", server.statistics()["processed_dialogs"], 2)
+        call.hang_up()
+        wait_statistic(server, "active_dialogs", 0)
+        same("failed", server.statistics()["failed_dialogs"], 1)
+
+
+def test_early_bye(env):
+    """The caller ends an early dialog by BYE (RFC 3261 15); the callee then
+    answers the INVITE with 487."""
+    with env.proxy() as server, sip.Party(server, "a") as a, \
+            sip.Party(server, "b") as b:
+        side = a.invite(b)
+        invite = b.expect("INVITE")
+        b.reply(invite, 180)
+        side.learn(a.expect(180))
+        side.request("BYE")
+        b.reply(b.expect("BYE"), 200)
+        a.expect(200, "BYE")
+        b.reply(invite, 487)
+        side.ack_failure(a.expect(487))
+        wait_statistic(server, "failed_dialogs", 1)
+        same("statistics", (server.statistics()["early_dialogs"],
+                            server.statistics()["active_dialogs"]), (0, 0))
+
+
+def test_double_record_route(env):
+    """Two sockets, hence two Record-Routes (rr's enable_double_rr)."""
+    other = net.free_port()
+    socket = '$fs = "udp:127.0.0.1:%d"; ' % other
+    routes = script(first="if (has_totag() && $Rp != %d) { %s }" % (
+        other, socket)).replace("record_route();", socket + "record_route();")
+    with env.proxy(routes=routes, core="listen=udp:127.0.0.1:%d" % other) as \
+            server, sip.Party(server, "a") as a, sip.Party(server, "b") as b:
+        side, invite = sip.ring(a, b)
+        same("Record-Routes", len(invite.listed("Record-Route")), 2)
+        call = sip.answer(side, invite, b)
+        wait_state(server, side.callid, 4)
+        call.hang_up()
+        wait_statistic(server, "active_dialogs", 0)
+        call = sip.establish(a, b)
+        b.server = ("127.0.0.1", other)  # as its route set says
+        call.hang_up("callee")
+        wait_statistic(server, "active_dialogs", 0)

@@ -471,6 +471,54 @@ def test_target_refresh(env):
         wait_statistic(server, "active_dialogs", 0)
 
 
+@parley_only("dlg_terminate() with a reason is ours")
+def test_reason_on_bye(env):
+    """The reason of dlg_terminate() is on both BYEs (RFC 3326)."""
+    routes = script(inside='''
+        if (is_method("INFO")) {
+            dlg_terminate("all", "credit is used up");
+            sl_send_reply("200", "OK");
+            exit;
+        }''')
+    with env.proxy(routes=routes) as server, sip.Party(server, "a") as a, \
+            sip.Party(server, "b") as b:
+        call = sip.establish(a, b)
+        call.caller.request("INFO")
+        for party in (a, b):
+            bye = party.expect("BYE")
+            check('text="credit is used up"' in bye.get("Reason"), "%r",
+                  bye.data)
+            party.reply(bye, 200)
+        wait_statistic(server, "active_dialogs", 0)
+
+
+@stock_differs("the call stays up for ever")
+def test_transport_failure(env):
+    """The callee cannot be reached: the caller gets its BYE, the call ends."""
+    with env.proxy() as server, sip.Party(server, "a") as a, \
+            sip.Party(server, "b") as b:
+        side, invite = sip.ring(a, b)
+        right = b.contact
+        b.contact = "sip:b@127.0.0.1:9;transport=tcp"  # there is no TCP here
+        sip.answer(side, invite, b, ack=False)
+        side.ack(uri=right)
+        b.expect("ACK")
+        end(server, side.callid)
+        a.reply(a.expect("BYE"), 200)
+        wait_statistic(server, "active_dialogs", 0, 40)
+
+
+def test_wait_ack_0(env):
+    """wait_ack=0: a failed call is gone before its transaction is."""
+    with env.proxy([("wait_ack", 0)]) as server, \
+            sip.Party(server, "a") as a, sip.Party(server, "b") as b:
+        side, invite = sip.ring(a, b)
+        b.reply(invite, 486, contact=False)
+        a.expect(486)
+        wait_state(server, side.callid, 0, 2)
+        side.ack_failure(a.expect(486, seconds=3))
+
+
 def test_unknown(env):
     with env.proxy() as server:
         for args in ((1, 1), (4000000, 1), (0, 0)):
