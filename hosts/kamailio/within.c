@@ -253,7 +253,9 @@ void within_match(struct sip_msg *msg, const str *params)
 	if (t && !tmcb_is_of(t, msg))
 		return; /* a copy; tm will repeat its reply */
 	ctx->pending = true;
-	watch(msg, &call, &match);
+	/* Who resumes a suspended request may match it again. */
+	if (!t || !tmcb_find(t, on_within))
+		watch(msg, &call, &match);
 }
 
 /* ------------------------------------------------ hooks */
