@@ -493,9 +493,9 @@ PARLEY_MUST_CHECK int parley_set_timeout_route(struct parley *engine,
 					       struct parley_str name);
 
 /* A number that belongs to the host, e.g. the name of the INVITE's transaction;
- * 0 until it is set. */
+ * 0 until it is set. The bits in @keep stay as they are. */
 PARLEY_MUST_CHECK int parley_set_host_ref(struct parley *engine,
-					  struct parley_id id,
+					  struct parley_id id, uint64_t keep,
 					  uint64_t host_ref);
 PARLEY_MUST_CHECK int parley_get_host_ref(struct parley *engine,
 					  struct parley_id id,

@@ -56,13 +56,13 @@ int parley_set_timeout_route(struct parley *engine, struct parley_id id,
 }
 
 int parley_set_host_ref(struct parley *engine, struct parley_id id,
-			uint64_t host_ref)
+			uint64_t keep, uint64_t host_ref)
 {
 	struct dialog *dialog = dialog_find_lock(engine, id);
 
 	if (dialog == NULL)
 		return PARLEY_E_NO_DIALOG;
-	dialog->host_ref = host_ref;
+	dialog->host_ref = (dialog->host_ref & keep) | (host_ref & ~keep);
 	dialog_unlock(engine, id);
 	return 0;
 }

@@ -45,16 +45,23 @@ void invite_remember(const struct cell *t, struct parley_id id,
 		     unsigned int rr_count)
 {
 	unsigned int own = 0;
-	uint64_t old;
 
 	for (int i = 0; i < t->nr_of_outgoings; i++)
 		if (own < invite_own_routes(t->uac[i].flags))
 			own = invite_own_routes(t->uac[i].flags);
 	/* A branch may come after the end was asked for. */
-	if (parley_get_host_ref(adapter.engine, id, &old) == 0)
-		(void)!parley_set_host_ref(adapter.engine, id,
-					   ref_of(t, rr_count + own) |
-						   (old & REF_ENDING));
+	(void)!parley_set_host_ref(adapter.engine, id, REF_ENDING,
+				   ref_of(t, rr_count + own));
+}
+
+void invite_remember_early(const struct cell *t, struct parley_id id,
+			   unsigned int rr_count)
+{
+	uint64_t ref;
+
+	if (parley_get_host_ref(adapter.engine, id, &ref) == 0 &&
+	    !(ref & REF_KNOWN))
+		invite_remember(t, id, rr_count);
 }
 
 static unsigned int ref_skip(uint64_t ref)
@@ -122,15 +129,12 @@ int invite_make(struct sip_msg *msg, struct parley_id id)
 void invite_expect_crossing(struct parley_id id)
 {
 	struct taken taken;
-	uint64_t ref;
 
 	if (!take(id, &taken))
 		return;
 	give_back(&taken);
 	host_crossing_start();
-	if (parley_get_host_ref(adapter.engine, id, &ref) == 0)
-		(void)!parley_set_host_ref(adapter.engine, id,
-					   ref | REF_ENDING);
+	(void)!parley_set_host_ref(adapter.engine, id, ~REF_ENDING, REF_ENDING);
 }
 
 int invite_cancel(struct parley_id id, int code, str text)

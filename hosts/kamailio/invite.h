@@ -27,6 +27,10 @@ static inline unsigned int invite_own_routes(unsigned int flags)
 void invite_remember(const struct cell *t, struct parley_id id,
 		     unsigned int rr_count);
 
+/* The same, unless it is known. */
+void invite_remember_early(const struct cell *t, struct parley_id id,
+			   unsigned int rr_count);
+
 /* True if the transaction is there and has no final reply yet. */
 bool invite_open(struct parley_id id);
 

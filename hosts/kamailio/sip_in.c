@@ -341,6 +341,9 @@ void on_invite(struct cell *t, int type, struct tmcb_params *params)
 		}
 		return;
 	case TMCB_RESPONSE_READY:
+		/* Who sees the call ringing may end it. */
+		if (params->code < 200)
+			invite_remember_early(t, id, rr_count);
 		feed_reply(t, id, rr_count, params);
 		return;
 	case TMCB_E2ECANCEL_IN:

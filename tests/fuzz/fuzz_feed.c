@@ -193,7 +193,7 @@ static void op_settings(struct world *world)
 						(int32_t)number, key);
 		break;
 	default:
-		(void)!parley_set_host_ref(world->engine, id, number);
+		(void)!parley_set_host_ref(world->engine, id, 0, number);
 		(void)!parley_get_host_ref(world->engine, id, &ref);
 	}
 }

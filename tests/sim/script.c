@@ -195,7 +195,7 @@ static void settings_act(struct sim *sim, struct model_dialog *dialog)
 		break;
 	default:
 		dialog->host_ref = rng_next(&sim->rng);
-		rc = parley_set_host_ref(sim->engine, dialog->id,
+		rc = parley_set_host_ref(sim->engine, dialog->id, 0,
 					 dialog->host_ref);
 		expect(sim, "set_host_ref()", rc, 0);
 	}

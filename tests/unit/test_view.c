@@ -477,10 +477,13 @@ static void test_route_and_reference(void **state)
 
 	assert_int_equal(parley_get_host_ref(engine, id, &ref), 0);
 	assert_int_equal(ref, 0);
-	assert_int_equal(parley_set_host_ref(engine, id, UINT64_MAX), 0);
+	assert_int_equal(parley_set_host_ref(engine, id, 0, UINT64_MAX), 0);
 	assert_int_equal(parley_get_host_ref(engine, id, &ref), 0);
 	assert_true(ref == UINT64_MAX);
-	assert_int_equal(parley_set_host_ref(engine, nobody, 1),
+	assert_int_equal(parley_set_host_ref(engine, id, 0xf0, 5), 0);
+	assert_int_equal(parley_get_host_ref(engine, id, &ref), 0);
+	assert_true(ref == 0xf5);
+	assert_int_equal(parley_set_host_ref(engine, nobody, 0, 1),
 			 PARLEY_E_NO_DIALOG);
 	assert_int_equal(parley_get_host_ref(engine, nobody, &ref),
 			 PARLEY_E_NO_DIALOG);

@@ -171,6 +171,22 @@ def test_200_rpc(env):
     check(ended["480"] >= ROUNDS // 2, "%r", ended)
 
 
+@parley_only("the packaged module cannot end a call that is not answered")
+def test_ringing_rpc(env):
+    """Who has heard the 180 can end the call at once, each time: the worker
+    that sends the INVITE may not yet have come back from that."""
+    with env.proxy(PARAMS, ROUTES, children=8) as server, \
+            sip.Party(server, "a") as a, sip.Party(server, "b") as b:
+        for _ in range(300):
+            side, invite = sip.ring(a, b)
+            found = server.rpc("dlg.dlg_list", side.callid)
+            server.rpc("dlg.end_dlg", found["h_entry"], found["h_id"])
+            side.ack_failure(a.expect(480, "INVITE", callid=side.callid))
+            b.reply(b.expect("CANCEL", callid=side.callid), 200)
+            b.reply(invite, 487)
+        _settled(server, a, b)
+
+
 def test_info_storm(env):
     """INFOs from both sides around the BYE."""
     def play(server, a, b, number):
