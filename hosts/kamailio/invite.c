@@ -64,6 +64,19 @@ void invite_remember_early(const struct cell *t, struct parley_id id,
 		invite_remember(t, id, rr_count);
 }
 
+void invite_sent(const struct cell *t, struct parley_id id,
+		 unsigned int rr_count)
+{
+	const str no_text = {0};
+	uint64_t ref;
+
+	invite_remember(t, id, rr_count);
+	if (host_crossing_expected() &&
+	    parley_get_host_ref(adapter.engine, id, &ref) == 0 &&
+	    ref & REF_ENDING)
+		(void)!invite_cancel(id, adapter.set.early_code, no_text);
+}
+
 static unsigned int ref_skip(uint64_t ref)
 {
 	return (unsigned int)(ref >> REF_SKIP_SHIFT) & REF_SKIP_MAX;

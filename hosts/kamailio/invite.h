@@ -31,6 +31,10 @@ void invite_remember(const struct cell *t, struct parley_id id,
 void invite_remember_early(const struct cell *t, struct parley_id id,
 			   unsigned int rr_count);
 
+/* A branch was sent. If the call has been ended meanwhile, it is cancelled. */
+void invite_sent(const struct cell *t, struct parley_id id,
+		 unsigned int rr_count);
+
 /* True if the transaction is there and has no final reply yet. */
 bool invite_open(struct parley_id id);
 

@@ -129,8 +129,8 @@ static void abandon(struct ctx *ctx)
 static int watch_invite(struct sip_msg *msg, struct cell *t,
 			struct parley_id id, unsigned int rr_count)
 {
-	int types = TMCB_RESPONSE_READY | TMCB_REQUEST_OUT | TMCB_E2ECANCEL_IN |
-		    TMCB_DESTROY;
+	int types = TMCB_REQUEST_PENDING | TMCB_REQUEST_OUT |
+		    TMCB_RESPONSE_READY | TMCB_E2ECANCEL_IN | TMCB_DESTROY;
 
 	/* Under tm's reply lock nobody is told anything, so a 2xx that has
 	 * listeners waits until it is ready. */
@@ -328,10 +328,15 @@ void on_invite(struct cell *t, int type, struct tmcb_params *params)
 	if (!adapter.engine)
 		return; /* tm is being destroyed after us */
 	switch (type) {
+	case TMCB_REQUEST_PENDING:
+		/* The 100 is sent before the INVITE: from now on the call can
+		 * be ended by others, who may be quicker than this process. */
+		invite_remember_early(t, id, rr_count);
+		return;
 	case TMCB_REQUEST_OUT:
 		/* It comes for a CANCEL too. */
 		if (params->t_rbuf && params->t_rbuf->rbtype == TYPE_REQUEST)
-			invite_remember(t, id, rr_count);
+			invite_sent(t, id, rr_count);
 		return;
 	case TMCB_RESPONSE_FWDED:
 		if (params->code >= 200) {

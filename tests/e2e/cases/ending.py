@@ -311,6 +311,26 @@ def test_early_by_script(env):
             wait_statistic(server, "failed_dialogs", 1)
 
 
+@parley_only(EARLY)
+def test_ended_then_relayed(env):
+    """The script ends the call before it relays the INVITE all the same: the
+    callee is cancelled, and its 200 gets ACK and BYE."""
+    for made in ("", "t_newtran();"):
+        routes = script(initial='dlg_manage(); %s dlg_terminate("all");' % made)
+        with env.proxy(routes=routes) as server, \
+                sip.Party(server, "a") as a, sip.Party(server, "b") as b:
+            side = a.invite(b)
+            side.ack_failure(a.expect(480, "INVITE"))
+            invite = b.expect("INVITE")
+            b.reply(invite, 180)
+            b.expect("CANCEL")
+            b.reply(invite, 200)
+            b.expect("ACK")
+            b.reply(b.expect("BYE"), 200)
+            a.never(200, "INVITE", seconds=0.2)
+            same("active", server.statistics()["active_dialogs"], 0)
+
+
 # ---------------------------------------------------------------- state 3
 
 

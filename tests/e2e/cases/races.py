@@ -187,6 +187,23 @@ def test_ringing_rpc(env):
         _settled(server, a, b)
 
 
+@parley_only("the packaged module cannot end a call that is not answered")
+def test_sent_rpc(env):
+    """The same before any reply, when the callee has just got the INVITE."""
+    with env.proxy(PARAMS, ROUTES, children=8) as server, \
+            sip.Party(server, "a") as a, sip.Party(server, "b") as b:
+        for _ in range(300):
+            side = a.invite(b)
+            invite = b.expect("INVITE", callid=side.callid)
+            found = server.rpc("dlg.dlg_list", side.callid)
+            server.rpc("dlg.end_dlg", found["h_entry"], found["h_id"])
+            side.ack_failure(a.expect(480, "INVITE", callid=side.callid))
+            b.reply(invite, 180)
+            b.reply(b.expect("CANCEL", callid=side.callid), 200)
+            b.reply(invite, 487)
+        _settled(server, a, b)
+
+
 def test_info_storm(env):
     """INFOs from both sides around the BYE."""
     def play(server, a, b, number):
