@@ -331,7 +331,7 @@ void on_invite(struct cell *t, int type, struct tmcb_params *params)
 	case TMCB_REQUEST_PENDING:
 		/* The 100 is sent before the INVITE: from now on the call can
 		 * be ended by others, who may be quicker than this process. */
-		invite_remember_early(t, id, rr_count);
+		invite_remember(t, id, rr_count);
 		return;
 	case TMCB_REQUEST_OUT:
 		/* It comes for a CANCEL too. */
@@ -346,8 +346,9 @@ void on_invite(struct cell *t, int type, struct tmcb_params *params)
 		}
 		return;
 	case TMCB_RESPONSE_READY:
-		/* Who sees the call ringing may end it. */
-		if (params->code < 200)
+		/* Who sees the call ringing may end it, also if tm sends no 100
+		 * by itself. */
+		if (params->code < 200 && !(t->flags & T_AUTO_INV_100))
 			invite_remember_early(t, id, rr_count);
 		feed_reply(t, id, rr_count, params);
 		return;
