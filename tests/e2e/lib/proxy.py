@@ -9,6 +9,7 @@ import shutil
 import signal
 import subprocess
 import tempfile
+import threading
 
 from . import net, rpc
 
@@ -37,6 +38,16 @@ def _at_exit():
         proxy.kill()
     for path in list(_scratch):
         forget(path)
+
+
+def _ended(number, frame):
+    """Being told to end is no reason to leave servers behind."""
+    raise SystemExit(128 + number)
+
+
+if threading.current_thread() is threading.main_thread() and \
+        signal.getsignal(signal.SIGTERM) == signal.SIG_DFL:
+    signal.signal(signal.SIGTERM, _ended)
 
 
 def module_path(name, build=None):
