@@ -23,6 +23,14 @@ struct adapter adapter = {
 			.wait_ack = 1,
 			.rpc_list_max = 10000,
 			.rr_param = STR_STATIC_INIT("did"),
+			.ka_failed_limit = 1,
+			.h_id_step = 1,
+			.bridge_controller =
+				STR_STATIC_INIT("sip:controller@kamailio.org"),
+			.bridge_contact = STR_STATIC_INIT(
+				"sip:controller@kamailio.org:5060"),
+			.dmq_peer_id = STR_STATIC_INIT("dialog"),
+			.db = {.update_period = 60, .fetch_rows = 200},
 		},
 };
 

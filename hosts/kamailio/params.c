@@ -8,6 +8,8 @@
  */
 #include <ctype.h>
 
+#include "core/globals.h"
+#include "core/parser/parse_uri.h"
 #include "core/pvar.h"
 
 #include "exports.h"
@@ -19,6 +21,7 @@ enum {
 	MEMORY_PIECE_MIN = 4096,
 	MEMORY_PIECE_MAX = 16 << 20,
 	DURATION_MAX = INT32_MAX / 1000,
+	KA_INTERVAL_MIN = 30, /* as in the stock module */
 };
 
 /* ------------------------------------------------ values */
@@ -94,6 +97,15 @@ static int set_range(const char *name, int *target, void *value, int min,
 	HANDLER(name, set_duration(#name, &adapter.set.name, value))
 
 CHOICE(dlg_match_mode, 2)
+CHOICE(dlg_mode, 1)
+CHOICE(dlg_ctxiuid_mode, 1)
+SWITCH(dlg_filter_mode)
+SWITCH(track_cseq_updates)
+SWITCH(debug_variables)
+SWITCH(enable_dmq)
+SWITCH(dmq_ka_iflags_sync)
+SWITCH(dmq_load_callbacks)
+DURATION(ka_timer)
 CHOICE(detect_spirals, 1)
 CHOICE(timeout_noreset, 1)
 CHOICE(initial_cbs_inscript, 1)
@@ -108,8 +120,40 @@ HANDLER(rpc_list_max, set_range("rpc_list_max", &adapter.set.rpc_list_max,
 				value, 1, INT32_MAX))
 HANDLER(memory_piece, set_range("memory_piece", &adapter.set.memory_piece,
 				value, MEMORY_PIECE_MIN, MEMORY_PIECE_MAX))
+HANDLER(keep_proxy_rr,
+	set_range("keep_proxy_rr", &adapter.set.keep_proxy_rr, value, 0, 3))
+HANDLER(timer_procs,
+	set_range("timer_procs", &adapter.set.timer_procs, value, 0, INT32_MAX))
+HANDLER(h_id_start,
+	set_range("h_id_start", &adapter.set.h_id_start, value, -1, INT32_MAX))
+HANDLER(h_id_step,
+	set_range("h_id_step", &adapter.set.h_id_step, value, 1, 65536))
+HANDLER(ka_failed_limit,
+	set_range("ka_failed_limit", &adapter.set.ka_failed_limit, value, 0,
+		  INT32_MAX))
+HANDLER(db_mode, set_range("db_mode", &adapter.set.db.mode, value, 0, 3))
+HANDLER(db_update_period,
+	set_range("db_update_period", &adapter.set.db.update_period, value, 1,
+		  DURATION_MAX))
+HANDLER(db_fetch_rows, set_range("db_fetch_rows", &adapter.set.db.fetch_rows,
+				 value, 0, INT32_MAX))
+HANDLER(db_skip_load,
+	set_switch("db_skip_load", &adapter.set.db.skip_load, value))
 HANDLER(bye_early_code,
 	set_range("bye_early_code", &adapter.set.early_code, value, 300, 699))
+
+/* As in the stock module: it asks both sides of each call. */
+static int param_ka_interval(modparam_t type, void *value)
+{
+	int number = (int)(long)value;
+
+	(void)type;
+	if (number != 0 && (number < KA_INTERVAL_MIN || number > DURATION_MAX))
+		return refuse("ka_interval", number,
+			      "from 30 to 2147483 seconds, or 0 for none");
+	adapter.set.ka_interval = number;
+	return 0;
+}
 
 static int param_hash_size(modparam_t type, void *value)
 {
@@ -201,25 +245,138 @@ static void show_text(char *target, size_t size, const char *text)
 	*target = '\0';
 }
 
-/* What was wrong here would be in every request of ours. */
-static int param_extra_hdrs(modparam_t type, void *value)
+/* Header lines of every request of ours: what was wrong here would be in all of
+ * them. */
+static int set_header_lines(const char *name, str *target, const char *value)
 {
-	str text = {value, (int)strlen(value)};
-	const char *fault = header_lines_fault(to_parley(&text));
+	struct parley_str text = {value, (uint32_t)strlen(value)};
+	const char *fault = header_lines_fault(text);
 	char shown[256];
 
-	(void)type;
-	if (!fault && text.len > 0 && !header_lines_ended(to_parley(&text)))
+	if (!fault && text.len > 0 && !header_lines_ended(text))
 		fault = "no CRLF at the end";
 	if (fault) {
-		show_text(shown, sizeof(shown), text.s);
-		LM_ERR("dlg_extra_hdrs=\"%s\": has %s; must be whole header "
+		show_text(shown, sizeof(shown), value);
+		LM_ERR("%s=\"%s\": has %s; must be whole header "
 		       "lines such as \"Hint: credit expired\\r\\n\"\n",
-		       shown, fault);
+		       name, shown, fault);
 		return -1;
 	}
-	return copy_text(&adapter.set.extra_hdrs, text.s);
+	return copy_text(target, value);
 }
+
+HANDLER(extra_hdrs,
+	set_header_lines("dlg_extra_hdrs", &adapter.set.extra_hdrs, value))
+HANDLER(lreq_callee_headers,
+	set_header_lines("lreq_callee_headers",
+			 &adapter.set.lreq_callee_headers, value))
+
+/* ------------------------------------------------ URIs, routes, names */
+
+static int set_uri(const char *name, str *target, char *value)
+{
+	struct sip_uri uri;
+
+	if (parse_uri(value, (int)strlen(value), &uri) < 0) {
+		LM_ERR("%s=\"%s\": must be a SIP URI such as "
+		       "sip:controller@example.com\n",
+		       name, value);
+		return -1;
+	}
+	return copy_text(target, value);
+}
+
+HANDLER(bridge_controller,
+	set_uri("bridge_controller", &adapter.set.bridge_controller, value))
+HANDLER(bridge_contact,
+	set_uri("bridge_contact", &adapter.set.bridge_contact, value))
+
+static int param_ruri_pvar(modparam_t type, void *value)
+{
+	str text;
+
+	(void)type;
+	/* The format keeps pointing into the text. */
+	if (copy_text(&text, value) < 0)
+		return -1;
+	if (text.len == 0 ||
+	    pv_parse_format(&text, &adapter.set.ruri_pvar) < 0) {
+		LM_ERR("ruri_pvar=\"%s\": must be text with "
+		       "pseudo-variables such as $ru\n",
+		       text.s);
+		return -1;
+	}
+	return 0;
+}
+
+static int set_name(const char *name, str *target, const char *value)
+{
+	if (value[0] == '\0' || strpbrk(value, " \t\r\n\"'`;")) {
+		LM_ERR("%s=\"%s\": must be a name\n", name, value);
+		return -1;
+	}
+	return copy_text(target, value);
+}
+
+HANDLER(event_callback,
+	set_name("event_callback", &adapter.set.event_callback, value))
+HANDLER(dmq_peer_id, set_name("dmq_peer_id", &adapter.set.dmq_peer_id, value))
+
+static int param_dump_dir(modparam_t type, void *value)
+{
+	const char *text = value;
+
+	(void)type;
+	if (text[0] != '/') {
+		LM_ERR("dump_dir=\"%s\": must be the full path of a "
+		       "directory\n",
+		       text);
+		return -1;
+	}
+	return copy_text(&adapter.set.dump_dir, text);
+}
+
+/* Tables and columns: a name each. */
+#define DB_NAME(param, field)                                                  \
+	HANDLER(param, set_name(#param, &adapter.set.db.field, value))
+
+DB_NAME(table_name, table)
+DB_NAME(call_id_column, callid)
+DB_NAME(callid_column, callid)
+DB_NAME(from_uri_column, from_uri)
+DB_NAME(from_tag_column, from_tag)
+DB_NAME(to_uri_column, to_uri)
+DB_NAME(to_tag_column, to_tag)
+DB_NAME(h_id_column, h_id)
+DB_NAME(h_entry_column, h_entry)
+DB_NAME(state_column, state)
+DB_NAME(start_time_column, start_time)
+DB_NAME(timeout_column, timeout)
+DB_NAME(from_cseq_column, caller_cseq)
+DB_NAME(caller_cseq_column, caller_cseq)
+DB_NAME(to_cseq_column, callee_cseq)
+DB_NAME(callee_cseq_column, callee_cseq)
+DB_NAME(from_route_column, caller_route)
+DB_NAME(caller_route_column, caller_route)
+DB_NAME(to_route_column, callee_route)
+DB_NAME(callee_route_column, callee_route)
+DB_NAME(from_contact_column, caller_contact)
+DB_NAME(caller_contact_column, caller_contact)
+DB_NAME(to_contact_column, callee_contact)
+DB_NAME(callee_contact_column, callee_contact)
+DB_NAME(from_sock_column, caller_sock)
+DB_NAME(caller_sock_column, caller_sock)
+DB_NAME(to_sock_column, callee_sock)
+DB_NAME(callee_sock_column, callee_sock)
+DB_NAME(sflags_column, sflags)
+DB_NAME(toroute_name_column, toroute_name)
+DB_NAME(vars_table_name, vars_table)
+DB_NAME(vars_h_id_column, vars_h_id)
+DB_NAME(vars_h_entry_column, vars_h_entry)
+DB_NAME(vars_key_column, vars_key)
+DB_NAME(vars_value_column, vars_value)
+HANDLER(db_url, copy_text(&adapter.set.db.url, value))
+HANDLER(xavp_cfg, copy_text(&adapter.set.xavp_cfg, value))
 
 static int param_bye_early_reason(modparam_t type, void *value)
 {
@@ -345,6 +502,74 @@ param_export_t adapter_params[] = {
 	BY_TEXT(bye_early_reason, param_bye_early_reason),
 	BY_INT(rpc_list_max),
 	BY_INT(memory_piece),
+	BY_INT(ka_timer),
+	BY_INT(ka_interval),
+	BY_INT(ka_failed_limit),
+	BY_INT(keep_proxy_rr),
+	BY_INT(dlg_filter_mode),
+	BY_INT(track_cseq_updates),
+	BY_INT(timer_procs),
+	BY_INT(h_id_start),
+	BY_INT(h_id_step),
+	BY_INT(dlg_mode),
+	BY_INT(dlg_ctxiuid_mode),
+	BY_INT(debug_variables),
+	BY_TEXT(lreq_callee_headers, param_lreq_callee_headers),
+	BY_TEXT(bridge_controller, param_bridge_controller),
+	BY_TEXT(bridge_contact, param_bridge_contact),
+	BY_TEXT(ruri_pvar, param_ruri_pvar),
+	BY_TEXT(event_callback, param_event_callback),
+	BY_TEXT(dump_dir, param_dump_dir),
+	BY_TEXT(xavp_cfg, param_xavp_cfg),
+	/* replication */
+	BY_INT(enable_dmq),
+	BY_INT(dmq_ka_iflags_sync),
+	{"enable_dmq_ka_iflags_sync", PARAM_INT | PARAM_USE_FUNC,
+	 (void *)param_dmq_ka_iflags_sync},
+	{"enable_dmq_load_callbacks", PARAM_INT | PARAM_USE_FUNC,
+	 (void *)param_dmq_load_callbacks},
+	BY_TEXT(dmq_peer_id, param_dmq_peer_id),
+	/* database */
+	BY_INT(db_mode),
+	BY_INT(db_update_period),
+	BY_INT(db_fetch_rows),
+	BY_INT(db_skip_load),
+	BY_TEXT(db_url, param_db_url),
+	BY_TEXT(table_name, param_table_name),
+	BY_TEXT(call_id_column, param_call_id_column),
+	BY_TEXT(callid_column, param_callid_column),
+	BY_TEXT(from_uri_column, param_from_uri_column),
+	BY_TEXT(from_tag_column, param_from_tag_column),
+	BY_TEXT(to_uri_column, param_to_uri_column),
+	BY_TEXT(to_tag_column, param_to_tag_column),
+	BY_TEXT(h_id_column, param_h_id_column),
+	BY_TEXT(h_entry_column, param_h_entry_column),
+	BY_TEXT(state_column, param_state_column),
+	BY_TEXT(start_time_column, param_start_time_column),
+	BY_TEXT(timeout_column, param_timeout_column),
+	BY_TEXT(from_cseq_column, param_from_cseq_column),
+	BY_TEXT(caller_cseq_column, param_caller_cseq_column),
+	BY_TEXT(to_cseq_column, param_to_cseq_column),
+	BY_TEXT(callee_cseq_column, param_callee_cseq_column),
+	BY_TEXT(from_route_column, param_from_route_column),
+	BY_TEXT(caller_route_column, param_caller_route_column),
+	BY_TEXT(to_route_column, param_to_route_column),
+	BY_TEXT(callee_route_column, param_callee_route_column),
+	BY_TEXT(from_contact_column, param_from_contact_column),
+	BY_TEXT(caller_contact_column, param_caller_contact_column),
+	BY_TEXT(to_contact_column, param_to_contact_column),
+	BY_TEXT(callee_contact_column, param_callee_contact_column),
+	BY_TEXT(from_sock_column, param_from_sock_column),
+	BY_TEXT(caller_sock_column, param_caller_sock_column),
+	BY_TEXT(to_sock_column, param_to_sock_column),
+	BY_TEXT(callee_sock_column, param_callee_sock_column),
+	BY_TEXT(sflags_column, param_sflags_column),
+	BY_TEXT(toroute_name_column, param_toroute_name_column),
+	BY_TEXT(vars_table_name, param_vars_table_name),
+	BY_TEXT(vars_h_id_column, param_vars_h_id_column),
+	BY_TEXT(vars_h_entry_column, param_vars_h_entry_column),
+	BY_TEXT(vars_key_column, param_vars_key_column),
+	BY_TEXT(vars_value_column, param_vars_value_column),
 	{0, 0, 0},
 };
 #pragma GCC diagnostic pop
@@ -365,6 +590,12 @@ int params_check(void)
 	if (set->default_timeout <= 0 || set->default_timeout > DURATION_MAX)
 		return refuse("default_timeout", set->default_timeout,
 			      "from 1 to 2147483 seconds");
+	if (set->db.mode != 0)
+		return refuse("db_mode", set->db.mode,
+			      "0: this version stores no calls in a database");
+	if (set->h_id_start > 0 && set->h_id_start >= set->h_id_step)
+		LM_WARN("h_id_start=%d: taken modulo h_id_step (%d)\n",
+			set->h_id_start, set->h_id_step);
 	/* What ims_dialog and dialog_ng answer, and what dialog does. */
 	if (set->early_code == 0)
 		set->early_code =
@@ -380,6 +611,10 @@ void params_config(struct parley_config *config)
 	config->hash_size = (uint32_t)set->hash_size;
 	if (set->memory_piece > 0)
 		config->piece_bytes = (uint32_t)set->memory_piece;
+	config->h_id_step = (uint32_t)set->h_id_step;
+	config->h_id_start =
+		(uint32_t)(set->h_id_start < 0 ? server_id : set->h_id_start) %
+		config->h_id_step;
 	config->lifetime_s = (uint32_t)set->default_timeout;
 	config->early_timeout_s = (uint32_t)set->early_timeout;
 	config->noack_timeout_s = (uint32_t)set->noack_timeout;
