@@ -8,34 +8,51 @@
 #include "header_lines.h"
 #include "reader.h"
 #include "request.h"
+#include "tmcb.h"
 
 enum { HEADERS_MAX = 8192, REASON_MAX = 256 };
 
-/* Which BYE a callback is about, behind the dialog's id: the direction and 8
- * bits of the leg's number. It fits as long as a dialog has had less than 256
- * legs; PARLEY_LEGS_MAX of them are up at most. */
-enum { BYE_LEG_MAX = 255 };
-#define BYE_UPSTREAM ((uint64_t)1 << 63)
+/* Of a BYE's callback: 8 bits of the leg's number and the direction. It fits as
+ * long as a dialog has had less than 256 legs; PARLEY_LEGS_MAX of them are up
+ * at most. */
+enum { BYE_LEG_MAX = 255, BYE_UPSTREAM = 256 };
+_Static_assert((BYE_LEG_MAX | BYE_UPSTREAM) <= (int)TMCB_BITS_MAX,
+	       "leg and direction must fit");
 
-static void *bye_pack(struct parley_id id, const struct parley_action *action)
+bool request_result(int type, struct tmcb_params *params,
+		    struct request_result *result)
 {
-	uint64_t value =
-		(uint64_t)action->leg << 55 | (uint64_t)id.entry << 31 | id.id;
+	void *packed = *params->param;
 
-	if (action->dir == PARLEY_DIR_UPSTREAM)
-		value |= BYE_UPSTREAM;
-	return (void *)(uintptr_t)value;
+	if (!adapter.engine || !packed ||
+	    (type != TMCB_DESTROY && params->code < 200))
+		return false;
+	*params->param = NULL;
+	*result = (struct request_result){
+		.id = tmcb_id(packed),
+		.bits = tmcb_bits(packed),
+		.code = type == TMCB_DESTROY ? 0 : params->code,
+	};
+	if (type != TMCB_DESTROY && params->rpl != FAKED_REPLY)
+		result->reply = params->rpl;
+	return true;
 }
 
-static void report_done(uint64_t packed, int code)
+static unsigned int bye_bits(const struct parley_action *action)
+{
+	unsigned int bits = action->leg & BYE_LEG_MAX;
+
+	return action->dir == PARLEY_DIR_UPSTREAM ? bits | BYE_UPSTREAM : bits;
+}
+
+static void report_done(struct parley_id id, unsigned int bits, int code)
 {
 	const struct parley_event event = {
 		.type = PARLEY_EV_BYE_DONE,
-		.id = {.entry = (uint32_t)(packed >> 31) & 0xffffff,
-		       .id = (uint32_t)packed & INT32_MAX},
-		.leg = (uint32_t)(packed >> 55) & BYE_LEG_MAX,
-		.dir = packed & BYE_UPSTREAM ? PARLEY_DIR_UPSTREAM
-					     : PARLEY_DIR_DOWNSTREAM,
+		.id = id,
+		.leg = bits & BYE_LEG_MAX,
+		.dir = bits & BYE_UPSTREAM ? PARLEY_DIR_UPSTREAM
+					   : PARLEY_DIR_DOWNSTREAM,
 		.code = (uint16_t)code,
 	};
 	struct parley_actions actions;
@@ -44,19 +61,13 @@ static void report_done(uint64_t packed, int code)
 		sip_run(NULL, &actions, NULL);
 }
 
-/* The final reply, perhaps made by tm for a timeout; or, if there never was
- * one, the end of the transaction. Only the first of them counts. */
 static void on_bye_done(struct cell *t, int type, struct tmcb_params *params)
 {
-	uint64_t packed = (uint64_t)(uintptr_t)*params->param;
-	int code = type == TMCB_DESTROY ? 0 : params->code;
+	struct request_result result;
 
 	(void)t;
-	if (!adapter.engine || packed == 0 ||
-	    (type != TMCB_DESTROY && code < 200))
-		return;
-	*params->param = NULL;
-	report_done(packed, code);
+	if (request_result(type, params, &result))
+		report_done(result.id, result.bits, result.code);
 }
 
 /* ------------------------------------------------ header lines */
@@ -84,27 +95,33 @@ struct headers {
 	size_t len;
 };
 
-static bool headers_add(struct headers *headers, const char *text, size_t len)
+static bool headers_add(struct headers *headers, str text)
 {
-	if (len > sizeof(headers->text) - headers->len)
+	if ((size_t)text.len > sizeof(headers->text) - headers->len)
 		return false;
-	memcpy(headers->text + headers->len, text, len);
-	headers->len += len;
+	if (text.len > 0)
+		memcpy(headers->text + headers->len, text.s, (size_t)text.len);
+	headers->len += (size_t)text.len;
 	return true;
 }
 
+/* Adds whole lines; the last one may have come without its end. */
+static bool headers_add_lines(struct headers *headers, str lines)
+{
+	return headers_add(headers, lines) &&
+	       (lines.len <= 0 || header_lines_ended(to_parley(&lines)) ||
+		headers_add(headers, (str)STR_STATIC_INIT("\r\n")));
+}
+
 /* dlg_extra_hdrs, then why the call ends (RFC 3326), then the command's. */
-static bool headers_fill(struct headers *headers,
-			 const struct parley_view *view, const str *extra_hdrs)
+static bool headers_of_bye(struct headers *headers,
+			   const struct parley_view *view,
+			   const str *extra_hdrs)
 {
 	char quoted[REASON_MAX];
 	char line[REASON_MAX + 64];
-	bool fits = true;
+	bool fits = headers_add_lines(headers, adapter.set.extra_hdrs);
 
-	headers->len = 0;
-	if (adapter.set.extra_hdrs.len > 0)
-		fits = headers_add(headers, adapter.set.extra_hdrs.s,
-				   (size_t)adapter.set.extra_hdrs.len);
 	if (view->end_reason.len > 0) {
 		str text =
 			request_quote(view->end_reason, quoted, sizeof(quoted));
@@ -114,21 +131,32 @@ static bool headers_fill(struct headers *headers,
 				   "Reason: SIP;cause=%d;text=%.*s\r\n", code,
 				   text.len, text.s);
 
-		fits = fits && headers_add(headers, line, (size_t)len);
+		fits = fits && headers_add(headers, (str){line, len});
 	}
-	if (extra_hdrs && extra_hdrs->len > 0) {
-		fits = fits && headers_add(headers, extra_hdrs->s,
-					   (size_t)extra_hdrs->len);
-		if (!header_lines_ended(to_parley(extra_hdrs)))
-			fits = fits && headers_add(headers, "\r\n", 2);
-	}
+	return fits && (!extra_hdrs || headers_add_lines(headers, *extra_hdrs));
+}
+
+/* All that a request of ours carries beyond what tm writes itself. */
+static bool headers_of(struct headers *headers, const struct request_what *what)
+{
+	bool fits = headers_add_lines(headers, what->headers);
+
+	if (what->towards == PARLEY_DIR_DOWNSTREAM)
+		fits = fits &&
+		       headers_add_lines(headers,
+					 adapter.set.lreq_callee_headers);
+	if (what->body.len > 0)
+		fits = fits &&
+		       headers_add(headers,
+				   (str)STR_STATIC_INIT("Content-Type: ")) &&
+		       headers_add_lines(headers, what->content_type);
 	return fits;
 }
 
 /* ------------------------------------------------ sending */
 
 /* What the engine knows of the dialog, in a buffer that grows. */
-static int prepare(struct parley_id id, const struct parley_action *action,
+static int prepare(struct parley_id id, const struct request_what *what,
 		   bool is_ack, struct parley_request *request)
 {
 	static struct {
@@ -148,8 +176,8 @@ static int prepare(struct parley_id id, const struct parley_action *action,
 			texts.buffer = more;
 			texts.size = needed;
 		}
-		rc = parley_request_prepare(adapter.engine, id, action->leg,
-					    action->dir, is_ack, request,
+		rc = parley_request_prepare(adapter.engine, id, what->leg,
+					    what->towards, is_ack, request,
 					    texts.buffer, texts.size, &needed);
 	}
 	return rc;
@@ -179,8 +207,8 @@ static bool fill_dialog(const struct parley_request *request, dlg_t *dialog)
 /* Hands it to tm; a second time from any socket when the first attempt cannot
  * be sent at all. 1 sent, 0 stopped by event_route[tm:local-request], below 0
  * not sent. */
-static int send_request(struct parley_id id, uac_req_t *request, dlg_t *dialog,
-			uint32_t cseq)
+static int hand_to_tm(struct parley_id id, uac_req_t *request, dlg_t *dialog,
+		      uint32_t cseq)
 {
 	struct ctx saved;
 	int rc = -1;
@@ -195,14 +223,51 @@ static int send_request(struct parley_id id, uac_req_t *request, dlg_t *dialog,
 	return rc;
 }
 
-static void log_not_sent(struct parley_id id, const char *method,
+static void log_not_sent(struct parley_id id, const struct request_what *what,
 			 const struct parley_request *request, const char *why)
 {
 	log_limited(LOG_CAUSE_SEND, L_ERR,
-		    "call %.*s (%u.%u): %s to <%.*s> not sent: %s\n",
+		    "call %.*s (%u.%u): %.*s to <%.*s> not sent: %s\n",
 		    (int)request->callid.len, request->callid.s, id.entry,
-		    id.id, method, (int)request->target.len, request->target.s,
-		    why);
+		    id.id, what->method.len, what->method.s,
+		    (int)request->target.len, request->target.s, why);
+}
+
+int request_send(struct parley_id id, const struct request_what *what)
+{
+	static struct headers headers;
+	bool is_ack =
+		what->method.len == 3 && memcmp(what->method.s, "ACK", 3) == 0;
+	str method = what->method, body = what->body, lines;
+	struct parley_request request = {0};
+	uac_req_t uac;
+	dlg_t dialog = {0};
+	int rc = prepare(id, what, is_ack, &request);
+	const char *why = parley_error_text(rc);
+
+	if (rc == 0) {
+		rc = -1;
+		why = "it has no usable Contact or Record-Route, or the "
+		      "headers are too long";
+		headers.len = 0;
+		if ((is_ack || headers_of(&headers, what)) &&
+		    fill_dialog(&request, &dialog)) {
+			lines = (str){headers.text, (int)headers.len};
+			set_uac_req(&uac, &method, &lines,
+				    body.len > 0 ? &body : NULL, &dialog,
+				    TMCB_LOCAL_COMPLETED | TMCB_DESTROY,
+				    what->done, tmcb_pack(id, what->bits));
+			/* tm adds one, but not for an ACK, which has its
+			 * INVITE's number (RFC 3261 13.2.2.4). */
+			rc = hand_to_tm(id, &uac, &dialog,
+					request.cseq - (is_ack ? 0 : 1));
+			why = "no way to its destination";
+		}
+	}
+	free_rr(&dialog.route_set);
+	if (rc < 0)
+		log_not_sent(id, what, &request, why);
+	return rc < 0 ? -1 : rc > 0;
 }
 
 int request_bye(struct parley_id id, const struct parley_action *action,
@@ -210,59 +275,41 @@ int request_bye(struct parley_id id, const struct parley_action *action,
 {
 	static struct reader reader;
 	static struct headers headers;
-	str method = str_init("BYE");
-	void *packed = bye_pack(id, action);
-	struct parley_request request = {0};
+	struct request_what what = {
+		.method = str_init("BYE"),
+		.leg = action->leg,
+		.towards = action->dir,
+		.done = on_bye_done,
+		.bits = bye_bits(action),
+	};
 	struct parley_view view = {0};
-	uac_req_t uac;
-	dlg_t dialog = {0};
-	str lines;
 	int rc = -1;
-	const char *why = "no memory, or the leg is gone";
 
-	if (action->leg <= BYE_LEG_MAX &&
-	    prepare(id, action, false, &request) == 0 &&
-	    reader_read(&reader, id, &view) == 0) {
-		why = "it has no usable Contact or Record-Route, or the "
-		      "headers are too long";
-		if (headers_fill(&headers, &view, extra_hdrs) &&
-		    fill_dialog(&request, &dialog)) {
-			lines = (str){headers.text, (int)headers.len};
-			set_uac_req(&uac, &method, &lines, NULL, &dialog,
-				    TMCB_LOCAL_COMPLETED | TMCB_DESTROY,
-				    on_bye_done, packed);
-			/* tm adds one. */
-			rc = send_request(id, &uac, &dialog, request.cseq - 1);
-			why = "no way to its destination";
-		}
+	headers.len = 0;
+	if (action->leg > BYE_LEG_MAX || reader_read(&reader, id, &view) != 0 ||
+	    !headers_of_bye(&headers, &view, extra_hdrs)) {
+		const struct parley_request call = {.callid = view.callid,
+						    .target = {"", 0}};
+
+		log_not_sent(id, &what, &call,
+			     "no memory, the leg is gone, or the headers are "
+			     "too long");
+	} else {
+		what.headers = (str){headers.text, (int)headers.len};
+		rc = request_send(id, &what);
 	}
-	free_rr(&dialog.route_set);
-	if (rc < 0)
-		log_not_sent(id, "BYE", &request, why);
 	if (rc <= 0)
-		report_done((uint64_t)(uintptr_t)packed, 0);
+		report_done(id, what.bits, 0);
 	return rc < 0 ? -1 : 0;
 }
 
 int request_ack(struct parley_id id, const struct parley_action *action)
 {
-	const struct parley_action towards = {.leg = action->leg,
-					      .dir = PARLEY_DIR_DOWNSTREAM};
-	str method = str_init("ACK");
-	struct parley_request request = {0};
-	uac_req_t uac;
-	dlg_t dialog = {0};
-	int rc = -1;
+	const struct request_what what = {
+		.method = str_init("ACK"),
+		.leg = action->leg,
+		.towards = PARLEY_DIR_DOWNSTREAM,
+	};
 
-	if (prepare(id, &towards, true, &request) == 0 &&
-	    fill_dialog(&request, &dialog)) {
-		set_uac_req(&uac, &method, NULL, NULL, &dialog, 0, NULL, NULL);
-		/* An ACK has its INVITE's number (RFC 3261 13.2.2.4). */
-		rc = send_request(id, &uac, &dialog, request.cseq);
-	}
-	free_rr(&dialog.route_set);
-	if (rc < 0)
-		log_not_sent(id, "ACK", &request,
-			     "no usable Contact or no way to it");
-	return rc < 0 ? -1 : 0;
+	return request_send(id, &what) < 0 ? -1 : 0;
 }

@@ -1,5 +1,5 @@
 /*
- * request.h - BYE and ACK that the proxy sends itself, inside of a dialog
+ * request.h - requests that the proxy sends itself, inside of a dialog
  *
  * What:    builds the request from what the engine knows (RFC 3261 12.2.1.1)
  *          and hands it to tm.
@@ -7,11 +7,43 @@
  * Locking: none is held; event_route[tm:local-request] may run inside.
  * Always:  each BYE that was asked for is reported to the engine once, as
  *          PARLEY_EV_BYE_DONE, whatever happens to it.
+ * Why:     every request of ours takes its CSeq, route set and target from one
+ *          place, so that they are right together.
  */
 #ifndef REQUEST_H
 #define REQUEST_H
 
 #include "adapter.h"
+
+struct request_what {
+	str method;
+	uint32_t leg; /* its number */
+	enum parley_direction towards;
+	str headers;		/* whole lines (header_lines.h), or empty */
+	str content_type, body; /* both or none */
+	/* tm calls it when the final reply is there, or was made for a timeout,
+	 * and when the transaction ends; NULL: nobody wants to know. It asks
+	 * request_result() what happened. */
+	transaction_cb *done;
+	unsigned int bits; /* for it; at most TMCB_BITS_MAX (tmcb.h) */
+};
+
+/* Takes the next CSeq of that direction (an ACK its INVITE's) and sends. To the
+ * callee with lreq_callee_headers. 1 sent; 0 stopped by the script's
+ * event_route[tm:local-request]; -1 not sent, and logged. @done is called after
+ * a 1 only. */
+int request_send(struct parley_id id, const struct request_what *what);
+
+struct request_result {
+	struct parley_id id; /* it may be gone by now */
+	unsigned int bits;
+	int code;	       /* 0: the transaction ended without a reply */
+	struct sip_msg *reply; /* NULL: tm made it, or there is none */
+};
+
+/* For a @done: true once for each request, then @result is filled. */
+bool request_result(int type, struct tmcb_params *params,
+		    struct request_result *result);
 
 /* @extra_hdrs: whole header lines, or NULL. 0, or -1: not sent, and reported
  * to the log and to the engine. */
