@@ -171,7 +171,9 @@ struct parley_config {
 	bool bye_on_timeout;	   /* for every dialog (send_bye) */
 	bool wait_ack;		   /* keep a failed dialog until RELEASE */
 	bool end_at_early_timeout; /* terminate instead of forget */
-	uint16_t end_early_code;   /* final reply then: 480 */
+	bool track_cseq; /* requests of ours take a number of their own: those
+			  * of the party that we speak for go up by one */
+	uint16_t end_early_code; /* final reply then: 480 */
 
 	const struct parley_profile_config *profiles; /* copied */
 	uint32_t profile_count;
@@ -299,10 +301,11 @@ struct parley_event {
 				      * towards that party would list them */
 	struct parley_str reason;    /* text, for REPLY_FAIL and TERMINATE */
 	void *socket;		     /* the host's, where it was received */
-	uint32_t cseq;
-	uint16_t code;		       /* SIP status */
-	uint32_t lifetime_s;	       /* new lifetime; 0: keep */
-	uint32_t leg;		       /* BYE_DONE */
+	uint32_t cseq;	     /* as the party wrote it that sent the request */
+	uint32_t cseq_shift; /* REPLY_1XX, REPLY_2XX: what was added to it */
+	uint16_t code;	     /* SIP status */
+	uint32_t lifetime_s; /* new lifetime; 0: keep */
+	uint32_t leg;	     /* BYE_DONE */
 	enum parley_event_type method; /* REPLY_WITHIN */
 	enum parley_side side;
 	bool hold;	  /* the host will send RELEASE for this message */
@@ -416,7 +419,9 @@ struct parley_match {
 	uint32_t leg;
 	uint32_t start_s; /* wall clock of the 2xx, 0: none yet */
 	uint32_t lifetime_s;
-	bool callee_is_from; /* the From-tag is the callee's (upstream) */
+	bool callee_is_from;   /* the From-tag is the callee's (upstream) */
+	uint32_t cseq_shift;   /* to add to the CSeq of a request that way, */
+	uint32_t invite_shift; /* of an ACK, and of what RAck names */
 };
 
 /* Tight matching, always: Call-ID and both tags must be the dialog's and one
@@ -457,6 +462,23 @@ parley_request_prepare(struct parley *engine, struct parley_id id, uint32_t leg,
 		       enum parley_direction towards, bool is_ack,
 		       struct parley_request *request, void *buffer,
 		       size_t size, size_t *neededp);
+
+/* A request of a party that is sent once more, with the next number, because
+ * the proxy has added credentials (RFC 3261 22.2). */
+struct parley_cseq {
+	uint32_t leg; /* 0: the initial INVITE */
+	enum parley_direction dir;
+	bool invite;
+	uint32_t cseq;	/* as the party wrote it */
+	uint32_t shift; /* out: to add to this request's number */
+	uint32_t total; /* out: to those that come after it */
+};
+
+/* From now on the other side sees the party's numbers raised by one more.
+ * PARLEY_E_FULL: they would reach 2^31. */
+PARLEY_MUST_CHECK int parley_cseq_raise(struct parley *engine,
+					struct parley_id id,
+					struct parley_cseq *request);
 
 /* ------------------------------------------------------------- settings */
 

@@ -104,4 +104,22 @@ void leg_to_front(struct dialog *dialog, struct leg *leg);
 void leg_prune(struct parley *engine, struct dialog *dialog);
 void leg_remove_all(struct parley *engine, struct dialog *dialog);
 
+/* ------------------------------------------------ numbers (cseq.c) */
+
+static inline struct shift *leg_shift(struct leg *leg,
+				      enum parley_direction dir)
+{
+	return dir == PARLEY_DIR_DOWNSTREAM ? &leg->from_caller
+					    : &leg->from_callee;
+}
+/* A request of a party goes that way; @cseq is its own number. */
+void cseq_note(struct leg *leg, enum parley_direction dir, bool invite,
+	       uint32_t cseq);
+/* The leg's callee has seen the initial INVITE: the caller's number and what
+ * was added to it. */
+void cseq_answer(struct leg *leg, uint32_t cseq, uint32_t added);
+/* The number of a request of ours that way. */
+uint32_t cseq_take(const struct parley *engine, struct leg *leg,
+		   enum parley_direction dir);
+
 #endif

@@ -33,6 +33,12 @@ struct text {
 	bool own; /* a block of its own */
 };
 
+/* What is added to the numbers of one party's requests on a leg. */
+struct shift {
+	uint32_t next;	 /* to those to come */
+	uint32_t invite; /* to its last INVITE */
+};
+
 struct leg {
 	struct leg *next;
 	uint32_t size;	 /* of this block */
@@ -43,9 +49,11 @@ struct leg {
 	bool bye_wait;	    /* BYE to the caller waits for the ACK */
 	uint8_t byes;	    /* of ours, not yet done */
 	uint16_t tag_len;
+	/* Numbers are those that the receiver has seen; see cseq.c. */
 	uint32_t callee_cseq; /* last CSeq from the callee, 0: none yet */
 	uint32_t caller_cseq; /* last CSeq from the caller on this leg */
 	uint32_t invite_cseq; /* of the INVITE that the last 2xx answers */
+	struct shift from_caller, from_callee;
 	struct text contact, route_set;
 	void *socket;
 	char bytes[]; /* tag, contact, route set */
@@ -87,6 +95,7 @@ struct dialog {
 	uint32_t size; /* of this block */
 	uint32_t init_s;
 	uint32_t invite_cseq;
+	uint32_t invite_shift; /* of its last branch; changes, as below */
 	uint16_t callid_len, from_tag_len, from_uri_len, to_uri_len;
 	uint16_t req_uri_len;
 

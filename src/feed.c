@@ -181,9 +181,7 @@ static void answer_leg(struct step *step, struct leg *leg)
 	if (leg->state != PARLEY_LEG_EARLY && !first)
 		return;
 	leg->state = PARLEY_LEG_ANSWERED;
-	leg->invite_cseq = event->cseq;
-	if (leg->caller_cseq < event->cseq)
-		leg->caller_cseq = event->cseq;
+	cseq_answer(leg, event->cseq, event->cseq_shift);
 	if (first)
 		leg_to_front(step->dialog, leg);
 }
@@ -240,14 +238,6 @@ static int feed_reply_fail(struct step *step)
 }
 
 /* ------------------------------------------------ in-dialog requests */
-
-static void note_cseq(struct leg *leg, enum parley_direction dir, uint32_t cseq)
-{
-	uint32_t *last = dir == PARLEY_DIR_DOWNSTREAM ? &leg->caller_cseq
-						      : &leg->callee_cseq;
-	if (*last < cseq)
-		*last = cseq;
-}
 
 /* Target refresh, RFC 3261 12.2.1.2: the contact of who sent the message. */
 static int refresh_target(struct step *step, struct leg *leg,
@@ -351,7 +341,7 @@ static int feed_bye(struct step *step)
 	rc = step_apply(step, last ? T_BYE_LAST : T_BYE_OTHER);
 	if (rc < 0)
 		return rc;
-	note_cseq(leg, step->dir, step->event->cseq);
+	cseq_note(leg, step->dir, false, step->event->cseq);
 	leg->state = PARLEY_LEG_ENDED;
 	leg->bye_wait = false; /* it has left by itself */
 	take_hold(step);
@@ -368,7 +358,8 @@ static int feed_request(struct step *step)
 	if (rc < 0)
 		return rc;
 	take_hold(step);
-	note_cseq(leg, step->dir, step->event->cseq);
+	cseq_note(leg, step->dir, step->event->type == PARLEY_EV_REINVITE,
+		  step->event->cseq);
 	renew_lifetime(step);
 	/* Without memory the old target stays, which is counted. */
 	if (refresh_target(step, leg, step->dir) == PARLEY_E_MEMORY)

@@ -106,8 +106,7 @@ int leg_add(struct parley *engine, struct dialog *dialog,
 	leg->state = PARLEY_LEG_EARLY;
 	leg->number = dialog->next_leg++;
 	leg->socket = event->socket;
-	leg->caller_cseq = dialog->invite_cseq;
-	leg->invite_cseq = dialog->invite_cseq;
+	cseq_answer(leg, dialog->invite_cseq, event->cseq_shift);
 
 	struct leg **end = &dialog->legs;
 	while (*end)

@@ -65,6 +65,11 @@ static enum table_event request_event(const struct dialog *dialog,
 static void fill(const struct dialog *dialog, const struct leg *leg,
 		 enum parley_direction dir, struct parley_match *match)
 {
+	struct shift shift = {dialog->invite_shift, dialog->invite_shift};
+
+	if (leg)
+		shift = dir == PARLEY_DIR_DOWNSTREAM ? leg->from_caller
+						     : leg->from_callee;
 	*match = (struct parley_match){
 		.id = dialog->id,
 		.dir = dir,
@@ -74,6 +79,8 @@ static void fill(const struct dialog *dialog, const struct leg *leg,
 		.start_s = dialog->start_s,
 		.lifetime_s = dialog->lifetime_s,
 		.callee_is_from = dir == PARLEY_DIR_UPSTREAM,
+		.cseq_shift = shift.next,
+		.invite_shift = shift.invite,
 	};
 }
 

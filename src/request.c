@@ -8,6 +8,7 @@
 
 /* One direction of one leg. */
 struct way {
+	const struct parley *engine;
 	struct dialog *dialog;
 	struct leg *leg;
 	bool downstream;
@@ -25,20 +26,6 @@ static struct parley_str copy(struct filler *filler, struct parley_str text)
 		memcpy(filler->at, text.s, text.len);
 	filler->at += text.len;
 	return out;
-}
-
-static uint32_t next_cseq(const struct way *way)
-{
-	struct leg *leg = way->leg;
-	if (way->is_ack)
-		return leg->invite_cseq;
-	uint32_t *last =
-		way->downstream ? &leg->caller_cseq : &leg->callee_cseq;
-	/* RFC 3261 8.1.1.5: below 2^31. Nobody counts that far; who starts
-	 * there ends there. */
-	if (*last < INT32_MAX)
-		++*last;
-	return *last;
 }
 
 static int prepare_locked(const struct way *way, struct parley_request *request,
@@ -74,7 +61,11 @@ static int prepare_locked(const struct way *way, struct parley_request *request,
 		.target = copy(&filler, target),
 		.route_set = copy(&filler, route_set),
 		.socket = downstream ? leg->socket : dialog->socket,
-		.cseq = next_cseq(way),
+		.cseq = way->is_ack
+				? leg->invite_cseq
+				: cseq_take(way->engine, way->leg,
+					    downstream ? PARLEY_DIR_DOWNSTREAM
+						       : PARLEY_DIR_UPSTREAM),
 		.state = dialog->state,
 	};
 	return 0;
@@ -93,6 +84,7 @@ int parley_request_prepare(struct parley *engine, struct parley_id id,
 		return PARLEY_E_NO_DIALOG;
 	int rc = PARLEY_E_NO_LEG;
 	struct way way = {
+		.engine = engine,
 		.dialog = dialog,
 		.leg = leg_find_number(dialog, leg_number),
 		.downstream = towards == PARLEY_DIR_DOWNSTREAM,

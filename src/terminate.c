@@ -109,9 +109,7 @@ int terminate_crossing(struct step *step)
 		return rc;
 	if (leg->state == PARLEY_LEG_EARLY) {
 		leg->state = PARLEY_LEG_ANSWERED;
-		leg->invite_cseq = event->cseq;
-		if (leg->caller_cseq < event->cseq)
-			leg->caller_cseq = event->cseq;
+		cseq_answer(leg, event->cseq, event->cseq_shift);
 	}
 	step_action(step, (struct parley_action){.type = PARLEY_ACT_ACK,
 						 .leg = leg->number});

@@ -620,6 +620,7 @@ void params_config(struct parley_config *config)
 	config->noack_timeout_s = (uint32_t)set->noack_timeout;
 	config->end_timeout_s = (uint32_t)set->end_timeout;
 	config->timeout_noreset = set->timeout_noreset;
+	config->track_cseq = set->track_cseq_updates;
 	config->bye_on_timeout = set->send_bye;
 	config->wait_ack = set->wait_ack;
 	config->end_at_early_timeout = set->early_timeout_end;
