@@ -514,6 +514,18 @@ PARLEY_MUST_CHECK int parley_set_timeout_route(struct parley *engine,
 					       int32_t route,
 					       struct parley_str name);
 
+/* Where requests to one end of the call go, when the host knows better than
+ * the messages say: @of DOWNSTREAM: the caller; UPSTREAM: the leg with
+ * @callee_tag. An empty contact and a NULL socket stay as they are. NO_LEG. */
+struct parley_target {
+	enum parley_direction of;
+	struct parley_str callee_tag, contact;
+	void *socket;
+};
+PARLEY_MUST_CHECK int parley_set_target(struct parley *engine,
+					struct parley_id id,
+					const struct parley_target *target);
+
 /* A number that belongs to the host, e.g. the name of the INVITE's transaction;
  * 0 until it is set. The bits in @keep stay as they are. */
 PARLEY_MUST_CHECK int parley_set_host_ref(struct parley *engine,

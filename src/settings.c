@@ -55,6 +55,55 @@ int parley_set_timeout_route(struct parley *engine, struct parley_id id,
 	return rc;
 }
 
+/* The places that hold what is known about one end. */
+struct end {
+	struct text *contact;
+	void **socket;
+};
+
+static bool end_of(struct dialog *dialog, const struct parley_target *target,
+		   struct end *end)
+{
+	struct leg *leg;
+
+	if (target->of == PARLEY_DIR_DOWNSTREAM) {
+		*end = (struct end){&dialog->contact, &dialog->socket};
+		return true;
+	}
+	leg = leg_find(dialog, target->callee_tag);
+	if (leg == NULL)
+		return false;
+	*end = (struct end){&leg->contact, &leg->socket};
+	return true;
+}
+
+int parley_set_target(struct parley *engine, struct parley_id id,
+		      const struct parley_target *target)
+{
+	struct dialog *dialog;
+	struct end end;
+	int rc = 0;
+
+	if ((target->of != PARLEY_DIR_DOWNSTREAM &&
+	     target->of != PARLEY_DIR_UPSTREAM) ||
+	    target->contact.len > PARLEY_STR_MAX)
+		return PARLEY_E_ARGUMENT;
+	dialog = dialog_find_lock(engine, id);
+	if (dialog == NULL)
+		return PARLEY_E_NO_DIALOG;
+	if (!end_of(dialog, target, &end))
+		rc = PARLEY_E_NO_LEG;
+	else if (target->contact.len > 0)
+		rc = text_set(&engine->mem, end.contact, target->contact);
+	if (rc == 0 && target->socket)
+		*end.socket = target->socket;
+	dialog_unlock(engine, id);
+	if (rc == PARLEY_E_MEMORY)
+		atomic_fetch_add_explicit(&engine->count.no_memory, 1,
+					  memory_order_relaxed);
+	return rc;
+}
+
 int parley_set_host_ref(struct parley *engine, struct parley_id id,
 			uint64_t keep, uint64_t host_ref)
 {

@@ -435,6 +435,63 @@ static void test_flags_and_options(void **state)
 	calls_stop(&host, engine);
 }
 
+static void test_target(void **state)
+{
+	struct test_host host;
+	struct parley *engine = calls_start(&host);
+	int old_socket, new_socket;
+	struct parley_id id = rich_call(engine, &old_socket);
+	struct parley_target target = {
+		.of = PARLEY_DIR_DOWNSTREAM,
+		.contact = test_str("sip:moved@192.0.2.77"),
+	};
+	uint32_t limit = engine->mem.limit;
+	struct parley_view view;
+	_Alignas(16) char buffer[2048];
+
+	(void)state;
+	assert_int_equal(parley_set_target(engine, id, &target), 0);
+	target = (struct parley_target){
+		.of = PARLEY_DIR_UPSTREAM,
+		.callee_tag = test_str("winner"),
+		.socket = &new_socket,
+	};
+	assert_int_equal(parley_set_target(engine, id, &target), 0);
+	assert_int_equal(parley_read(engine, calls_now(), id, &view, buffer,
+				     sizeof(buffer), NULL),
+			 0);
+	assert_text(view.caller.contact, "sip:moved@192.0.2.77");
+	assert_text(view.legs[0].contact, "sip:winner@192.0.2.9");
+	assert_ptr_equal(view.legs[0].socket, &new_socket);
+
+	/* Without memory both stay as they were. */
+	target.contact = test_str("sip:another-place@192.0.2.78");
+	target.socket = &old_socket;
+	engine->mem.limit = 0;
+	host.refuse_from = 0;
+	assert_int_equal(parley_set_target(engine, id, &target),
+			 PARLEY_E_MEMORY);
+	engine->mem.limit = limit;
+	host.refuse_from = TEST_UNLIMITED;
+	target.callee_tag = test_str("nobody");
+	assert_int_equal(parley_set_target(engine, id, &target),
+			 PARLEY_E_NO_LEG);
+	target.of = PARLEY_DIR_NONE;
+	assert_int_equal(parley_set_target(engine, id, &target),
+			 PARLEY_E_ARGUMENT);
+	target.of = PARLEY_DIR_DOWNSTREAM;
+	id.id ^= 1;
+	assert_int_equal(parley_set_target(engine, id, &target),
+			 PARLEY_E_NO_DIALOG);
+	id.id ^= 1;
+	assert_int_equal(parley_read(engine, calls_now(), id, &view, buffer,
+				     sizeof(buffer), NULL),
+			 0);
+	assert_text(view.legs[0].contact, "sip:winner@192.0.2.9");
+	assert_ptr_equal(view.legs[0].socket, &new_socket);
+	calls_stop(&host, engine);
+}
+
 static void test_route_and_reference(void **state)
 {
 	struct test_host host;
@@ -501,6 +558,7 @@ int main(void)
 		cmocka_unit_test(test_find_callid),
 		cmocka_unit_test(test_stats),
 		cmocka_unit_test(test_flags_and_options),
+		cmocka_unit_test(test_target),
 		cmocka_unit_test(test_route_and_reference),
 	};
 
