@@ -70,6 +70,7 @@ needs_of_test()
 	need_command valgrind valgrind
 	need kamailio-ims-modules "$modules/ims_dialog.so"
 	need kamailio-lua-modules "$modules/app_lua.so"
+	need kamailio-python3-modules "$modules/app_python3.so"
 }
 
 # Every link that makes a service start at boot.

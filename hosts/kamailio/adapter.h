@@ -179,6 +179,10 @@ struct ctx *ctx_find_request(const struct sip_msg *request);
  * False: none. */
 bool ctx_dialog(struct sip_msg *msg, struct parley_id *id);
 
+/* The same for what ends calls. On a CANCEL there is one only after dlg_get(),
+ * or if dlg_ctxiuid_mode says so. */
+bool ctx_can_act(struct sip_msg *msg, struct parley_id *id);
+
 /* Makes @match the message's own dialog, and the current one. */
 void ctx_set_dialog(struct sip_msg *msg, const struct parley_match *match);
 
@@ -229,13 +233,6 @@ int sip_run_reply(struct sip_msg *req, struct sip_msg *rpl,
 int sip_terminate(struct sip_msg *msg, struct parley_id id,
 		  enum parley_side side, const str *reason,
 		  const str *extra_hdrs);
-
-/* ------------------------------------------------ the script (events.c) */
-
-/* Looks the event routes up and subscribes for them. 0 or -1. */
-int events_init(void);
-/* Runs route[@route] for an expired call. */
-void events_timeout_route(struct parley_id id, int route);
 
 /* ------------------------------------------------ processes (procs.c) */
 

@@ -2,18 +2,27 @@
  * events.c - event_route[dialog:start|end|failed] and timeout routes
  *
  * The event routes are subscribers like any other, so they run exactly once
- * for each end of a call, in the order of the call's events.
+ * for each end of a call, in the order of the call's events. With
+ * event_callback a function of a KEMI script takes the place of them all, and
+ * of a timeout route that kamailio.cfg does not have.
  */
 #include "core/action.h"
 #include "core/fmsg.h"
+#include "core/kemi.h"
 #include "core/route.h"
 #include "core/script_cb.h"
 
-#include "adapter.h"
+#include "events.h"
 
 enum event_route { ROUTE_START, ROUTE_END, ROUTE_FAILED, ROUTES };
 
 static int routes[ROUTES] = {-1, -1, -1};
+
+static const char *const event_names[ROUTES] = {
+	[ROUTE_START] = "dialog:start",
+	[ROUTE_END] = "dialog:end",
+	[ROUTE_FAILED] = "dialog:failed",
+};
 
 /* A message that the script may work on: not one in shared memory. */
 static bool workable(const struct sip_msg *msg)
@@ -21,15 +30,38 @@ static bool workable(const struct sip_msg *msg)
 	return msg && msg != FAKED_REPLY && !(msg->msg_flags & FL_SHM_CLONE);
 }
 
-static void run_route(struct sip_msg *msg, int route)
+static bool has_callback(void)
+{
+	return adapter.set.event_callback.len > 0;
+}
+
+/* Calls the KEMI function with the name of the event. */
+static void run_callback(struct sip_msg *msg, const char *event)
+{
+	sr_kemi_eng_t *engine = sr_kemi_eng_get();
+	str name = to_str((struct parley_str){event, (uint32_t)strlen(event)});
+
+	if (engine && sr_kemi_route(engine, msg, EVENT_ROUTE,
+				    &adapter.set.event_callback, &name) < 0)
+		log_limited(LOG_CAUSE_SCRIPT, L_ERR,
+			    "event_callback: %s(\"%s\") failed\n",
+			    adapter.set.event_callback.s, event);
+}
+
+static void run_event(struct sip_msg *msg, enum event_route event)
 {
 	struct run_act_ctx actions;
 	int before = get_route_type();
 
 	set_route_type(LOCAL_ROUTE);
 	if (exec_pre_script_cb(msg, LOCAL_CB_TYPE) > 0) {
-		init_run_actions_ctx(&actions);
-		run_top_route(event_rt.rlist[route], msg, &actions);
+		if (has_callback()) {
+			run_callback(msg, event_names[event]);
+		} else {
+			init_run_actions_ctx(&actions);
+			run_top_route(event_rt.rlist[routes[event]], msg,
+				      &actions);
+		}
 		exec_post_script_cb(msg, LOCAL_CB_TYPE);
 	}
 	set_route_type(before);
@@ -46,13 +78,13 @@ static void on_told(struct parley *engine, void *param,
 		    const struct parley_told *told)
 {
 	const struct adapter_message *message = told->message;
-	int route = routes[route_of(told->type)];
+	enum event_route event = route_of(told->type);
 	struct sip_msg *msg = NULL;
 	struct ctx saved;
 
 	(void)engine;
 	(void)param;
-	if (route < 0)
+	if (routes[event] < 0 && !has_callback())
 		return;
 	/* As in the stock module: the reply if there is one. */
 	if (message && workable(message->rpl))
@@ -62,33 +94,33 @@ static void on_told(struct parley *engine, void *param,
 	else
 		msg = faked_msg_get_next();
 	ctx_push(&saved, msg, told->id);
-	run_route(msg, route);
+	run_event(msg, event);
 	ctx_pop(&saved);
 }
 
 int events_init(void)
 {
-	static const struct {
-		const char *name;
-		uint32_t types;
-	} known[ROUTES] = {
-		[ROUTE_START] = {"dialog:start", PARLEY_NOTE_ANSWERED},
-		[ROUTE_END] = {"dialog:end",
-			       PARLEY_NOTE_TERMINATED | PARLEY_NOTE_EXPIRED},
-		[ROUTE_FAILED] = {"dialog:failed", PARLEY_NOTE_FAILED},
+	static const uint32_t known[ROUTES] = {
+		[ROUTE_START] = PARLEY_NOTE_ANSWERED,
+		[ROUTE_END] = PARLEY_NOTE_TERMINATED | PARLEY_NOTE_EXPIRED,
+		[ROUTE_FAILED] = PARLEY_NOTE_FAILED,
 	};
 	uint32_t types = 0;
 
 	for (int i = 0; i < ROUTES; i++) {
 		str name = to_str((struct parley_str){
-			known[i].name, (uint32_t)strlen(known[i].name)});
+			event_names[i], (uint32_t)strlen(event_names[i])});
 		int route = route_lookup(&event_rt, name.s);
 
-		if (route < 0 || !event_rt.rlist[route])
-			continue;
-		routes[i] = route;
-		types |= known[i].types;
+		if (route >= 0 && event_rt.rlist[route])
+			routes[i] = route;
+		if (routes[i] >= 0 || has_callback())
+			types |= known[i];
 	}
+	if (has_callback() && !sr_kemi_eng_get())
+		LM_WARN("event_callback=\"%s\": is never called, because "
+			"there is no KEMI script (cfgengine)\n",
+			adapter.set.event_callback.s);
 	adapter.answered_is_told = types & PARLEY_NOTE_ANSWERED;
 	if (faked_msg_init() < 0)
 		return -1;
@@ -98,6 +130,15 @@ int events_init(void)
 		return -1;
 	}
 	return 0;
+}
+
+/* A route of kamailio.cfg, or with event_callback a name of the script's own.
+ */
+static bool can_run(int route)
+{
+	if (route == ROUTE_BY_NAME)
+		return has_callback();
+	return route > 0 && route < main_rt.entries && main_rt.rlist[route];
 }
 
 void events_timeout_route(struct parley_id id, int route)
@@ -110,12 +151,15 @@ void events_timeout_route(struct parley_id id, int route)
 	int before = get_route_type();
 	struct ctx saved;
 
-	if (route > 0 && route < main_rt.entries && main_rt.rlist[route] &&
-	    exec_pre_script_cb(msg, REQUEST_CB_TYPE) > 0) {
+	if (can_run(route) && exec_pre_script_cb(msg, REQUEST_CB_TYPE) > 0) {
 		ctx_push(&saved, msg, id);
 		set_route_type(REQUEST_ROUTE);
-		init_run_actions_ctx(&context);
-		run_top_route(main_rt.rlist[route], msg, &context);
+		if (route == ROUTE_BY_NAME) {
+			run_callback(msg, "dialog:timeout");
+		} else {
+			init_run_actions_ctx(&context);
+			run_top_route(main_rt.rlist[route], msg, &context);
+		}
 		exec_post_script_cb(msg, REQUEST_CB_TYPE);
 		set_route_type(before);
 		ctx_pop(&saved);

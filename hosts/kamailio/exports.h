@@ -25,7 +25,7 @@ extern struct module_exports _dialog_exports, _ims_dialog_exports,
 int mod_register(char *path, int *flags, void *unused1, void *unused2);
 #pragma GCC visibility pop
 
-/* Registers KSR.dialog and its aliases. 0 or -1. */
+/* Registers KSR.dialog and its aliases, when the module is loaded. 0 or -1. */
 int kemi_init(void); /* kemi.c */
 /* Registers the five statistics under the module's name. 0 or -1. */
 int stats_init(void); /* stats.c */

@@ -6,6 +6,7 @@
  */
 #include "core/script_cb.h"
 
+#include "events.h"
 #include "exports.h"
 
 struct adapter adapter = {
@@ -113,7 +114,7 @@ static int start(const char *name)
 	if (host_init() < 0)
 		return -1;
 	if (events_init() < 0 || sip_in_init() < 0 || stats_init() < 0 ||
-	    kemi_init() < 0 || procs_init() < 0)
+	    procs_init() < 0)
 		return -1;
 	return 0;
 }
@@ -153,7 +154,9 @@ int mod_register(char *path, int *flags, void *unused1, void *unused2)
 	(void)flags;
 	(void)unused1;
 	(void)unused2;
-	return check_alone(path);
+	/* Not later: a language's module that is loaded before this one makes
+	 * its KSR before our mod_init. */
+	return check_alone(path) < 0 ? -1 : kemi_init();
 }
 
 struct module_exports _dialog_exports = EXPORTS(dialog);

@@ -62,7 +62,8 @@ static int get_of_dialog(struct sip_msg *msg, pv_param_t *param,
 		return pv_copy(msg, param, res,
 			       to_str(view.timeout_route_name));
 	default:
-		return pv_get_sintval(msg, param, res, view.timeout_route);
+		return pv_get_sintval(msg, param, res,
+				      pv_route(view.timeout_route));
 	}
 }
 
@@ -84,9 +85,10 @@ static int get_pending(struct sip_msg *msg, pv_param_t *param, pv_value_t *res)
 				      (unsigned int)ctx->timeout_bye);
 	case CTX_TIMEOUT_ROUTE:
 		return pv_copy(msg, param, res,
-			       ctx->timeout_route > 0 ? name : (str){0});
+			       ctx->timeout_route != 0 ? name : (str){0});
 	default:
-		return pv_get_sintval(msg, param, res, ctx->timeout_route);
+		return pv_get_sintval(msg, param, res,
+				      pv_route(ctx->timeout_route));
 	}
 }
 
@@ -100,7 +102,8 @@ int pv_ctx_get(struct sip_msg *msg, pv_param_t *param, pv_value_t *res)
 		return pv_get_uintval(msg, param, res,
 				      (unsigned int)ctx_of(msg)->on);
 	case CTX_SET:
-		return pv_get_uintval(msg, param, res, has ? 1 : 0);
+		return pv_get_uintval(msg, param, res,
+				      ctx_can_act(msg, &id) ? 1 : 0);
 	case CTX_DIR:
 		return pv_get_uintval(msg, param, res, ctx_of(msg)->dir);
 	default:
@@ -149,6 +152,8 @@ static int route_of(const pv_value_t *value, bool by_index, char *name,
 	memcpy(name, text.s, (size_t)text.len);
 	name[text.len] = '\0';
 	index = route_lookup(&main_rt, name);
+	if (index <= 0 && adapter.set.event_callback.len > 0)
+		return ROUTE_BY_NAME;
 	if (index <= 0)
 		log_limited(LOG_CAUSE_PV, L_ERR,
 			    "$dlg_ctx(timeout_route): there is no route[%s]\n",

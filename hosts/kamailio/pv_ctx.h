@@ -12,7 +12,7 @@
 
 #include "core/pvar.h"
 
-#include "adapter.h"
+#include "events.h"
 
 int pv_ctx_parse(pv_spec_p spec, str *in);
 int pv_ctx_get(struct sip_msg *msg, pv_param_t *param, pv_value_t *res);
@@ -22,6 +22,12 @@ int pv_ctx_set(struct sip_msg *msg, pv_param_t *param, int op,
 /* Finds @in in @keys and puts its index into @spec. 0 or -1 and a line. */
 int pv_parse_key(pv_spec_p spec, const str *in, const char *const *keys,
 		 int count);
+
+/* The index of a timeout route as users see it. */
+static inline int pv_route(int route)
+{
+	return route == ROUTE_BY_NAME ? 0 : route;
+}
 
 /* A copy of @text in a buffer of Kamailio's as the value; NULL if empty. */
 int pv_copy(struct sip_msg *msg, pv_param_t *param, pv_value_t *res, str text);

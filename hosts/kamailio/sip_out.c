@@ -6,6 +6,7 @@
 #include "core/pt.h"
 #include "modules/tm/h_table.h"
 
+#include "events.h"
 #include "facts.h"
 #include "invite.h"
 #include "reader.h"
