@@ -251,6 +251,15 @@ bool ctx_dialog(struct sip_msg *msg, struct parley_id *id)
 	return true;
 }
 
+bool ctx_can_act(struct sip_msg *msg, struct parley_id *id)
+{
+	if (msg && msg->first_line.type == SIP_REQUEST &&
+	    msg->REQ_METHOD == METHOD_CANCEL && !adapter.set.dlg_ctxiuid_mode &&
+	    !ctx_of(msg)->got)
+		return false;
+	return ctx_dialog(msg, id);
+}
+
 void ctx_set_dialog(struct sip_msg *msg, const struct parley_match *match)
 {
 	struct ctx *ctx = ctx_pending(msg);

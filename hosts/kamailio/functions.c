@@ -12,6 +12,7 @@
 
 #include "exports.h"
 #include "ops.h"
+#include "scripted.h"
 
 #define FUNCTION(f) ((cmd_function)(void (*)(void))(f))
 
@@ -181,6 +182,13 @@ static int fixup_end(void **param, int param_no)
 		return E_CFG;
 	}
 	return fixup_put(param, (long)side);
+}
+
+/* callid, ftag, ttag, name, target */
+static int fixup_get_var(void **param, int param_no)
+{
+	return param_no == 5 ? fixup_pvar_all(param, 1)
+			     : fixup_spve_null(param, 1);
 }
 
 static int fixup_texts(void **param, int param_no)
@@ -396,6 +404,61 @@ static int f_set_timeout3(struct sip_msg *msg, char *p1, char *p2, char *p3)
 		(struct parley_id){(uint32_t)entry, (uint32_t)id}, seconds);
 }
 
+/* The three texts that name a call. */
+static bool call_of(struct sip_msg *msg, char *callid, char *ftag, char *ttag,
+		    struct op_call *call)
+{
+	return text_of(msg, callid, &call->callid) &&
+	       text_of(msg, ftag, &call->ftag) &&
+	       text_of(msg, ttag, &call->ttag);
+}
+
+/* Kamailio passes so many parameters. */
+static int f_get_var(struct sip_msg *msg, char *callid, char *ftag, char *ttag,
+		     char *name, char *target)
+{
+	struct op_call call;
+	str key;
+
+	if (!call_of(msg, callid, ftag, ttag, &call) ||
+	    !text_of(msg, name, &key))
+		return -1;
+	return op_get_var(msg, &call, &key, (pv_spec_t *)target);
+}
+
+static int f_set_var(struct sip_msg *msg, char *callid, char *ftag, char *ttag,
+		     char *name, char *param)
+{
+	struct op_call call;
+	str key, value;
+
+	if (!call_of(msg, callid, ftag, ttag, &call) ||
+	    !text_of(msg, name, &key) || !text_of(msg, param, &value))
+		return -1;
+	return op_set_var(&call, &key, &value);
+}
+
+static int f_update_contact(struct sip_msg *msg, char *p1, char *p2)
+{
+	(void)p1;
+	(void)p2;
+	return op_update_contact(msg);
+}
+
+static int f_update_socket(struct sip_msg *msg, char *p1, char *p2)
+{
+	(void)p1;
+	(void)p2;
+	return op_update_socket(msg);
+}
+
+static int f_update_state(struct sip_msg *msg, char *p1, char *p2)
+{
+	(void)p1;
+	(void)p2;
+	return scripted_update(msg);
+}
+
 /* clang-format off */
 cmd_export_t adapter_cmds[] = {
 	{"dlg_manage", FUNCTION(f_manage), 0, NULL, NULL, REQUEST_ROUTE},
@@ -426,6 +489,14 @@ cmd_export_t adapter_cmds[] = {
 	{"dlg_isflagset", FUNCTION(f_is_flag_set), 1, fixup_isflagset, NULL,
 	 ANY_ROUTE},
 	{"dlg_get", FUNCTION(f_get), 3, fixup_texts, NULL, ANY_ROUTE},
+	{"dlg_get_var", FUNCTION(f_get_var), 5, fixup_get_var, NULL, ANY_ROUTE},
+	{"dlg_set_var", FUNCTION(f_set_var), 5, fixup_texts, NULL, ANY_ROUTE},
+	{"dlg_update_contact", FUNCTION(f_update_contact), 0, NULL, NULL,
+	 ANY_ROUTE},
+	{"dlg_update_socket", FUNCTION(f_update_socket), 0, NULL, NULL,
+	 ANY_ROUTE},
+	{"dlg_update_state", FUNCTION(f_update_state), 0, NULL, NULL,
+	 REQUEST_ROUTE | FAILURE_ROUTE | ONREPLY_ROUTE | BRANCH_ROUTE},
 	{"is_known_dlg", FUNCTION(f_is_known), 0, NULL, NULL, ANY_ROUTE},
 	{"dlg_bye", FUNCTION(f_end), 1, fixup_end, NULL, ANY_ROUTE},
 	{"dlg_terminate", FUNCTION(f_end), 1, fixup_end, NULL, ANY_ROUTE},

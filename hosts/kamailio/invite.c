@@ -82,6 +82,22 @@ static unsigned int ref_skip(uint64_t ref)
 	return (unsigned int)(ref >> REF_SKIP_SHIFT) & REF_SKIP_MAX;
 }
 
+void invite_skip(struct parley_id id, unsigned int count)
+{
+	if (count > REF_SKIP_MAX)
+		count = REF_SKIP_MAX;
+	(void)!parley_set_host_ref(adapter.engine, id, 0,
+				   (uint64_t)count << REF_SKIP_SHIFT);
+}
+
+unsigned int invite_skipped(struct parley_id id)
+{
+	uint64_t ref = 0;
+
+	(void)!parley_get_host_ref(adapter.engine, id, &ref);
+	return ref_skip(ref);
+}
+
 /* ------------------------------------------------ the transaction */
 
 struct taken {

@@ -35,6 +35,11 @@ void invite_remember_early(const struct cell *t, struct parley_id id,
 void invite_sent(const struct cell *t, struct parley_id id,
 		 unsigned int rr_count);
 
+/* Without tm: how many Record-Routes of the INVITE, its own and ours, are not
+ * on the way to the callee. */
+void invite_skip(struct parley_id id, unsigned int count);
+unsigned int invite_skipped(struct parley_id id);
+
 /* True if the transaction is there and has no final reply yet. */
 bool invite_open(struct parley_id id);
 

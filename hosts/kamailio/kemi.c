@@ -10,6 +10,7 @@
 
 #include "exports.h"
 #include "ops.h"
+#include "scripted.h"
 
 /* The index of a profile by name. KEMI scripts have no fixups, so the first
  * one to see a wrong name is the call. */
@@ -212,6 +213,30 @@ static int ki_var_is_null(sip_msg_t *msg, str *name)
 	return error < 0 && error != PARLEY_E_SPACE ? 1 : -1;
 }
 
+static sr_kemi_xval_t *ki_get_var(sip_msg_t *msg, str *callid, str *ftag,
+				  str *ttag, str *name)
+{
+	static sr_kemi_xval_t result;
+	const struct op_call call = {*callid, *ftag, *ttag};
+
+	(void)msg;
+	memset(&result, 0, sizeof(result));
+	if (op_var_of(&call, name, &result.v.s))
+		result.vtype = SR_KEMIP_STR;
+	else
+		sr_kemi_xval_null(&result, SR_KEMI_XVAL_NULL_NONE);
+	return &result;
+}
+
+static int ki_set_var(sip_msg_t *msg, str *callid, str *ftag, str *ttag,
+		      str *name, str *value)
+{
+	const struct op_call call = {*callid, *ftag, *ttag};
+
+	(void)msg;
+	return op_set_var(&call, name, value);
+}
+
 /* ---------------------------------------------------------------- table */
 
 #define KEMI(name, type, function, ...)                                        \
@@ -234,6 +259,11 @@ static const sr_kemi_t functions[] = {
 	KEMI("dlg_set_timeout", I, op_set_timeout, I),
 	KEMI("dlg_set_timeout_id", I, ki_set_timeout_id, I, I, I),
 	KEMI("dlg_get", I, ki_get, S, S, S),
+	KEMI("dlg_get_var", SR_KEMIP_XVAL, ki_get_var, S, S, S, S),
+	KEMI("dlg_set_var", I, ki_set_var, S, S, S, S, S),
+	KEMI("dlg_update_contact", I, op_update_contact, NONE),
+	KEMI("dlg_update_socket", I, op_update_socket, NONE),
+	KEMI("dlg_update_state", I, scripted_update, NONE),
 	KEMI("set_dlg_profile_static", I, ki_set_profile_static, S),
 	KEMI("set_dlg_profile", I, ki_set_profile, S, S),
 	KEMI("unset_dlg_profile_static", I, ki_unset_profile_static, S),

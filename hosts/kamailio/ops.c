@@ -6,6 +6,7 @@
 #include "core/route.h"
 
 #include "ops.h"
+#include "reader.h"
 
 /* What is wrong with a call of set_dlg_profile() and its like belongs to the
  * script: it would be said for each message. */
@@ -162,7 +163,7 @@ int op_end(struct sip_msg *msg, enum parley_side side, const str *reason)
 {
 	struct parley_id id;
 
-	if (!side || !ctx_dialog(msg, &id))
+	if (!side || !ctx_can_act(msg, &id))
 		return -1;
 	return sip_terminate(msg, id, side, reason, NULL) < 0 ? -1 : 1;
 }
@@ -206,6 +207,22 @@ enum parley_side op_side(const str *name)
 	return 0;
 }
 
+/* debug_variables: all that the call has now. */
+static void var_show(struct parley_id id)
+{
+	struct parley_view view;
+
+	if (!adapter.set.debug_variables || !is_printable(L_DBG) ||
+	    reader_read(reader_of_process(), id, &view) < 0)
+		return;
+	LM_DBG("dialog %u.%u has %u variables\n", id.entry, id.id,
+	       view.var_count);
+	for (uint32_t i = 0; i < view.var_count; i++)
+		LM_DBG("%u.%u: %.*s=%.*s\n", id.entry, id.id,
+		       (int)view.vars[i].key.len, view.vars[i].key.s,
+		       (int)view.vars[i].value.len, view.vars[i].value.s);
+}
+
 int var_set(struct sip_msg *msg, const str *key, const str *value)
 {
 	struct parley_str text = {0};
@@ -217,6 +234,7 @@ int var_set(struct sip_msg *msg, const str *key, const str *value)
 	if (value)
 		text = to_parley(value);
 	error = parley_var_set(adapter.engine, id, to_parley(key), text);
+	var_show(id);
 	/* Deleting what is not there is no error for a script. */
 	return !value && error == PARLEY_E_ABSENT ? PARLEY_OK : error;
 }

@@ -44,6 +44,21 @@ int op_end(struct sip_msg *msg, enum parley_side side, const str *reason);
 int op_set_timeout(struct sip_msg *msg, int seconds);
 int op_set_timeout_of(struct parley_id id, int seconds);
 
+/* What names a call that is not the current one; ttag may be empty. */
+struct op_call {
+	str callid, ftag, ttag;
+};
+/* A variable of it in one of Kamailio's buffers. False: no call, no variable.
+ */
+bool op_var_of(const struct op_call *call, const str *key, str *value);
+int op_get_var(struct sip_msg *msg, const struct op_call *call, const str *key,
+	       pv_spec_t *target);
+int op_set_var(const struct op_call *call, const str *key, const str *value);
+
+/* Contact and socket of the end that has sent @msg. (others.c) */
+int op_update_contact(struct sip_msg *msg);
+int op_update_socket(struct sip_msg *msg);
+
 /* caller, callee, all or both in any case; 0 for anything else. */
 enum parley_side op_side(const str *name);
 

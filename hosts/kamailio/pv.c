@@ -76,10 +76,15 @@ enum dlg_key {
 	KEY_SFLAGS,
 	KEY_LIFETIME,
 	KEY_START_TS,
+	KEY_INIT_TS,
+	KEY_END_TS,
+	KEY_IFLAGS,
+	KEY_TIMEOUT_LEFT,
 	KEY_TOROUTE,
 	KEY_CALLID,
 	KEY_FROM_URI,
 	KEY_TO_URI,
+	KEY_REQ_URI,
 	KEY_FROM_TAG,
 	KEY_TO_TAG,
 	KEY_FROM_CSEQ,
@@ -102,10 +107,15 @@ static const char *const dlg_keys[DLG_KEYS] = {
 	[KEY_SFLAGS] = "sflags",
 	[KEY_LIFETIME] = "lifetime",
 	[KEY_START_TS] = "start_ts",
+	[KEY_INIT_TS] = "init_ts",
+	[KEY_END_TS] = "end_ts",
+	[KEY_IFLAGS] = "iflags",
+	[KEY_TIMEOUT_LEFT] = "timeout_left",
 	[KEY_TOROUTE] = "toroute",
 	[KEY_CALLID] = "callid",
 	[KEY_FROM_URI] = "from_uri",
 	[KEY_TO_URI] = "to_uri",
+	[KEY_REQ_URI] = "req_uri",
 	[KEY_FROM_TAG] = "from_tag",
 	[KEY_TO_TAG] = "to_tag",
 	[KEY_FROM_CSEQ] = "from_cseq",
@@ -158,8 +168,16 @@ static int get_dlg_number(const struct parley_view *view, enum dlg_key key)
 		return (int)view->lifetime_s;
 	case KEY_START_TS:
 		return (int)view->start_s;
+	case KEY_INIT_TS:
+		return (int)view->init_s;
+	case KEY_END_TS:
+		return (int)view->end_s;
+	case KEY_IFLAGS:
+		return (int)view->options;
+	case KEY_TIMEOUT_LEFT:
+		return view->timer_armed ? (int)view->left_s : 0;
 	default:
-		return view->timeout_route;
+		return pv_route(view->timeout_route);
 	}
 }
 
@@ -195,6 +213,8 @@ static str get_dlg_text(const struct parley_view *view, enum dlg_key key)
 		return to_str(view->from_uri);
 	case KEY_TO_URI:
 		return to_str(view->to_uri);
+	case KEY_REQ_URI:
+		return to_str(view->req_uri);
 	case KEY_FROM_TAG:
 	case KEY_FROM_CSEQ:
 	case KEY_FROM_RS:

@@ -11,6 +11,7 @@
 #include "cookie.h"
 #include "facts.h"
 #include "invite.h"
+#include "scripted.h"
 #include "tmcb.h"
 #include "within.h"
 
@@ -165,12 +166,16 @@ static int create(struct sip_msg *msg, struct cell *t, struct ctx *ctx,
 	struct parley_create_facts facts;
 	struct parley_actions actions;
 	unsigned int rr_count;
+	str req_uri;
 	int rc;
 
 	facts_invite(msg, invite, &rr_count);
 	fill_create(msg, ctx, &facts, vars);
 	invite->create = &facts;
 	invite->hold = true; /* TMCB_DESTROY releases it */
+	if (adapter.set.ruri_pvar &&
+	    pv_printf_s(msg, adapter.set.ruri_pvar, &req_uri) == 0)
+		invite->req_uri = to_parley(&req_uri);
 	rc = parley_feed(adapter.engine, host_now(), invite, &actions);
 	invite->create = NULL;
 	if (rc < 0) {
@@ -191,7 +196,8 @@ static int create(struct sip_msg *msg, struct cell *t, struct ctx *ctx,
 		set_more_vars(ctx, actions.id, invite);
 	announce(msg, ctx, &actions, in_script);
 	if ((adapter.set.dlg_match_mode != 2 && add_cookie(msg, ctx->id) < 0) ||
-	    watch_invite(msg, t, ctx->id, rr_count) < 0) {
+	    (!adapter.set.dlg_mode &&
+	     watch_invite(msg, t, ctx->id, rr_count) < 0)) {
 		log_untracked(invite, "no memory for tm's callback or the "
 				      "Record-Route parameter");
 		abandon(ctx);
@@ -379,7 +385,11 @@ static int on_request_end(struct sip_msg *msg, unsigned int flags, void *param)
 	(void)param;
 	if (!ctx)
 		return 1;
-	if (ctx->created || ctx->pending) {
+	if (adapter.set.dlg_mode && ctx->created) {
+		if (ctx->note.types)
+			announce_late(ctx);
+		scripted_created(msg, ctx->id);
+	} else if (ctx->created || ctx->pending) {
 		t = compat_transaction(&adapter.tm);
 		if (ctx->pending)
 			within_settle(msg, ctx, t);
@@ -404,7 +414,8 @@ static int on_other_end(struct sip_msg *msg, unsigned int flags, void *param)
 int sip_in_init(void)
 {
 	bool at_request_in =
-		adapter.set.dlg_flag >= 0 || !adapter.set.initial_cbs_inscript;
+		!adapter.set.dlg_mode && (adapter.set.dlg_flag >= 0 ||
+					  !adapter.set.initial_cbs_inscript);
 
 	if (at_request_in &&
 	    adapter.tm.register_tmcb(NULL, NULL, TMCB_REQUEST_IN, on_request_in,
@@ -421,5 +432,7 @@ int sip_in_init(void)
 		LM_ERR("cannot register script callbacks\n");
 		return -1;
 	}
-	return within_init() < 0 || invite_init() < 0 ? -1 : 0;
+	return within_init() < 0 || invite_init() < 0 || scripted_init() < 0
+		       ? -1
+		       : 0;
 }

@@ -1,6 +1,7 @@
 /* See within.h. */
 #include "cookie.h"
 #include "facts.h"
+#include "scripted.h"
 #include "tmcb.h"
 #include "within.h"
 
@@ -39,6 +40,7 @@ static void commit(struct sip_msg *msg, void **slot, bool upstream, bool hold)
 	if (hold)
 		*slot = tmcb_pack(id, tmcb_bits(*slot) | WITHIN_HELD);
 	sip_run(msg, &actions, NULL);
+	scripted_changed(&actions);
 }
 
 /* From a transaction callback. */
@@ -253,9 +255,28 @@ void within_match(struct sip_msg *msg, const str *params)
 	if (t && !tmcb_is_of(t, msg))
 		return; /* a copy; tm will repeat its reply */
 	ctx->pending = true;
+	if (adapter.set.dlg_mode)
+		return; /* without tm's callbacks */
 	/* Who resumes a suspended request may match it again. */
 	if (!t || !tmcb_find(t, on_within))
 		watch(msg, &call, &match);
+}
+
+bool within_update(struct sip_msg *msg)
+{
+	struct ctx *ctx = ctx_of(msg);
+	void *alone;
+
+	within_match(msg, NULL);
+	if (!ctx->in_dialog)
+		return false;
+	if (ctx->pending) {
+		ctx->pending = false;
+		alone = tmcb_pack(ctx->id, 0);
+		commit(msg, &alone, ctx->match.dir == PARLEY_DIR_UPSTREAM,
+		       false);
+	}
+	return true;
 }
 
 /* ------------------------------------------------ hooks */

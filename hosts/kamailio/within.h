@@ -26,6 +26,10 @@ void within_match(struct sip_msg *msg, const str *params);
  */
 void within_settle(struct sip_msg *msg, struct ctx *ctx, struct cell *t);
 
+/* dlg_mode 1: the script says that @msg counts from now on, whatever becomes of
+ * it. False: it belongs to no dialog. */
+bool within_update(struct sip_msg *msg);
+
 /* mod_init: rr and sl. 0 or -1. */
 int within_init(void);
 

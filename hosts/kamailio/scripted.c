@@ -1,0 +1,184 @@
+/* See scripted.h. */
+#include "core/data_lump.h"
+#include "core/events.h"
+#include "modules/tm/h_table.h"
+
+#include "facts.h"
+#include "invite.h"
+#include "scripted.h"
+#include "within.h"
+
+/* The reply that this process has told last: the event for replies comes after
+ * the reply route, in which the script may have told it. */
+static struct {
+	unsigned int id;
+	int pid;
+	const char *buf;
+} told;
+
+static bool told_before(const struct sip_msg *msg)
+{
+	if (told.id == msg->id && told.pid == msg->pid && told.buf == msg->buf)
+		return true;
+	told.id = msg->id;
+	told.pid = msg->pid;
+	told.buf = msg->buf;
+	return false;
+}
+
+/* No transaction tells when the INVITE is over: it is with its ACK, or with the
+ * end of the call. */
+static void release(struct parley_id id)
+{
+	const struct parley_event event = {
+		.type = PARLEY_EV_RELEASE,
+		.id = id,
+		.invite = true,
+	};
+	struct parley_actions actions;
+
+	if (parley_feed(adapter.engine, host_now(), &event, &actions) == 0)
+		sip_run(NULL, &actions, NULL);
+}
+
+void scripted_changed(const struct parley_actions *actions)
+{
+	if (adapter.set.dlg_mode &&
+	    actions->old_state < PARLEY_STATE_CONFIRMED &&
+	    actions->new_state >= PARLEY_STATE_CONFIRMED)
+		release(actions->id);
+}
+
+/* ------------------------------------------------ replies */
+
+static bool is_of_invite(struct sip_msg *rpl)
+{
+	return (rpl->cseq || parse_headers(rpl, HDR_CSEQ_F, 0) == 0) &&
+	       rpl->cseq && get_cseq(rpl)->method_id == METHOD_INVITE;
+}
+
+/* The call whose initial INVITE this is a reply to. A leg that is up has its
+ * 2xx already: what comes now is for a re-INVITE, or a repetition. */
+static bool find_invited(struct sip_msg *rpl, struct parley_id *id)
+{
+	const struct parley_str none = {0};
+	struct parley_event call = {0};
+	struct parley_match match;
+	int code = (int)rpl->REPLY_STATUS;
+
+	if (!is_of_invite(rpl) || !facts_call(rpl, &call))
+		return false;
+	if (parley_find_call(adapter.engine, call.callid, call.from_tag,
+			     call.to_tag, &match) == 0) {
+		*id = match.id;
+		return match.dir == PARLEY_DIR_DOWNSTREAM &&
+		       match.state < PARLEY_STATE_ANSWERED;
+	}
+	if (parley_find_call(adapter.engine, call.callid, call.from_tag, none,
+			     &match) < 0)
+		return false;
+	*id = match.id;
+	return match.state < PARLEY_STATE_ANSWERED ||
+	       (code >= 200 && code < 300);
+}
+
+static int update_by_reply(struct sip_msg *rpl)
+{
+	struct parley_event event = {0};
+	struct parley_actions actions;
+	int code = (int)rpl->REPLY_STATUS;
+
+	if (code <= 100 || !find_invited(rpl, &event.id))
+		return -1;
+	event.code = (uint16_t)code;
+	event.type = code < 200	  ? PARLEY_EV_REPLY_1XX
+		     : code < 300 ? PARLEY_EV_REPLY_2XX
+				  : PARLEY_EV_REPLY_FAIL;
+	if (code < 300)
+		facts_reply(rpl, &event, invite_skipped(event.id));
+	event.reason = to_parley(&rpl->first_line.u.reply.reason);
+	if (parley_feed(adapter.engine, host_now(), &event, &actions) < 0)
+		return -1;
+	sip_run_reply(NULL, rpl, &actions);
+	scripted_changed(&actions);
+	return 1;
+}
+
+/* tm shows each reply of a branch before it has decided what to do with it. A
+ * failure is final if it is the only branch and no failure route may try
+ * another one; else the script knows, or early_timeout. */
+static bool may_be_another(const struct sip_msg *rpl)
+{
+	struct cell *t = compat_transaction(&adapter.tm);
+
+	return rpl->REPLY_STATUS >= 300 && t && t->uas.status < 300 &&
+	       (t->nr_of_outgoings > 1 || t->on_failure != 0);
+}
+
+static int on_reply_out(sr_event_param_t *event)
+{
+	struct sip_msg *rpl = event->rpl;
+
+	if (adapter.engine && rpl && rpl->first_line.type == SIP_REPLY &&
+	    !may_be_another(rpl) && !told_before(rpl))
+		(void)update_by_reply(rpl);
+	return 0;
+}
+
+/* ------------------------------------------------ requests */
+
+static int update_by_cancel(struct sip_msg *cancel)
+{
+	struct parley_event event = {.type = PARLEY_EV_CANCEL};
+	struct parley_actions actions;
+
+	if (!ctx_dialog(cancel, &event.id) ||
+	    parley_feed(adapter.engine, host_now(), &event, &actions) < 0)
+		return -1;
+	sip_run(cancel, &actions, NULL);
+	return 1;
+}
+
+int scripted_update(struct sip_msg *msg)
+{
+	/* With tm's callbacks a message counts when it is relayed. */
+	if (!adapter.set.dlg_mode) {
+		struct parley_id id;
+
+		return ctx_dialog(msg, &id) ? 1 : -1;
+	}
+	if (msg->first_line.type == SIP_REPLY)
+		return told_before(msg) ? 1 : update_by_reply(msg);
+	if (msg->first_line.type != SIP_REQUEST)
+		return -1;
+	if (msg->REQ_METHOD == METHOD_CANCEL)
+		return update_by_cancel(msg);
+	return within_update(msg) ? 1 : -1;
+}
+
+/* ------------------------------------------------ set-up */
+
+void scripted_created(struct sip_msg *msg, struct parley_id id)
+{
+	struct parley_event event = {.type = PARLEY_EV_INVITE};
+	unsigned int before;
+
+	facts_invite(msg, &event, &before);
+	invite_skip(id, before + count_applied_lumps(msg->add_rm,
+						     HDR_RECORDROUTE_T));
+}
+
+int scripted_init(void)
+{
+	if (!adapter.set.dlg_mode)
+		return 0;
+	if (adapter.set.dlg_flag >= 0)
+		LM_WARN("dlg_mode=1: dlg_flag=%d has no effect, use "
+			"dlg_manage()\n",
+			adapter.set.dlg_flag);
+	if (sr_event_register_cb(SREV_SIP_REPLY_OUT, on_reply_out) < 0) {
+		LM_ERR("cannot register for the replies that are sent\n");
+		return -1;
+	}
+	return 0;
+}

@@ -1,0 +1,33 @@
+/*
+ * scripted.h - dlg_mode 1: calls are followed without tm
+ *
+ * What:    with dlg_mode=1 no callback of tm is used. The state of a call
+ *          comes from the replies that the proxy sends (Kamailio's event for
+ *          them) and from dlg_update_state(), which a script calls with the
+ *          message in hand. In-dialog requests are found by loose_route() or
+ *          dlg_manage() as always.
+ * Owns:    which reply was told last, in each process.
+ * Locking: none.
+ * Always:  a message is told to the engine once.
+ * Why:     proxies that relay without transactions, forward(), have calls too.
+ */
+#ifndef SCRIPTED_H
+#define SCRIPTED_H
+
+#include "adapter.h"
+
+/* mod_init. 0 or -1. */
+int scripted_init(void);
+
+/* The request route ends, and @id was made from @msg: how many Record-Routes
+ * are not on the way to the callee is known now. */
+void scripted_created(struct sip_msg *msg, struct parley_id id);
+
+/* An event has changed a dialog. */
+void scripted_changed(const struct parley_actions *actions);
+
+/* dlg_update_state(): 1, or -1 without a dialog or when the message means
+ * nothing in its state. With dlg_mode 0 it changes nothing. */
+int scripted_update(struct sip_msg *msg);
+
+#endif
