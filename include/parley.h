@@ -394,8 +394,9 @@ PARLEY_MUST_CHECK int parley_feed(struct parley *engine, struct parley_now now,
 				  struct parley_actions *actions);
 
 /* Pulls one due timer and applies it as an event. Returns true if there was
- * one (then @actions as in parley_feed(), perhaps empty), false when nothing
- * is due at @now. Cheap when nothing is due. One process calls it. */
+ * one (then @actions as in parley_feed(), perhaps empty; with the id {0, 0} it
+ * was a place of another server's call), false when nothing is due at @now.
+ * Cheap when nothing is due. One process calls it. */
 bool parley_expire(struct parley *engine, struct parley_now now,
 		   struct parley_actions *actions);
 
@@ -604,6 +605,39 @@ uint32_t parley_profile_walk_next(struct parley_profile_walk *walk,
 				  struct parley_id *ids, uint32_t max);
 void parley_profile_walk_end(struct parley_profile_walk *walk);
 
+struct parley_profile_view {
+	int profile;
+	struct parley_str value; /* empty without values */
+};
+
+/* A new lifetime for every dialog in a profile, as parley_set_lifetime() gives
+ * it; *@countp is for how many. No lock is held from one to the next. */
+PARLEY_MUST_CHECK int
+parley_profile_set_lifetime(struct parley *engine, struct parley_now now,
+			    const struct parley_profile_view *which,
+			    uint32_t lifetime_s, uint32_t *countp);
+
+/* A call of another server: it takes a place in a profile, which counts in
+ * parley_profile_size() and for limits, and is told by no walk. */
+struct parley_remote {
+	int profile;
+	struct parley_str value;
+	struct parley_str uid; /* names it; at most PARLEY_VALUE_MAX */
+	/* Wall clock of its end; 0: until it is removed. It is reckoned from
+	 * @now; the wall clock may be set afterwards. */
+	uint32_t expires_s;
+};
+
+/* Comes in. The same profile, value and uid again is the same place: it is not
+ * counted twice, and the new time holds. A time that is over already takes the
+ * place out, which is 0 too. */
+PARLEY_MUST_CHECK int parley_remote_add(struct parley *engine,
+					struct parley_now now,
+					const struct parley_remote *remote);
+/* ABSENT if there is no such place; expires_s is not looked at. */
+PARLEY_MUST_CHECK int parley_remote_remove(struct parley *engine,
+					   const struct parley_remote *remote);
+
 /* ------------------------------------------------------------- reading */
 
 struct parley_leg_view {
@@ -612,11 +646,6 @@ struct parley_leg_view {
 	struct parley_str tag, contact, route_set;
 	void *socket;
 	uint32_t cseq; /* last CSeq of requests from this party */
-};
-
-struct parley_profile_view {
-	int profile;
-	struct parley_str value; /* empty without values */
 };
 
 /* A copy of a dialog. */
@@ -672,7 +701,8 @@ struct parley_stats {
 	uint64_t quarantined;
 	uint64_t memory_bytes; /* taken from the host */
 	uint64_t timer_lag_ms; /* largest delay of the last minute's expiries */
-	uint64_t profile_members;
+	uint64_t profile_members; /* those of other servers included */
+	uint64_t remote_members;
 };
 void parley_get_stats(struct parley *engine, struct parley_stats *stats);
 /* Dialogs in @state, 1 to 5; one load. */

@@ -152,6 +152,7 @@ struct engine_counts {
 	_Atomic uint64_t bogus_no_dialog, bogus_no_leg, bogus_event;
 	_Atomic uint64_t legs_refused, limit_refused, no_memory;
 	_Atomic uint64_t turns_missed, quarantined;
+	_Atomic uint64_t remote; /* entries of other servers, now */
 	_Atomic uint64_t lag_ms, lag_until_ms;
 };
 

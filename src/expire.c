@@ -241,7 +241,7 @@ bool parley_expire(struct parley *engine, struct parley_now now,
 		engine->next_shard = (number + 1) & (engine->config.shards - 1);
 		i++;
 	}
-	return false;
+	return remote_expire(engine, now);
 }
 
 int parley_set_lifetime(struct parley *engine, struct parley_now now,

@@ -76,6 +76,7 @@ int profile_table_init(struct parley *engine,
 
 void profile_table_fini(struct parley *engine)
 {
+	remote_fini(engine);
 	table_fini_some(engine, PROFILE_SHARDS);
 }
 
@@ -205,6 +206,41 @@ static struct profile_value *value_create_locked(struct parley *engine,
 	return value;
 }
 
+int profile_enter_locked(struct parley *engine, const struct profile_key *key,
+			 struct parley_member *member, struct parley_id id)
+{
+	struct profile_value *value = profile_find_locked(engine, key);
+
+	if (value == NULL)
+		value = value_create_locked(engine, key);
+	if (value == NULL)
+		return PARLEY_E_MEMORY;
+	member->next = NULL;
+	member_set_value(member, value);
+	member->id = id;
+	member_link(member, &value->members);
+	value->count++;
+	atomic_fetch_add_explicit(&engine->profiles.list[key->profile].total, 1,
+				  memory_order_relaxed);
+	return 0;
+}
+
+void profile_exit_locked(struct parley *engine, struct parley_member *member)
+{
+	struct profile_value *value = member_value(member);
+	uint32_t shard = profile_shard(value->node.hash);
+
+	member_unlink(member);
+	value->count--;
+	atomic_fetch_sub_explicit(&engine->profiles.list[value->profile].total,
+				  1, memory_order_relaxed);
+	if (value->count == 0) {
+		profile_walks_leave_locked(value);
+		index_remove(&engine->profiles.shard[shard], &value->node);
+		mem_free(&engine->mem, value, value_size(value->len));
+	}
+}
+
 /* ------------------------------------------------------------- places */
 
 /* Checks the limit and counts, in one hold of the value's lock. */
@@ -224,20 +260,12 @@ static int place_take(struct parley *engine, const struct profile_key *key,
 		goto unlock;
 	}
 	member = mem_alloc(&engine->mem, MEMBER_BYTES);
-	if (member != NULL && value == NULL)
-		value = value_create_locked(engine, key);
-	if (member == NULL || value == NULL) {
+	if (member == NULL ||
+	    profile_enter_locked(engine, key, member, id) != 0) {
 		mem_free(&engine->mem, member, MEMBER_BYTES);
 		rc = PARLEY_E_MEMORY;
 		goto unlock;
 	}
-	member->next = NULL;
-	member_set_value(member, value);
-	member->id = id;
-	member_link(member, &value->members);
-	value->count++;
-	atomic_fetch_add_explicit(&engine->profiles.list[key->profile].total, 1,
-				  memory_order_relaxed);
 	*memberp = member;
 unlock:
 	profile_unlock(engine, shard);
@@ -250,22 +278,12 @@ unlock:
 	return rc;
 }
 
-/* Gives the place back; a value that nobody is in any more goes with it. */
 static void place_give_back(struct parley *engine, struct parley_member *member)
 {
-	struct profile_value *value = member_value(member);
-	uint32_t shard = profile_shard(value->node.hash);
+	uint32_t shard = profile_shard(member_value(member)->node.hash);
 
 	profile_lock(engine, shard);
-	member_unlink(member);
-	value->count--;
-	atomic_fetch_sub_explicit(&engine->profiles.list[value->profile].total,
-				  1, memory_order_relaxed);
-	if (value->count == 0) {
-		profile_walks_leave_locked(value);
-		index_remove(&engine->profiles.shard[shard], &value->node);
-		mem_free(&engine->mem, value, value_size(value->len));
-	}
+	profile_exit_locked(engine, member);
 	profile_unlock(engine, shard);
 	mem_free(&engine->mem, member, MEMBER_BYTES);
 }
@@ -529,9 +547,19 @@ static const char *value_check(const struct profile_value *value,
 	return NULL;
 }
 
+static uint32_t remote_count(const struct profile_value *value)
+{
+	const struct parley_member *member = value->members;
+	uint32_t count = 0;
+
+	for (; member != NULL; member = member->value_next)
+		count += member_is_remote(member);
+	return count;
+}
+
 /* Adds the counts of one shard to @sums. The shard's lock is held. */
 static const char *shard_check_locked(struct parley *engine, uint32_t shard,
-				      uint32_t *sums)
+				      uint32_t *sums, uint32_t *remotep)
 {
 	const struct index *index = &engine->profiles.shard[shard];
 	const char *fault = index_check(index);
@@ -549,6 +577,7 @@ static const char *shard_check_locked(struct parley *engine, uint32_t shard,
 		if (fault != NULL)
 			return fault;
 		sums[value->profile] += value->count;
+		*remotep += remote_count(value);
 		node = index_after(node);
 		if (node == NULL)
 			node = index_walk(index, &cursor, false);
@@ -560,12 +589,20 @@ const char *profile_check(struct parley *engine)
 {
 	uint32_t sums[PARLEY_PROFILES_MAX] = {0};
 	const char *fault = NULL;
+	uint64_t remote = 0;
 
 	for (uint32_t i = 0; i < PROFILE_SHARDS && fault == NULL; i++) {
+		uint32_t here = 0;
+
 		profile_lock(engine, i);
-		fault = shard_check_locked(engine, i, sums);
+		fault = shard_check_locked(engine, i, sums, &here);
+		if (fault == NULL)
+			fault = remote_check_locked(engine, i, here);
 		profile_unlock(engine, i);
+		remote += here;
 	}
+	if (fault == NULL && remote != atomic_load(&engine->count.remote))
+		fault = "remote: the number of entries is wrong";
 	for (uint32_t i = 0; i < engine->profiles.count && fault == NULL; i++) {
 		if (sums[i] != atomic_load(&engine->profiles.list[i].total))
 			fault = "profile: a total is not the sum of its values";

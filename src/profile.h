@@ -24,6 +24,7 @@
 
 #include "hash.h"
 #include "index.h"
+#include "remote.h"
 
 enum { PROFILE_SHARDS = 32, PROFILE_SHARD_BITS = 5 };
 
@@ -33,7 +34,9 @@ struct parley_member {
 	struct parley_member *next;	  /* of the same dialog */
 	struct parley_member *value_next; /* of the same value */
 	struct parley_member **value_pprev;
-	struct parley_id id; /* {0,0}: reserved; marker: entry UINT32_MAX */
+	/* {0,0}: reserved; marker: entry UINT32_MAX; of another server:
+	 * entry PROFILE_REMOTE_ENTRY */
+	struct parley_id id;
 	/* The value's address: 48 bits, as much as Linux gives to a process
 	 * that does not ask for more. Calls have several memberships, and two
 	 * bytes less make each of them fit into the next smaller block. */
@@ -68,6 +71,8 @@ struct profile_table {
 	uint32_t count;
 	uint32_t first_lock; /* lock number of profile shard 0 */
 	struct index shard[PROFILE_SHARDS];
+	struct remote_shard *remote[PROFILE_SHARDS]; /* NULL: none so far */
+	uint32_t next_remote; /* remote_expire() looks here first */
 };
 
 struct parley;
@@ -109,6 +114,15 @@ static inline uint32_t profile_shard(uint64_t hash)
 	/* The index uses the low bits. */
 	return (uint32_t)(hash >> (64 - PROFILE_SHARD_BITS));
 }
+
+/* Puts a membership into the value of @key, which is made if need be, and
+ * counts it. 0 or PARLEY_E_MEMORY. The lock of its profile shard is held. */
+PARLEY_MUST_CHECK int profile_enter_locked(struct parley *engine,
+					   const struct profile_key *key,
+					   struct parley_member *member,
+					   struct parley_id id);
+/* Takes it out; a value that nobody is in any more goes with it. */
+void profile_exit_locked(struct parley *engine, struct parley_member *member);
 
 void profile_lock(struct parley *engine, uint32_t shard);
 void profile_unlock(struct parley *engine, uint32_t shard);
@@ -156,6 +170,13 @@ static inline void member_unlink(struct parley_member *member)
 static inline bool member_is_marker(const struct parley_member *member)
 {
 	return member->id.entry == UINT32_MAX;
+}
+
+/* A place of another server's call. */
+#define PROFILE_REMOTE_ENTRY (UINT32_MAX - 1)
+static inline bool member_is_remote(const struct parley_member *member)
+{
+	return member->id.entry == PROFILE_REMOTE_ENTRY;
 }
 
 /* Moves the markers out of a value that is about to be freed. Its lock is

@@ -68,7 +68,8 @@ static uint32_t members_step_locked(struct parley_profile_walk *walk,
 	for (int i = 0; i < WALK_STEP && count < max && *at != NULL; i++) {
 		const struct parley_member *member = *at;
 
-		/* A reserved place has no dialog yet. */
+		/* A reserved place has no dialog yet, another server's call
+		 * has none here. */
 		if (!member_is_marker(member) && member->id.id != 0)
 			ids[count++] = member->id;
 		at = &(*at)->value_next;
@@ -175,4 +176,29 @@ void parley_profile_walk_end(struct parley_profile_walk *walk)
 		profile_unlock(engine, walk->shard);
 	}
 	mem_free(&engine->mem, walk, sizeof(*walk));
+}
+
+int parley_profile_set_lifetime(struct parley *engine, struct parley_now now,
+				const struct parley_profile_view *which,
+				uint32_t lifetime_s, uint32_t *countp)
+{
+	struct parley_profile_walk *walk;
+	struct parley_id ids[WALK_STEP];
+	uint32_t got, count = 0;
+	int rc;
+
+	if (lifetime_s == 0)
+		return PARLEY_E_ARGUMENT;
+	rc = parley_profile_walk_begin(engine, which->profile, which->value,
+				       &walk);
+	if (rc != 0)
+		return rc;
+	while ((got = parley_profile_walk_next(walk, ids, WALK_STEP)) > 0)
+		for (uint32_t i = 0; i < got; i++)
+			/* One that has ended meanwhile has no lifetime. */
+			count += parley_set_lifetime(engine, now, ids[i],
+						     lifetime_s) == 0;
+	parley_profile_walk_end(walk);
+	*countp = count;
+	return 0;
 }

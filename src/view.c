@@ -269,6 +269,7 @@ void parley_get_stats(struct parley *engine, struct parley_stats *stats)
 		.timer_lag_ms = load(&count->lag_ms),
 		.memory_bytes = load(&engine->mem.host_bytes),
 		.profile_members = profile_members(engine),
+		.remote_members = load(&count->remote),
 	};
 	for (int i = PARLEY_STATE_UNCONFIRMED; i < PARLEY_STATES; i++)
 		stats->now_in[i] = load(&count->in_state[i]);

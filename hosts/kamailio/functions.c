@@ -11,10 +11,10 @@
 #include "core/route.h"
 
 #include "exports.h"
+#include "fixups.h"
+#include "functions_profile.h"
 #include "ops.h"
 #include "scripted.h"
-
-#define FUNCTION(f) ((cmd_function)(void (*)(void))(f))
 
 /* ------------------------------------------------------------- fixups */
 
@@ -26,7 +26,7 @@ static int fixup_put(void **param, long number)
 	return 0;
 }
 
-static int fixup_profile_name(void **param)
+int fixup_profile_name(void **param)
 {
 	str name = {*param, (int)strlen(*param)};
 	int profile = parley_profile_find(adapter.engine, to_parley(&name));
@@ -40,7 +40,7 @@ static int fixup_profile_name(void **param)
 	return fixup_put(param, profile);
 }
 
-static int fixup_format(void **param)
+int fixup_format(void **param)
 {
 	str text = {*param, (int)strlen(*param)};
 	pv_elem_t *format = NULL;
@@ -199,11 +199,8 @@ static int fixup_texts(void **param, int param_no)
 
 /* --------------------------------------------------- values at run time */
 
-/* The text of a profile value; s NULL if the profile has none or none was
- * given. False: it cannot be had. A value for a profile without values is not
- * even looked at. */
-static bool value_of(struct sip_msg *msg, char *profile, char *format,
-		     struct parley_str *value)
+bool value_of(struct sip_msg *msg, char *profile, char *format,
+	      struct parley_str *value)
 {
 	str text;
 
@@ -236,9 +233,7 @@ static bool value_is_null(struct sip_msg *msg, char *param)
 	       (value.flags & PV_VAL_NULL);
 }
 
-/* An integer parameter: a number, or a variable with a number or with digits.
- * Kamailio's own function would log a line for each message. */
-static bool int_of(struct sip_msg *msg, char *param, int *number)
+bool int_of(struct sip_msg *msg, char *param, int *number)
 {
 	fparam_t *p = (fparam_t *)param;
 	pv_value_t value;
@@ -258,7 +253,7 @@ static bool int_of(struct sip_msg *msg, char *param, int *number)
 	return (value.flags & PV_VAL_STR) && str2sint(&value.rs, number) == 0;
 }
 
-static bool text_of(struct sip_msg *msg, char *param, str *text)
+bool text_of(struct sip_msg *msg, char *param, str *text)
 {
 	return fixup_get_svalue(msg, (fparam_t *)param, text) == 0;
 }
@@ -504,6 +499,12 @@ cmd_export_t adapter_cmds[] = {
 	{"dlg_set_timeout", FUNCTION(f_set_timeout1), 1, fixup_igp_null, NULL,
 	 ANY_ROUTE},
 	{"dlg_set_timeout", FUNCTION(f_set_timeout3), 3, fixup_igp_all, NULL,
+	 ANY_ROUTE},
+	{"dlg_set_timeout_by_profile", FUNCTION(f_timeout_by_profile2), 2,
+	 fixup_by_profile2, NULL, ANY_ROUTE},
+	{"dlg_set_timeout_by_profile", FUNCTION(f_timeout_by_profile3), 3,
+	 fixup_by_profile3, NULL, ANY_ROUTE},
+	{"dlg_remote_profile", FUNCTION(f_remote), 5, fixup_remote, NULL,
 	 ANY_ROUTE},
 	{0},
 };

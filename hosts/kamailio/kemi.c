@@ -158,6 +158,32 @@ static int ki_set_timeout_id(sip_msg_t *msg, int seconds, int entry, int id)
 
 /* ------------------------------------------------------------ variables */
 
+static int ki_timeout_by_profile(sip_msg_t *msg, str *name, str *value,
+				 int seconds)
+{
+	int profile = profile_of(name);
+
+	(void)msg;
+	return profile < 0 ? -1
+			   : op_timeout_by_profile(profile, value_of(value),
+						   seconds);
+}
+
+static int ki_timeout_by_profile_static(sip_msg_t *msg, str *name, int seconds)
+{
+	return ki_timeout_by_profile(msg, name, NULL, seconds);
+}
+
+/* NOLINTNEXTLINE(readability-function-size): one for each parameter. */
+static int ki_remote(sip_msg_t *msg, str *command, str *profile, str *value,
+		     str *uid, int expires)
+{
+	struct op_remote remote = {*command, *profile, *value, *uid, expires};
+
+	(void)msg;
+	return op_remote(&remote);
+}
+
 static int ki_var_sets(sip_msg_t *msg, str *name, str *value)
 {
 	return var_set(msg, name, value) < 0 ? -1 : 1;
@@ -282,6 +308,10 @@ static const sr_kemi_t functions[] = {
 	KEMI("var_rm", I, ki_var_rm, S),
 	KEMI("var_is_null", I, ki_var_is_null, S),
 	/* not in the stock module */
+	KEMI("dlg_set_timeout_by_profile_static", I,
+	     ki_timeout_by_profile_static, S, I),
+	KEMI("dlg_set_timeout_by_profile", I, ki_timeout_by_profile, S, S, I),
+	KEMI("dlg_remote_profile", I, ki_remote, S, S, S, S, I),
 	KEMI("dlg_join_profile_static", I, ki_join_static, S, I),
 	KEMI("dlg_join_profile", I, ki_join, S, S, I),
 	KEMI("dlg_terminate_static", I, ki_terminate_static, S),

@@ -188,6 +188,90 @@ int op_set_timeout(struct sip_msg *msg, int seconds)
 	return ctx_dialog(msg, &id) ? op_set_timeout_of(id, seconds) : -1;
 }
 
+int op_timeout_by_profile(int profile, struct parley_str value, int seconds)
+{
+	struct parley_profile_view which = {profile, value};
+	uint32_t count;
+	int error = PARLEY_E_ARGUMENT;
+
+	if (seconds > 0)
+		error = parley_profile_set_lifetime(adapter.engine, host_now(),
+						    &which, (uint32_t)seconds,
+						    &count);
+	else
+		log_limited(LOG_CAUSE_SCRIPT, L_ERR,
+			    "dlg_set_timeout_by_profile(): %d seconds: must be "
+			    "above 0\n",
+			    seconds);
+	if (error < 0 && seconds > 0)
+		profile_log(profile, error);
+	return error < 0 ? -1 : 1;
+}
+
+static bool text_is(const str *text, const char *name)
+{
+	return (size_t)text->len == strlen(name) &&
+	       memcmp(text->s, name, (size_t)text->len) == 0;
+}
+
+/* What is wrong, or NULL; fills @facts. */
+static const char *remote_fault(const struct op_remote *remote,
+				struct parley_remote *facts)
+{
+	if (!text_is(&remote->command, "add") &&
+	    !text_is(&remote->command, "rm"))
+		return "the command must be add or rm";
+	facts->profile = parley_profile_find(adapter.engine,
+					     to_parley(&remote->profile));
+	if (facts->profile < 0)
+		return "no such profile";
+	facts->value = to_parley(&remote->value);
+	if (!facts->value.len)
+		facts->value.s = NULL; /* none was given */
+	if (!facts->value.len &&
+	    parley_profile_has_value(adapter.engine, facts->profile))
+		return "the profile needs a value";
+	facts->uid = to_parley(&remote->uid);
+	if (!facts->uid.len || facts->uid.len > PARLEY_VALUE_MAX ||
+	    facts->value.len > PARLEY_VALUE_MAX)
+		return "uid and value must have at most 4096 characters, uid "
+		       "at least one";
+	if (remote->expires < 0 || remote->expires > UINT32_MAX)
+		return "expires must be 0 or the seconds since 1970";
+	facts->expires_s = (uint32_t)remote->expires;
+	return NULL;
+}
+
+/* How much of a text that may be huge is repeated in a log line. */
+static int shown(const str *text)
+{
+	enum { SHOWN_MAX = 64 };
+
+	return text->len < SHOWN_MAX ? text->len : SHOWN_MAX;
+}
+
+int op_remote(const struct op_remote *remote)
+{
+	struct parley_remote facts = {0};
+	const char *fault = remote_fault(remote, &facts);
+	int error;
+
+	if (fault) {
+		log_limited(LOG_CAUSE_SCRIPT, L_ERR,
+			    "dlg_remote_profile(\"%.*s\", \"%.*s\"): %s\n",
+			    shown(&remote->command), remote->command.s,
+			    shown(&remote->profile), remote->profile.s, fault);
+		return -1;
+	}
+	if (text_is(&remote->command, "add"))
+		error = parley_remote_add(adapter.engine, host_now(), &facts);
+	else
+		error = parley_remote_remove(adapter.engine, &facts);
+	if (error < 0 && error != PARLEY_E_ABSENT)
+		profile_log(facts.profile, error);
+	return error < 0 && error != PARLEY_E_ABSENT ? -1 : 1;
+}
+
 enum parley_side op_side(const str *name)
 {
 	static const struct {

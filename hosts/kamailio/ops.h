@@ -59,6 +59,17 @@ int op_set_var(const struct op_call *call, const str *key, const str *value);
 int op_update_contact(struct sip_msg *msg);
 int op_update_socket(struct sip_msg *msg);
 
+/* A new lifetime for all calls of a profile. */
+int op_timeout_by_profile(int profile, struct parley_str value, int seconds);
+
+/* Places of other servers' calls. */
+struct op_remote {
+	str command; /* add or rm */
+	str profile, value, uid;
+	long expires; /* seconds since 1970; 0: no end */
+};
+int op_remote(const struct op_remote *remote);
+
 /* caller, callee, all or both in any case; 0 for anything else. */
 enum parley_side op_side(const str *name);
 

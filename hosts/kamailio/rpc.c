@@ -180,6 +180,7 @@ static bool add_stats(rpc_t *rpc, void *h, const struct parley_stats *s)
 		{"memory_bytes", s->memory_bytes},
 		{"timer_lag_ms", s->timer_lag_ms},
 		{"profile_members", s->profile_members},
+		{"remote_members", s->remote_members},
 	};
 
 	for (size_t i = 0; i < sizeof(fields) / sizeof(fields[0]); i++)

@@ -187,7 +187,8 @@ static void list_walk(struct listing *l, struct parley_profile_walk *walk)
 
 	while ((count = parley_profile_walk_next(walk, ids, WALK_IDS)) > 0)
 		for (uint32_t i = 0; i < count; i++)
-			if (!list_one(l, ids[i]))
+			if (too_many(l, l->count + 1, "") ||
+			    !list_one(l, ids[i]))
 				return;
 }
 
@@ -196,6 +197,7 @@ void rpc_profile_list(rpc_t *rpc, void *c)
 	struct listing l = {.rpc = rpc, .c = c};
 	struct parley_profile_walk *walk = NULL;
 	struct rpc_profile which;
+	struct parley_stats stats;
 	uint32_t size = 0;
 	int error;
 
@@ -203,7 +205,10 @@ void rpc_profile_list(rpc_t *rpc, void *c)
 		return;
 	error = parley_profile_size(adapter.engine, which.profile, which.value,
 				    &size);
-	if (error == PARLEY_OK && too_many(&l, size, ""))
+	/* Calls of other servers are counted there, but not listed. */
+	parley_get_stats(adapter.engine, &stats);
+	if (error == PARLEY_OK && stats.remote_members == 0 &&
+	    too_many(&l, size, ""))
 		return;
 	if (error == PARLEY_OK)
 		error = parley_profile_walk_begin(adapter.engine, which.profile,

@@ -240,6 +240,15 @@ static void count_differs(struct sim *sim, const char *what, uint64_t engine,
 			 (unsigned long long)engine, (unsigned long long)model);
 }
 
+static uint32_t remote_count(const struct model *model)
+{
+	uint32_t count = 0;
+
+	for (uint32_t i = 0; i < MODEL_REMOTE; i++)
+		count += model->remote[i].used;
+	return count;
+}
+
 void compare_stats(struct sim *sim)
 {
 	static const char *const names[] = {
@@ -279,6 +288,8 @@ void compare_stats(struct sim *sim)
 	count_differs(sim, "limit_refused", stats.limit_refused,
 		      model->limit_refused);
 	count_differs(sim, "quarantined", stats.quarantined, 0);
+	count_differs(sim, "remote members", stats.remote_members,
+		      remote_count(&sim->model));
 }
 
 static void compare_profiles(struct sim *sim)

@@ -115,6 +115,9 @@ uint64_t model_next_ms(const struct model *model)
 		if (dialog->due_lifetime_ms < next)
 			next = dialog->due_lifetime_ms;
 	}
+	for (uint32_t i = 0; i < MODEL_REMOTE; i++)
+		if (model->remote[i].used && model->remote[i].due_ms < next)
+			next = model->remote[i].due_ms;
 	return next;
 }
 
@@ -140,6 +143,11 @@ uint32_t model_members(const struct model *model, int profile,
 		if (model->dialog[i].used)
 			count += list_count(model->dialog[i].member, profile,
 					    value);
+	for (uint32_t i = 0; i < MODEL_REMOTE; i++)
+		count += model->remote[i].used &&
+			 model->remote[i].profile == profile &&
+			 (value == NULL ||
+			  strcmp(model->remote[i].value, value) == 0);
 	return count;
 }
 

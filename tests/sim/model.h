@@ -22,6 +22,7 @@ enum {
 	MODEL_TAG = 40,
 	MODEL_VARS = 12,
 	MODEL_MEMBERS = 16,
+	MODEL_REMOTE = 36, /* 4 profiles, 3 values, 3 uids */
 	NOTE_BITS = 16,
 	SUBSCRIBERS = 2,
 };
@@ -46,6 +47,14 @@ struct model_member {
 	bool used;
 	int profile;
 	char value[24];
+};
+
+/* A place of another server's call. */
+struct model_remote {
+	bool used;
+	int profile;
+	char value[24], uid[8];
+	uint64_t due_ms; /* UINT64_MAX: none */
 };
 
 struct model_dialog {
@@ -96,6 +105,7 @@ struct model {
 	struct model_dialog dialog[MODEL_DIALOGS];
 	struct parley_stats stats; /* counters only */
 	struct model_member reserved[MODEL_MEMBERS];
+	struct model_remote remote[MODEL_REMOTE];
 	uint64_t born;
 };
 
@@ -125,6 +135,10 @@ uint32_t model_members(const struct model *model, int profile,
 		       const char *value);
 struct model_member *model_member_add(struct model_member *list, int profile,
 				      const char *value);
+
+/* remote.c: some call for a remote place; one that has expired. */
+void remote_act(struct sim *sim, int profile, const char *value);
+void remote_expired(struct sim *sim);
 
 static inline void text_copy(char *to, uint32_t size, struct parley_str text)
 {

@@ -201,6 +201,16 @@ static void settings_act(struct sim *sim, struct model_dialog *dialog)
 	}
 }
 
+static void lifetime_told(const struct sim *sim, struct model_dialog *dialog,
+			  uint32_t lifetime_s)
+{
+	dialog->lifetime_s = lifetime_s;
+	if (dialog->state < PARLEY_STATE_ANSWERED || dialog->ending)
+		return;
+	dialog->due_lifetime_ms = sim->now_ms + (uint64_t)lifetime_s * 1000;
+	dialog->in_route = false;
+}
+
 static void lifetime_set(struct sim *sim, struct model_dialog *dialog,
 			 uint32_t lifetime_s)
 {
@@ -211,13 +221,8 @@ static void lifetime_set(struct sim *sim, struct model_dialog *dialog,
 	sim_event(sim, "  lifetime of %u.%u := %u: %d", dialog->id.entry,
 		  dialog->id.id, lifetime_s, rc);
 	expect(sim, "set_lifetime()", rc, ended ? PARLEY_E_STATE : 0);
-	if (rc != 0)
-		return;
-	dialog->lifetime_s = lifetime_s;
-	if (dialog->state < PARLEY_STATE_ANSWERED || dialog->ending)
-		return;
-	dialog->due_lifetime_ms = sim->now_ms + (uint64_t)lifetime_s * 1000;
-	dialog->in_route = false;
+	if (rc == 0)
+		lifetime_told(sim, dialog, lifetime_s);
 }
 
 void script_prolong(struct sim *sim, struct parley_id id)
@@ -323,6 +328,35 @@ static void walk_act(struct sim *sim, int profile)
 		sim_fail(sim, "a walk sees %u members of %u", seen, should);
 }
 
+/* A new lifetime for all of a value. */
+static void prolong_act(struct sim *sim, int profile, const char *value)
+{
+	uint32_t lifetime_s = rng_range(&sim->rng, 2, 400);
+	struct parley_profile_view which = {profile, str_of(value)};
+	uint32_t count = 0, should = 0;
+	int rc = parley_profile_set_lifetime(sim->engine, sim_now(sim), &which,
+					     lifetime_s, &count);
+
+	sim_event(sim, "  lifetime of %d '%s' := %u: %d", profile, value,
+		  lifetime_s, rc);
+	expect(sim, "profile_set_lifetime()", rc, 0);
+	for (uint32_t i = 0; rc == 0 && i < MODEL_DIALOGS; i++) {
+		struct model_dialog *dialog = &sim->model.dialog[i];
+
+		for (uint32_t k = 0; dialog->used && k < MODEL_MEMBERS; k++) {
+			if (!dialog->member[k].used ||
+			    dialog->member[k].profile != profile ||
+			    strcmp(dialog->member[k].value, value) != 0)
+				continue;
+			should++;
+			lifetime_told(sim, dialog, lifetime_s);
+		}
+	}
+	if (rc == 0 && count != should)
+		sim_fail(sim, "%u members got a lifetime, should be %u", count,
+			 should);
+}
+
 static void profile_act(struct sim *sim, struct model_dialog *dialog)
 {
 	int profile, rc;
@@ -332,7 +366,7 @@ static void profile_act(struct sim *sim, struct model_dialog *dialog)
 		return;
 	profile = (int)rng_below(&sim->rng, sim->config.profile_count);
 	value = sim->profiles[profile].has_value ? some_value(sim) : "";
-	switch (rng_below(&sim->rng, 6)) {
+	switch (rng_below(&sim->rng, 8)) {
 	case 0:
 		leave_act(sim, dialog, profile, value);
 		break;
@@ -344,6 +378,13 @@ static void profile_act(struct sim *sim, struct model_dialog *dialog)
 		break;
 	case 2:
 		walk_act(sim, profile);
+		break;
+	case 3:
+	case 4:
+		remote_act(sim, profile, value);
+		break;
+	case 5:
+		prolong_act(sim, profile, value);
 		break;
 	default:
 		join_act(sim, dialog, profile, value);

@@ -296,6 +296,12 @@ bool tell_expire(struct sim *sim, struct parley_actions *actions)
 				(unsigned long long)model_next_ms(&sim->model));
 		return false;
 	}
+	if (actions->id.id == 0) {
+		if (actions->count != 0 || actions->note.types != 0)
+			sim_fail(sim, "a remote place has actions");
+		remote_expired(sim);
+		return true;
+	}
 	dialog = model_find(&sim->model, actions->id);
 	if (dialog == NULL)
 		sim_fail(sim, "a timer of %u.%u, which should be gone",
