@@ -175,6 +175,19 @@ struct parley_config {
 			  * of the party that we speak for go up by one */
 	uint16_t end_early_code; /* final reply then: 480 */
 
+	/* Keep-alives of confirmed calls with PARLEY_OPT_KA_ options. The first
+	 * is due an interval after ACK or option, plus the dialog's own part of
+	 * the spread, the others each interval after it: what was answered or
+	 * loaded in one second must not be asked in one. */
+	uint32_t ping_interval_ms; /* 0: none */
+	uint32_t ping_spread_ms;
+	uint32_t ping_failed_limit;	 /* in a row, of one party; 0 means 1 */
+	uint32_t ping_failed_lifetime_s; /* what is left to the call then: 10 */
+	/* A caller's socket of NULL means that the call is another host's. Its
+	 * lifetime then ends nothing and begins anew, and a party whose own
+	 * socket is NULL gets no keep-alives. */
+	bool local_only;
+
 	const struct parley_profile_config *profiles; /* copied */
 	uint32_t profile_count;
 };
@@ -244,12 +257,18 @@ enum parley_event_type {
 	/* A BYE of ours got its final reply, timed out or could not be sent:
 	 * id, leg (as in the action), dir, code (0: not sent). */
 	PARLEY_EV_BYE_DONE,
-	/* The lifetime of a call is over by decree of the host, e.g. after
-	 * failed keep-alives: id. */
+	/* The lifetime of a call is over by decree of the host: id. */
 	PARLEY_EV_EXPIRE,
 	/* The timeout route of an action has run: id. Ends the call as its
 	 * lifetime does, unless the route has given it a new lifetime. */
 	PARLEY_EV_TIMEOUT_ROUTE_DONE,
+	/* A keep-alive of ours got its final reply or timed out: id, leg and
+	 * dir (as in the action), code (0: not sent, which says nothing about
+	 * the party). 408 and 481 are failures; any other reply shows that the
+	 * party is there. When no leg that is up is left without too many of
+	 * them, the call gets the lifetime ping_failed_lifetime_s, never a
+	 * longer one than it has. */
+	PARLEY_EV_PING_DONE,
 	PARLEY_EVENTS
 };
 
@@ -305,7 +324,7 @@ struct parley_event {
 	uint32_t cseq_shift; /* REPLY_1XX, REPLY_2XX: what was added to it */
 	uint16_t code;	     /* SIP status */
 	uint32_t lifetime_s; /* new lifetime; 0: keep */
-	uint32_t leg;	     /* BYE_DONE */
+	uint32_t leg;	     /* BYE_DONE, PING_DONE */
 	enum parley_event_type method; /* REPLY_WITHIN */
 	enum parley_side side;
 	bool hold;	  /* the host will send RELEASE for this message */
@@ -332,6 +351,10 @@ enum parley_action_type {
 	 * PARLEY_EV_TIMEOUT_ROUTE_DONE afterwards (without it, the call ends
 	 * ten seconds later all the same). */
 	PARLEY_ACT_TIMEOUT_ROUTE,
+	/* Send a keep-alive (OPTIONS in the dialog): leg, dir (towards).
+	 * Prepare it with PARLEY_REQUEST_PING, report with PARLEY_EV_PING_DONE.
+	 * Comes from parley_expire() only. */
+	PARLEY_ACT_PING,
 };
 
 struct parley_action {
@@ -455,14 +478,27 @@ struct parley_request {
 	uint8_t state;
 };
 
-/* Fills @request with texts in @buffer; takes the next CSeq of that direction
- * (for method ACK: the INVITE's, not incremented). Several calls give several
- * CSeqs. SPACE: @neededp says how much is needed, nothing was taken. */
-PARLEY_MUST_CHECK int
-parley_request_prepare(struct parley *engine, struct parley_id id, uint32_t leg,
-		       enum parley_direction towards, bool is_ack,
-		       struct parley_request *request, void *buffer,
-		       size_t size, size_t *neededp);
+enum parley_request_kind {
+	PARLEY_REQUEST_NEXT = 0, /* the next CSeq of that direction */
+	PARLEY_REQUEST_ACK = 1,	 /* the CSeq of the INVITE */
+	/* A keep-alive. Both parties count on as if it had never been, so its
+	 * CSeq is an old one: one below the last, but 0 or 1 if that is the
+	 * last. A party that looks closely answers 500 (RFC 3261 12.2.2) and
+	 * changes nothing; one that has forgotten the call answers 481. STATE:
+	 * nobody wants to know any more. */
+	PARLEY_REQUEST_PING = 2,
+};
+
+/* Fills @request with texts in @buffer; takes a CSeq for NEXT only. Several
+ * calls give several CSeqs. SPACE: @neededp says how much is needed, nothing
+ * was taken. */
+PARLEY_MUST_CHECK int parley_request_prepare(struct parley *engine,
+					     struct parley_id id, uint32_t leg,
+					     enum parley_direction towards,
+					     enum parley_request_kind kind,
+					     struct parley_request *request,
+					     void *buffer, size_t size,
+					     size_t *neededp);
 
 /* A request of a party that is sent once more, with the next number, because
  * the proxy has added credentials (RFC 3261 22.2). */
@@ -498,8 +534,9 @@ PARLEY_MUST_CHECK int parley_var_get(struct parley *engine, struct parley_id id,
 PARLEY_MUST_CHECK int parley_flags(struct parley *engine, struct parley_id id,
 				   uint32_t set, uint32_t clear,
 				   uint32_t *flagsp);
-/* The same for PARLEY_OPT_ bits. */
-PARLEY_MUST_CHECK int parley_options(struct parley *engine, struct parley_id id,
+/* The same for PARLEY_OPT_ bits. Keep-alives start and stop with theirs. */
+PARLEY_MUST_CHECK int parley_options(struct parley *engine,
+				     struct parley_now now, struct parley_id id,
 				     uint32_t set, uint32_t clear,
 				     uint32_t *optionsp);
 

@@ -1,7 +1,7 @@
 /*
  * check.c - every invariant, executable; called by tests after each step
  */
-#include "dialog.h"
+#include "ping.h"
 
 #define REQUIRE(condition)                                                     \
 	do {                                                                   \
@@ -33,11 +33,18 @@ static const char *check_legs(const struct dialog *dialog)
 	return NULL;
 }
 
-static const char *check_times(const struct dialog *dialog)
+static const char *check_times(const struct parley *engine,
+			       const struct dialog *dialog)
 {
 	uint64_t due = dialog->due_state_ms;
 	if (dialog->due_lifetime_ms < due)
 		due = dialog->due_lifetime_ms;
+	/* Keep-alives alone end no call. */
+	bool ends = due != UINT64_MAX;
+	REQUIRE(ping_wanted(engine, dialog) ==
+		(dialog->due_ping_ms != UINT64_MAX));
+	if (dialog->due_ping_ms < due)
+		due = dialog->due_ping_ms;
 	REQUIRE(timer_armed(&dialog->timer) == (due != UINT64_MAX));
 	REQUIRE(due == UINT64_MAX || dialog->timer.due_ms == due);
 
@@ -49,7 +56,7 @@ static const char *check_times(const struct dialog *dialog)
 	case PARLEY_STATE_ANSWERED:
 	case PARLEY_STATE_CONFIRMED:
 		/* A call that is up ends some day. */
-		REQUIRE(due != UINT64_MAX);
+		REQUIRE(ends);
 		REQUIRE(dialog->ending ||
 			dialog->due_lifetime_ms != UINT64_MAX);
 		break;
@@ -86,7 +93,7 @@ static const char *check_dialog(const struct parley *engine,
 	const char *fault = check_legs(dialog);
 	if (!fault)
 		fault = note_check(dialog);
-	return fault ? fault : check_times(dialog);
+	return fault ? fault : check_times(engine, dialog);
 }
 
 struct sums {

@@ -69,6 +69,15 @@ uint32_t cseq_take(const struct parley *engine, struct leg *leg,
 	return ++*last;
 }
 
+uint32_t cseq_old(struct leg *leg, enum parley_direction dir)
+{
+	uint32_t last = *last_of(leg, dir);
+
+	/* A receiver without a number yet would take ours for the first, and
+	 * refuse what its peer sends below it. */
+	return last > 1 ? last - 1 : last;
+}
+
 /* No leg is known yet: the branch to come has the next number. */
 static int raise_initial(struct dialog *dialog, struct parley_cseq *request)
 {

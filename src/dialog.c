@@ -1,4 +1,5 @@
 #include "dialog.h"
+#include "ping.h"
 
 /* ------------------------------------------------ texts */
 
@@ -131,6 +132,7 @@ struct dialog *dialog_create(struct parley *engine, struct parley_now now,
 	dialog->lifetime_s = engine->config.lifetime_s;
 	dialog->due_lifetime_ms = UINT64_MAX;
 	dialog->due_state_ms = UINT64_MAX;
+	dialog->due_ping_ms = UINT64_MAX;
 	dialog->next_leg = 1;
 	fill_texts(dialog, event);
 	if (event->hold) {
@@ -300,6 +302,7 @@ struct parley_member *dialog_set_state(struct parley *engine,
 	case PARLEY_STATES:
 		break;
 	}
+	ping_update_locked(engine, dialog, now);
 	dialog_arm_locked(engine, dialog);
 	return members;
 }
@@ -311,6 +314,8 @@ void dialog_arm_locked(struct parley *engine, struct dialog *dialog)
 	uint64_t due = dialog->due_state_ms;
 	if (dialog->due_lifetime_ms < due)
 		due = dialog->due_lifetime_ms;
+	if (dialog->due_ping_ms < due)
+		due = dialog->due_ping_ms;
 	if (due == UINT64_MAX)
 		wheel_cancel(wheel, &dialog->timer);
 	else if (!timer_armed(&dialog->timer) || dialog->timer.due_ms != due)

@@ -55,7 +55,7 @@ PARLEY_MUST_CHECK struct parley_member *
 dialog_set_state(struct parley *engine, struct dialog *dialog, uint8_t state,
 		 struct parley_now now, enum end_cause cause);
 
-/* Arms the timer for the earlier of the two due times. */
+/* Arms the timer for the earliest of the three due times. */
 void dialog_arm_locked(struct parley *engine, struct dialog *dialog);
 /* Starts the lifetime anew: now + lifetime_s. */
 void dialog_renew_locked(struct parley *engine, struct dialog *dialog,
@@ -121,5 +121,7 @@ void cseq_answer(struct leg *leg, uint32_t cseq, uint32_t added);
 /* The number of a request of ours that way. */
 uint32_t cseq_take(const struct parley *engine, struct leg *leg,
 		   enum parley_direction dir);
+/* The number of a keep-alive that way: it was used and changes nothing. */
+uint32_t cseq_old(struct leg *leg, enum parley_direction dir);
 
 #endif

@@ -53,6 +53,8 @@ void parley_config_default(struct parley_config *config)
 		.callback_wait_ms = 200,
 		.wait_ack = true,
 		.end_early_code = 480,
+		.ping_failed_limit = 1,
+		.ping_failed_lifetime_s = 10,
 	};
 }
 
@@ -94,6 +96,8 @@ const char *parley_config_fault(const struct parley_config *config)
 		return "the lifetime must be above 0";
 	if (config->noack_lifetime_s == 0)
 		return "the lifetime after noack_timeout must be above 0";
+	if (config->ping_failed_lifetime_s == 0)
+		return "the lifetime after failed keep-alives must be above 0";
 	if (config->end_early_code < 300 || config->end_early_code > 699)
 		return "the code for unanswered calls must be 300 to 699";
 	return profiles_fault(config);

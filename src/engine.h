@@ -49,6 +49,7 @@ struct leg {
 	bool bye_wait;	    /* BYE to the caller waits for the ACK */
 	uint8_t byes;	    /* of ours, not yet done */
 	uint16_t tag_len;
+	uint16_t caller_lost, callee_lost; /* failed keep-alives in a row */
 	/* Numbers are those that the receiver has seen; see cseq.c. */
 	uint32_t callee_cseq; /* last CSeq from the callee, 0: none yet */
 	uint32_t caller_cseq; /* last CSeq from the caller on this leg */
@@ -118,6 +119,7 @@ struct dialog {
 	struct timer timer;
 	uint64_t due_lifetime_ms; /* UINT64_MAX: not running */
 	uint64_t due_state_ms;	  /* early, no-ACK, ACK wait or end timeout */
+	uint64_t due_ping_ms;	  /* written by ping.c only */
 	uint64_t answered_ms;	  /* when the first 2xx came */
 	uint64_t host_ref;
 	uint32_t start_s, end_s;

@@ -1,11 +1,12 @@
 /*
  * expire.c - timers become table events
  *
- * A dialog has one timer, armed for the earlier of two due times: its lifetime
- * and what its state waits for (early_timeout in 1 and 2, noack_timeout in 3,
- * the end of our BYEs in 3 and 4, end_timeout in 5).
+ * A dialog has one timer, armed for the earliest of three due times: its
+ * lifetime, its next keep-alive, and what its state waits for (early_timeout in
+ * 1 and 2, noack_timeout in 3, the end of our BYEs in 3 and 4, end_timeout in
+ * 5).
  */
-#include "step.h"
+#include "ping.h"
 
 /* How long the host may take for the timeout route before the call ends
  * without its word. */
@@ -177,6 +178,13 @@ static int expire_state(struct step *step)
 	return PARLEY_E_STATE;
 }
 
+/* With local_only the calls of other hosts are theirs to end; ours is to follow
+ * them until their BYE. */
+static bool is_of_others(const struct step *step)
+{
+	return step->engine->config.local_only && !step->dialog->socket;
+}
+
 /* Largest lag within about a minute. */
 static void note_lag(struct parley *engine, uint64_t now_ms, uint64_t due_ms)
 {
@@ -203,9 +211,13 @@ static void expire_dialog(struct step *step)
 	/* What comes of it is in the actions; that nothing came is no error. */
 	if (dialog->due_state_ms <= now_ms) {
 		(void)!expire_state(step);
+	} else if (dialog->due_lifetime_ms <= now_ms && is_of_others(step)) {
+		dialog_renew_locked(step->engine, dialog, step->now);
 	} else if (dialog->due_lifetime_ms <= now_ms) {
 		dialog->due_lifetime_ms = UINT64_MAX;
 		(void)!expire_lifetime(step);
+	} else if (dialog->due_ping_ms <= now_ms) {
+		ping_due(step);
 	}
 	if (!dialog->destroying)
 		dialog_arm_locked(step->engine, dialog);

@@ -5,7 +5,7 @@
  * transition table this is, applies it, and then stores what the message said
  * (CSeq, contact, route set). Nothing is stored when the table refuses.
  */
-#include "step.h"
+#include "ping.h"
 
 /* ------------------------------------------------ the step */
 
@@ -456,6 +456,7 @@ static const handler handlers[PARLEY_EVENTS] = {
 	[PARLEY_EV_BYE_DONE] = terminate_bye_done,
 	[PARLEY_EV_EXPIRE] = expire_command,
 	[PARLEY_EV_TIMEOUT_ROUTE_DONE] = expire_route_done,
+	[PARLEY_EV_PING_DONE] = ping_done,
 };
 
 int parley_feed(struct parley *engine, struct parley_now now,

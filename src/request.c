@@ -2,9 +2,10 @@
  * request.c - what is needed to send a request of ours in a dialog
  *
  * Towards the callee we speak as the caller and towards the caller as the
- * callee, each with the next CSeq of that party (RFC 3261 12.2.1.1).
+ * callee, each with the next CSeq of that party (RFC 3261 12.2.1.1), but for
+ * keep-alives.
  */
-#include "dialog.h"
+#include "ping.h"
 
 /* One direction of one leg. */
 struct way {
@@ -12,7 +13,7 @@ struct way {
 	struct dialog *dialog;
 	struct leg *leg;
 	bool downstream;
-	bool is_ack;
+	enum parley_request_kind kind;
 };
 
 struct filler {
@@ -26,6 +27,22 @@ static struct parley_str copy(struct filler *filler, struct parley_str text)
 		memcpy(filler->at, text.s, text.len);
 	filler->at += text.len;
 	return out;
+}
+
+static uint32_t take_cseq(const struct way *way)
+{
+	enum parley_direction dir =
+		way->downstream ? PARLEY_DIR_DOWNSTREAM : PARLEY_DIR_UPSTREAM;
+
+	switch (way->kind) {
+	case PARLEY_REQUEST_ACK:
+		return way->leg->invite_cseq;
+	case PARLEY_REQUEST_PING:
+		return cseq_old(way->leg, dir);
+	case PARLEY_REQUEST_NEXT:
+		break;
+	}
+	return cseq_take(way->engine, way->leg, dir);
 }
 
 static int prepare_locked(const struct way *way, struct parley_request *request,
@@ -61,11 +78,7 @@ static int prepare_locked(const struct way *way, struct parley_request *request,
 		.target = copy(&filler, target),
 		.route_set = copy(&filler, route_set),
 		.socket = downstream ? leg->socket : dialog->socket,
-		.cseq = way->is_ack
-				? leg->invite_cseq
-				: cseq_take(way->engine, way->leg,
-					    downstream ? PARLEY_DIR_DOWNSTREAM
-						       : PARLEY_DIR_UPSTREAM),
+		.cseq = take_cseq(way),
 		.state = dialog->state,
 	};
 	return 0;
@@ -74,8 +87,9 @@ static int prepare_locked(const struct way *way, struct parley_request *request,
 /* NOLINTNEXTLINE(readability-function-size): parley.h has it so. */
 int parley_request_prepare(struct parley *engine, struct parley_id id,
 			   uint32_t leg_number, enum parley_direction towards,
-			   bool is_ack, struct parley_request *request,
-			   void *buffer, size_t size, size_t *neededp)
+			   enum parley_request_kind kind,
+			   struct parley_request *request, void *buffer,
+			   size_t size, size_t *neededp)
 {
 	if (towards != PARLEY_DIR_DOWNSTREAM && towards != PARLEY_DIR_UPSTREAM)
 		return PARLEY_E_ARGUMENT;
@@ -88,9 +102,12 @@ int parley_request_prepare(struct parley *engine, struct parley_id id,
 		.dialog = dialog,
 		.leg = leg_find_number(dialog, leg_number),
 		.downstream = towards == PARLEY_DIR_DOWNSTREAM,
-		.is_ack = is_ack,
+		.kind = kind,
 	};
-	if (way.leg)
+	if (way.leg && kind == PARLEY_REQUEST_PING &&
+	    !ping_asks(engine, dialog, way.leg, towards))
+		rc = PARLEY_E_STATE;
+	else if (way.leg)
 		rc = prepare_locked(&way, request, buffer, size, neededp);
 	dialog_unlock(engine, id);
 	return rc;

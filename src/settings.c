@@ -1,7 +1,7 @@
 /*
  * settings.c - what the script may set on a dialog: flags, options, route
  */
-#include "dialog.h"
+#include "ping.h"
 
 enum {
 	OPTIONS_KNOWN = PARLEY_OPT_BYE_ON_TIMEOUT | PARLEY_OPT_KA_CALLER |
@@ -21,8 +21,10 @@ int parley_flags(struct parley *engine, struct parley_id id, uint32_t set,
 	return 0;
 }
 
-int parley_options(struct parley *engine, struct parley_id id, uint32_t set,
-		   uint32_t clear, uint32_t *optionsp)
+/* NOLINTNEXTLINE(readability-function-size): parley.h has it so. */
+int parley_options(struct parley *engine, struct parley_now now,
+		   struct parley_id id, uint32_t set, uint32_t clear,
+		   uint32_t *optionsp)
 {
 	struct dialog *dialog;
 
@@ -32,6 +34,8 @@ int parley_options(struct parley *engine, struct parley_id id, uint32_t set,
 	if (dialog == NULL)
 		return PARLEY_E_NO_DIALOG;
 	dialog->options = (dialog->options | set) & ~clear;
+	ping_update_locked(engine, dialog, now);
+	dialog_arm_locked(engine, dialog);
 	*optionsp = dialog->options;
 	dialog_unlock(engine, id);
 	return 0;

@@ -8,7 +8,7 @@
  * send BYE before). Confirmed (4): BYE to both. The dialog ends when all BYEs
  * are done.
  */
-#include "step.h"
+#include "ping.h"
 
 static uint64_t after_ms(const struct step *step, uint32_t ms)
 {
@@ -71,13 +71,14 @@ int terminate_answered(struct step *step, enum parley_side side)
 	dialog->ending = true;
 	dialog->ended_by_us = true;
 	dialog->end_sides |= (uint8_t)side;
+	ping_update_locked(step->engine, dialog, step->now);
 	/* Either the wait for the ACK, or for BYEs whose end nobody reports. */
 	if (asked) {
 		dialog->due_lifetime_ms = UINT64_MAX;
 		dialog->due_state_ms =
 			after_ms(step, step->engine->config.ack_wait_ms);
-		dialog_arm_locked(step->engine, dialog);
 	}
+	dialog_arm_locked(step->engine, dialog);
 	return 0;
 }
 

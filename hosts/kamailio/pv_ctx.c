@@ -210,7 +210,7 @@ static int set_number(struct sip_msg *msg, int key, int number)
 		ctx->timeout_bye = number;
 		bits = PARLEY_OPT_BYE_ON_TIMEOUT;
 		if (has)
-			error = parley_options(adapter.engine, id,
+			error = parley_options(adapter.engine, host_now(), id,
 					       number ? bits : 0,
 					       number ? 0 : bits, &ignored);
 		break;

@@ -12,11 +12,11 @@
 
 enum { HEADERS_MAX = 8192, REASON_MAX = 256 };
 
-/* Of a BYE's callback: 8 bits of the leg's number and the direction. It fits as
- * long as a dialog has had less than 256 legs; PARLEY_LEGS_MAX of them are up
- * at most. */
-enum { BYE_LEG_MAX = 255, BYE_UPSTREAM = 256 };
-_Static_assert((BYE_LEG_MAX | BYE_UPSTREAM) <= (int)TMCB_BITS_MAX,
+/* Of the callbacks of BYE and keep-alive: 8 bits of the leg's number and the
+ * direction. It fits as long as a dialog has had less than 256 legs;
+ * PARLEY_LEGS_MAX of them are up at most. */
+enum { PARTY_LEG_MAX = 255, PARTY_UPSTREAM = 256 };
+_Static_assert((PARTY_LEG_MAX | PARTY_UPSTREAM) <= (int)TMCB_BITS_MAX,
 	       "leg and direction must fit");
 
 bool request_result(int type, struct tmcb_params *params,
@@ -38,21 +38,23 @@ bool request_result(int type, struct tmcb_params *params,
 	return true;
 }
 
-static unsigned int bye_bits(const struct parley_action *action)
+static unsigned int party_bits(const struct parley_action *action)
 {
-	unsigned int bits = action->leg & BYE_LEG_MAX;
+	unsigned int bits = action->leg & PARTY_LEG_MAX;
 
-	return action->dir == PARLEY_DIR_UPSTREAM ? bits | BYE_UPSTREAM : bits;
+	return action->dir == PARLEY_DIR_UPSTREAM ? bits | PARTY_UPSTREAM
+						  : bits;
 }
 
-static void report_done(struct parley_id id, unsigned int bits, int code)
+static void report_done(enum parley_event_type type, struct parley_id id,
+			unsigned int bits, int code)
 {
 	const struct parley_event event = {
-		.type = PARLEY_EV_BYE_DONE,
+		.type = type,
 		.id = id,
-		.leg = bits & BYE_LEG_MAX,
-		.dir = bits & BYE_UPSTREAM ? PARLEY_DIR_UPSTREAM
-					   : PARLEY_DIR_DOWNSTREAM,
+		.leg = bits & PARTY_LEG_MAX,
+		.dir = bits & PARTY_UPSTREAM ? PARLEY_DIR_UPSTREAM
+					     : PARLEY_DIR_DOWNSTREAM,
 		.code = (uint16_t)code,
 	};
 	struct parley_actions actions;
@@ -67,7 +69,18 @@ static void on_bye_done(struct cell *t, int type, struct tmcb_params *params)
 
 	(void)t;
 	if (request_result(type, params, &result))
-		report_done(result.id, result.bits, result.code);
+		report_done(PARLEY_EV_BYE_DONE, result.id, result.bits,
+			    result.code);
+}
+
+static void on_ping_done(struct cell *t, int type, struct tmcb_params *params)
+{
+	struct request_result result;
+
+	(void)t;
+	if (request_result(type, params, &result))
+		report_done(PARLEY_EV_PING_DONE, result.id, result.bits,
+			    result.code);
 }
 
 /* ------------------------------------------------ header lines */
@@ -157,7 +170,8 @@ static bool headers_of(struct headers *headers, const struct request_what *what)
 
 /* What the engine knows of the dialog, in a buffer that grows. */
 static int prepare(struct parley_id id, const struct request_what *what,
-		   bool is_ack, struct parley_request *request)
+		   enum parley_request_kind kind,
+		   struct parley_request *request)
 {
 	static struct {
 		char *buffer;
@@ -177,7 +191,7 @@ static int prepare(struct parley_id id, const struct request_what *what,
 			texts.size = needed;
 		}
 		rc = parley_request_prepare(adapter.engine, id, what->leg,
-					    what->towards, is_ack, request,
+					    what->towards, kind, request,
 					    texts.buffer, texts.size, &needed);
 	}
 	return rc;
@@ -242,9 +256,14 @@ int request_send(struct parley_id id, const struct request_what *what)
 	struct parley_request request = {0};
 	uac_req_t uac;
 	dlg_t dialog = {0};
-	int rc = prepare(id, what, is_ack, &request);
+	int rc = prepare(id, what, is_ack ? PARLEY_REQUEST_ACK : what->kind,
+			 &request);
 	const char *why = parley_error_text(rc);
 
+	/* The call has ended while its keep-alive waited to be sent. */
+	if (rc < 0 && rc != PARLEY_E_MEMORY &&
+	    what->kind == PARLEY_REQUEST_PING)
+		return 0;
 	if (rc == 0) {
 		rc = -1;
 		why = "it has no usable Contact or Record-Route, or the "
@@ -280,13 +299,14 @@ int request_bye(struct parley_id id, const struct parley_action *action,
 		.leg = action->leg,
 		.towards = action->dir,
 		.done = on_bye_done,
-		.bits = bye_bits(action),
+		.bits = party_bits(action),
 	};
 	struct parley_view view = {0};
 	int rc = -1;
 
 	headers.len = 0;
-	if (action->leg > BYE_LEG_MAX || reader_read(&reader, id, &view) != 0 ||
+	if (action->leg > PARTY_LEG_MAX ||
+	    reader_read(&reader, id, &view) != 0 ||
 	    !headers_of_bye(&headers, &view, extra_hdrs)) {
 		const struct parley_request call = {.callid = view.callid,
 						    .target = {"", 0}};
@@ -299,8 +319,25 @@ int request_bye(struct parley_id id, const struct parley_action *action,
 		rc = request_send(id, &what);
 	}
 	if (rc <= 0)
-		report_done(id, what.bits, 0);
+		report_done(PARLEY_EV_BYE_DONE, id, what.bits, 0);
 	return rc < 0 ? -1 : 0;
+}
+
+int request_ping(struct parley_id id, const struct parley_action *action)
+{
+	const struct request_what what = {
+		.method = str_init("OPTIONS"),
+		.kind = PARLEY_REQUEST_PING,
+		.leg = action->leg,
+		.towards = action->dir,
+		.headers = adapter.set.extra_hdrs,
+		.done = on_ping_done,
+		.bits = party_bits(action),
+	};
+
+	if (action->leg > PARTY_LEG_MAX)
+		return 0;
+	return request_send(id, &what) < 0 ? -1 : 0;
 }
 
 int request_ack(struct parley_id id, const struct parley_action *action)

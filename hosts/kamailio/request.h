@@ -6,7 +6,8 @@
  * Owns:    nothing beyond the call; tm owns the transaction.
  * Locking: none is held; event_route[tm:local-request] may run inside.
  * Always:  each BYE that was asked for is reported to the engine once, as
- *          PARLEY_EV_BYE_DONE, whatever happens to it.
+ *          PARLEY_EV_BYE_DONE, whatever happens to it. Each keep-alive that
+ *          was sent is reported as PARLEY_EV_PING_DONE.
  * Why:     every request of ours takes its CSeq, route set and target from one
  *          place, so that they are right together.
  */
@@ -17,7 +18,8 @@
 
 struct request_what {
 	str method;
-	uint32_t leg; /* its number */
+	enum parley_request_kind kind; /* an ACK is one whatever is said here */
+	uint32_t leg;		       /* its number */
 	enum parley_direction towards;
 	str headers;		/* whole lines (header_lines.h), or empty */
 	str content_type, body; /* both or none */
@@ -28,10 +30,10 @@ struct request_what {
 	unsigned int bits; /* for it; at most TMCB_BITS_MAX (tmcb.h) */
 };
 
-/* Takes the next CSeq of that direction (an ACK its INVITE's) and sends. To the
- * callee with lreq_callee_headers. 1 sent; 0 stopped by the script's
- * event_route[tm:local-request]; -1 not sent, and logged. @done is called after
- * a 1 only. */
+/* Takes the next CSeq of that direction (an ACK its INVITE's, a keep-alive an
+ * old one) and sends. To the callee with lreq_callee_headers. 1 sent; 0 stopped
+ * by the script's event_route[tm:local-request], or a keep-alive that nobody
+ * wants any more; -1 not sent, and logged. @done is called after a 1 only. */
 int request_send(struct parley_id id, const struct request_what *what);
 
 struct request_result {
@@ -49,6 +51,9 @@ bool request_result(int type, struct tmcb_params *params,
  * to the log and to the engine. */
 int request_bye(struct parley_id id, const struct parley_action *action,
 		const str *extra_hdrs);
+
+/* A keep-alive: OPTIONS with dlg_extra_hdrs. 0, or -1: not sent, and logged. */
+int request_ping(struct parley_id id, const struct parley_action *action);
 
 /* ACK for a 2xx that was not relayed. 0 or -1. */
 int request_ack(struct parley_id id, const struct parley_action *action);

@@ -117,6 +117,8 @@ static int run_action(struct parley_id id, const struct parley_action *action,
 	case PARLEY_ACT_TIMEOUT_ROUTE:
 		events_timeout_route(id, action->route);
 		return 0;
+	case PARLEY_ACT_PING:
+		return request_ping(id, action);
 	case PARLEY_ACT_SWALLOW:
 		return 0; /* whoever has the reply does it */
 	}

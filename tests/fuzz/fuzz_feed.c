@@ -182,7 +182,8 @@ static void op_settings(struct world *world)
 		(void)!parley_flags(world->engine, id, number, ~number, &out);
 		break;
 	case 3:
-		(void)!parley_options(world->engine, id, number & 15, 0, &out);
+		(void)!parley_options(world->engine, world->now, id,
+				      number & 15, 0, &out);
 		break;
 	case 4:
 		(void)!parley_set_lifetime(world->engine, world->now, id,

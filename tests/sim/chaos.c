@@ -39,7 +39,7 @@ static void chaos_create(struct sim *sim)
 	event.contact = str_of("sip:a@1.2.3.4");
 	event.cseq = rng_range(&sim->rng, 1, 50);
 	event.hold = rng_chance(&sim->rng, 700);
-	event.socket = sim;
+	event.socket = rng_chance(&sim->rng, 900) ? sim : NULL;
 	script_before(sim, &facts);
 	if (rng_chance(&sim->rng, 900))
 		event.create = &facts.create;
@@ -190,10 +190,17 @@ void chaos_end(struct sim *sim)
 {
 	for (uint32_t i = 0; i < MODEL_DIALOGS; i++) {
 		struct model_dialog *dialog = &sim->model.dialog[i];
-		struct parley_event event = {.type = PARLEY_EV_ABANDON};
+		struct parley_event event = {.type = PARLEY_EV_ABANDON,
+					     .side = PARLEY_SIDE_ALL};
 
-		if (!dialog->used || dialog->state >= PARLEY_STATE_ANSWERED)
+		if (!dialog->used || dialog->state == PARLEY_STATE_DELETED)
 			continue;
+		if (dialog->state >= PARLEY_STATE_ANSWERED) {
+			/* The lifetime of another proxy's call ends nothing. */
+			if (dialog->socket != NULL)
+				continue;
+			event.type = PARLEY_EV_TERMINATE;
+		}
 		event.id = dialog->id;
 		tell_host(sim, &event, -1);
 	}

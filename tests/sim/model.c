@@ -114,6 +114,8 @@ uint64_t model_next_ms(const struct model *model)
 			next = dialog->due_state_ms;
 		if (dialog->due_lifetime_ms < next)
 			next = dialog->due_lifetime_ms;
+		if (dialog->due_ping_ms < next)
+			next = dialog->due_ping_ms;
 	}
 	for (uint32_t i = 0; i < MODEL_REMOTE; i++)
 		if (model->remote[i].used && model->remote[i].due_ms < next)
@@ -198,6 +200,7 @@ void model_create(struct sim *sim, const struct parley_event *event,
 	dialog->holds = event->hold ? 1 : 0;
 	dialog->lifetime_s = sim->config.lifetime_s;
 	dialog->due_lifetime_ms = dialog->due_state_ms = UINT64_MAX;
+	dialog->due_ping_ms = UINT64_MAX;
 	if (sim->config.early_timeout_s > 0)
 		dialog->due_state_ms =
 			sim->now_ms +

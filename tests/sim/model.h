@@ -36,6 +36,7 @@ struct model_leg {
 	uint32_t caller_cseq, callee_cseq, invite_cseq;
 	bool bye_caller, bye_callee, bye_wait;
 	uint32_t byes;
+	uint32_t lost[2]; /* failed keep-alives: callee's, caller's */
 };
 
 struct model_var {
@@ -72,7 +73,8 @@ struct model_dialog {
 	int32_t timeout_route;
 	uint16_t end_code;
 	uint64_t host_ref, answered_ms;
-	uint64_t due_lifetime_ms, due_state_ms; /* UINT64_MAX: none */
+	/* UINT64_MAX: none */
+	uint64_t due_lifetime_ms, due_state_ms, due_ping_ms;
 	bool ending, ended_by_us, linger, in_route;
 	uint8_t end_sides; /* enum parley_side: what commands asked for */
 	uint32_t holds, byes;
@@ -126,6 +128,17 @@ void model_expire(struct sim *sim, struct model_dialog *dialog,
 		  struct model_result *result);
 void model_create(struct sim *sim, const struct parley_event *event,
 		  struct parley_id id);
+
+/* model_ping.c: keep-alives. */
+bool model_ping_asks(const struct sim *sim, const struct model_dialog *dialog,
+		     const struct model_leg *leg,
+		     enum parley_direction towards);
+/* After anything that may have changed whether they are wanted. */
+void model_ping_clock(const struct sim *sim, struct model_dialog *dialog);
+void model_ping_due(const struct sim *sim, struct model_dialog *dialog,
+		    struct model_result *result);
+int model_ping_done(const struct sim *sim, const struct parley_event *event,
+		    struct model_dialog *dialog, struct model_result *result);
 
 /* Forgets the dialog if nothing holds it (and expects it to be gone). */
 void model_settle(struct sim *sim, struct model_dialog *dialog);

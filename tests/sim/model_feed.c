@@ -689,6 +689,9 @@ static int story_of(const struct story *story)
 		return story_expire(story);
 	case PARLEY_EV_TIMEOUT_ROUTE_DONE:
 		return story_route_done(story);
+	case PARLEY_EV_PING_DONE:
+		return model_ping_done(story->sim, story->event, story->dialog,
+				       story->result);
 	case PARLEY_EV_INVITE:
 	case PARLEY_EVENTS:
 		break;
@@ -712,6 +715,7 @@ void model_feed(struct sim *sim, const struct parley_event *event,
 		return;
 	}
 	result->rc = story_of(&story);
+	model_ping_clock(sim, story.dialog);
 	if (result->bogus)
 		sim->model.stats.bogus_event++;
 }
@@ -775,11 +779,18 @@ void model_expire(struct sim *sim, struct model_dialog *dialog,
 	memset(result, 0, sizeof(*result));
 	if (dialog->due_state_ms <= sim->now_ms) {
 		expire_state(&story);
+	} else if (dialog->due_lifetime_ms <= sim->now_ms &&
+		   sim->config.local_only && dialog->socket == NULL) {
+		dialog->due_lifetime_ms = after_s(&story, dialog->lifetime_s);
+		dialog->in_route = false;
 	} else if (dialog->due_lifetime_ms <= sim->now_ms) {
 		dialog->due_lifetime_ms = UINT64_MAX;
 		(void)story_expire(&story);
+	} else if (dialog->due_ping_ms <= sim->now_ms) {
+		model_ping_due(sim, dialog, result);
 	} else {
 		sim_fail(sim, "a timer of %u.%u fired before it was due",
 			 dialog->id.entry, dialog->id.id);
 	}
+	model_ping_clock(sim, dialog);
 }

@@ -8,8 +8,8 @@
 const char *method_name(enum method method)
 {
 	static const char *const names[] = {
-		"?",   "INVITE", "ACK",	   "CANCEL",
-		"BYE", "PRACK",	 "UPDATE", "INFO",
+		"?",	 "INVITE", "ACK",  "CANCEL",  "BYE",
+		"PRACK", "UPDATE", "INFO", "OPTIONS",
 	};
 
 	return names[method];

@@ -34,6 +34,7 @@ enum method {
 	METHOD_PRACK,
 	METHOD_UPDATE,
 	METHOD_INFO,
+	METHOD_OPTIONS, /* a keep-alive of the proxy */
 };
 
 struct msg {
@@ -52,7 +53,7 @@ struct msg {
 	int src, dst;	  /* nodes of the call */
 	int ua;		  /* whose To-tag it is: a callee's number or NO_UA */
 	uint32_t contact; /* version of the sender's contact; 0: none */
-	uint32_t leg;	  /* of our BYE, for PARLEY_EV_BYE_DONE */
+	uint32_t leg;	  /* of our BYE or OPTIONS, for its report */
 };
 
 enum item_kind {

@@ -14,10 +14,10 @@ int proxy_find(const struct sim *sim, struct parley_id id)
 
 /* ------------------------------------------------------------- actions */
 
-static void bye_report(struct sim *sim, const struct proxy_target *target,
-		       uint16_t code, int call)
+static void report(struct sim *sim, enum parley_event_type type,
+		   const struct proxy_target *target, uint16_t code, int call)
 {
-	struct parley_event event = {.type = PARLEY_EV_BYE_DONE,
+	struct parley_event event = {.type = type,
 				     .id = target->id,
 				     .leg = target->leg,
 				     .dir = target->towards,
@@ -40,6 +40,28 @@ static int ua_of_tag(const struct call *call, struct parley_str tag)
 	return NO_UA;
 }
 
+static enum parley_request_kind kind_of(enum method method)
+{
+	if (method == METHOD_ACK)
+		return PARLEY_REQUEST_ACK;
+	return method == METHOD_OPTIONS ? PARLEY_REQUEST_PING
+					: PARLEY_REQUEST_NEXT;
+}
+
+/* Its number must not be ahead of what the party in whose name it is sent has
+ * used itself, or that party's next request would be out of order. */
+static void ping_check(struct sim *sim, const struct msg *msg)
+{
+	const struct call *call = &sim->calls[msg->call];
+	const struct side *side =
+		msg->from_callee ? &call->party[NODE_CALLEE + msg->ua].side
+				 : &call->caller[msg->ua];
+
+	if (msg->cseq > side->local_cseq && !call->tainted)
+		sim_fail(sim, "a keep-alive has CSeq %u, its party is at %u",
+			 msg->cseq, side->local_cseq);
+}
+
 static void send_ours(struct sim *sim, const struct proxy_target *target,
 		      enum method method, int call)
 {
@@ -51,12 +73,15 @@ static void send_ours(struct sim *sim, const struct proxy_target *target,
 			  .from_callee = !down,
 			  .src = NODE_PROXY,
 			  .leg = target->leg};
-	int rc = tell_prepare(sim, target, method == METHOD_ACK, &request);
+	int rc = tell_prepare(sim, target, kind_of(method), &request);
 
 	if (rc != 0 || call < 0) {
 		/* A world without parties answers at once, or much later. */
 		if (method == METHOD_BYE && rng_chance(&sim->rng, 500))
-			bye_report(sim, target, 200, call);
+			report(sim, PARLEY_EV_BYE_DONE, target, 200, call);
+		if (method == METHOD_OPTIONS && rng_chance(&sim->rng, 500))
+			report(sim, PARLEY_EV_PING_DONE, target,
+			       rng_chance(&sim->rng, 500) ? 481 : 500, call);
 		return;
 	}
 	msg.call = (uint32_t)call;
@@ -74,6 +99,11 @@ static void send_ours(struct sim *sim, const struct proxy_target *target,
 	if (method == METHOD_ACK) {
 		ours->acks++;
 		net_send(sim, &msg);
+		return;
+	}
+	if (method == METHOD_OPTIONS) {
+		ping_check(sim, &msg);
+		net_request(sim, &msg);
 		return;
 	}
 	if (++*(down ? &ours->byes : &ours->byes_up) > 1)
@@ -96,6 +126,9 @@ static bool action_run(struct sim *sim, const struct parley_actions *actions,
 	case PARLEY_ACT_ACK:
 		target.towards = PARLEY_DIR_DOWNSTREAM;
 		send_ours(sim, &target, METHOD_ACK, call);
+		break;
+	case PARLEY_ACT_PING:
+		send_ours(sim, &target, METHOD_OPTIONS, call);
 		break;
 	case PARLEY_ACT_SWALLOW:
 		return true;
@@ -164,7 +197,7 @@ void proxy_run_slow(struct sim *sim, uint32_t index)
 	proxy_run(sim, &slow.actions, (int)slow.call);
 }
 
-void proxy_bye_done(struct sim *sim, const struct msg *reply)
+void proxy_ours_done(struct sim *sim, const struct msg *reply)
 {
 	struct proxy_target target = {
 		.id = sim->proxy[reply->call].id,
@@ -173,8 +206,14 @@ void proxy_bye_done(struct sim *sim, const struct msg *reply)
 					      : PARLEY_DIR_DOWNSTREAM,
 	};
 
-	if (reply->code >= 200 && reply->method == METHOD_BYE)
-		bye_report(sim, &target, reply->code, (int)reply->call);
+	if (reply->code < 200)
+		return;
+	if (reply->method == METHOD_BYE)
+		report(sim, PARLEY_EV_BYE_DONE, &target, reply->code,
+		       (int)reply->call);
+	else if (reply->method == METHOD_OPTIONS)
+		report(sim, PARLEY_EV_PING_DONE, &target, reply->code,
+		       (int)reply->call);
 }
 
 /* ------------------------------------------------------------- notes */

@@ -127,6 +127,11 @@ void config_plan(struct sim *sim)
 	config->bye_on_timeout = rng_chance(&sim->rng, 400);
 	config->wait_ack = rng_chance(&sim->rng, 700);
 	config->end_at_early_timeout = rng_chance(&sim->rng, 300);
+	config->ping_interval_ms = pick(sim, 0, 30000, 7000);
+	config->ping_spread_ms = pick(sim, 0, 7000, 1);
+	config->ping_failed_limit = pick(sim, 0, 1, 2);
+	config->ping_failed_lifetime_s = pick(sim, 10, 10, 3);
+	config->local_only = rng_chance(&sim->rng, 500);
 	memcpy(sim->profiles, profiles, sizeof(profiles));
 	config->profiles = sim->profiles;
 	config->profile_count = rng_below(&sim->rng, PROFILES_MAX + 1);

@@ -358,7 +358,7 @@ void proxy_message(struct sim *sim, const struct msg *msg)
 	if (msg->reply && msg->initial)
 		invite_reply(sim, msg);
 	else if (msg->reply && msg->ours)
-		proxy_bye_done(sim, msg);
+		proxy_ours_done(sim, msg);
 	else if (msg->reply)
 		proxy_within_reply(sim, msg);
 	else if (msg->method == METHOD_CANCEL)
@@ -378,7 +378,7 @@ void proxy_timed_out(struct sim *sim, const struct msg *msg)
 	struct proxy_branch *branch;
 
 	if (msg->ours) {
-		proxy_bye_done(sim, msg);
+		proxy_ours_done(sim, msg);
 		return;
 	}
 	if (msg->method != METHOD_INVITE)

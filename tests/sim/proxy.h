@@ -138,7 +138,7 @@ bool proxy_run(struct sim *sim, const struct parley_actions *actions, int call);
 void proxy_run_slowly(struct sim *sim, const struct parley_actions *actions,
 		      uint32_t call);
 void proxy_run_slow(struct sim *sim, uint32_t index);
-void proxy_bye_done(struct sim *sim, const struct msg *reply);
+void proxy_ours_done(struct sim *sim, const struct msg *reply);
 /* Delivers one or all of the waiting notes. */
 bool notes_deliver_one(struct sim *sim);
 void notes_deliver_all(struct sim *sim);

@@ -4,6 +4,8 @@
 
 #include "tell.h"
 
+enum { KA_OPTIONS = PARLEY_OPT_KA_CALLER | PARLEY_OPT_KA_CALLEE };
+
 static const char *const values[] = {"red", "green", "blue"};
 
 static const char *some_value(struct sim *sim)
@@ -60,6 +62,8 @@ void script_before(struct sim *sim, struct script_facts *facts)
 	facts->create.flags = (uint32_t)rng_next(&sim->rng);
 	if (rng_chance(&sim->rng, 200))
 		facts->create.options = PARLEY_OPT_BYE_ON_TIMEOUT;
+	if (rng_chance(&sim->rng, 300))
+		facts->create.options |= rng_next(&sim->rng) & KA_OPTIONS;
 	if (rng_chance(&sim->rng, 300))
 		facts->create.lifetime_s = rng_range(&sim->rng, 3, 200);
 	if (rng_chance(&sim->rng, 200)) {
@@ -169,10 +173,13 @@ static void settings_act(struct sim *sim, struct model_dialog *dialog)
 			sim_fail(sim, "flags(): %d, %x", rc, got);
 		break;
 	case 1:
-		set &= PARLEY_OPT_BYE_ON_TIMEOUT | PARLEY_OPT_TIMEOUT_NORESET;
+		set &= PARLEY_OPT_BYE_ON_TIMEOUT | PARLEY_OPT_TIMEOUT_NORESET |
+		       (sim->quiet ? 0 : KA_OPTIONS);
 		clear &= 15;
-		rc = parley_options(sim->engine, dialog->id, set, clear, &got);
+		rc = parley_options(sim->engine, sim_now(sim), dialog->id, set,
+				    clear, &got);
 		dialog->options = (dialog->options | set) & ~clear;
+		model_ping_clock(sim, dialog);
 		if (rc != 0 || got != dialog->options)
 			sim_fail(sim, "options(): %d, %x", rc, got);
 		break;
@@ -198,6 +205,25 @@ static void settings_act(struct sim *sim, struct model_dialog *dialog)
 		rc = parley_set_host_ref(sim->engine, dialog->id, 0,
 					 dialog->host_ref);
 		expect(sim, "set_host_ref()", rc, 0);
+	}
+}
+
+/* Keep-alives would go on for as long as the longest lifetime. */
+void script_quiet(struct sim *sim)
+{
+	for (uint32_t i = 0; i < MODEL_DIALOGS; i++) {
+		struct model_dialog *dialog = &sim->model.dialog[i];
+		uint32_t got = 0;
+		int rc;
+
+		if (!dialog->used)
+			continue;
+		rc = parley_options(sim->engine, sim_now(sim), dialog->id, 0,
+				    KA_OPTIONS, &got);
+		dialog->options &= ~(uint32_t)KA_OPTIONS;
+		model_ping_clock(sim, dialog);
+		if (rc != 0 || got != dialog->options)
+			sim_fail(sim, "options(): %d, %x", rc, got);
 	}
 }
 

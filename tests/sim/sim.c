@@ -169,6 +169,7 @@ static void be_quiet(struct sim *sim)
 	sim->net.loss = sim->net.twice = 0;
 	sim->net.delay_ms = 10;
 	sim->host.fail_permille = 0;
+	script_quiet(sim);
 	if (sim->kind == SIM_CHAOS)
 		chaos_end(sim);
 }

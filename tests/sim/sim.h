@@ -130,6 +130,8 @@ void script_abandon(struct sim *sim, struct script_facts *facts);
 void script_act(struct sim *sim);
 /* A timeout route sets a new lifetime. */
 void script_prolong(struct sim *sim, struct parley_id id);
+/* Nobody wants keep-alives any more. */
+void script_quiet(struct sim *sim);
 /* chaos.c: events that no SIP server would feed. */
 void chaos_act(struct sim *sim);
 /* chaos.c: requests that belong to no dialog; they must change nothing. */

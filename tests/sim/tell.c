@@ -5,14 +5,15 @@
 #include "tell.h"
 
 static const char *const event_names[] = {
-	"?",	    "INVITE",	 "SPIRAL",   "ABANDON", "1XX",
-	"2XX",	    "FAIL",	 "ACK",	     "BYE",	"PRACK",
-	"REINVITE", "UPDATE",	 "CANCEL",   "REQUEST", "WITHIN",
-	"RELEASE",  "TERMINATE", "BYE_DONE", "EXPIRE",	"ROUTE_DONE",
+	"?",	  "INVITE",	"SPIRAL",    "ABANDON", "1XX",	     "2XX",
+	"FAIL",	  "ACK",	"BYE",	     "PRACK",	"REINVITE",  "UPDATE",
+	"CANCEL", "REQUEST",	"WITHIN",    "RELEASE", "TERMINATE", "BYE_DONE",
+	"EXPIRE", "ROUTE_DONE", "PING_DONE",
 };
 
 static const char *const action_names[] = {
-	"?", "BYE", "ACK", "SWALLOW", "CANCEL", "REPLY", "TIMEOUT_ROUTE",
+	"?",	  "BYE",   "ACK",	    "SWALLOW",
+	"CANCEL", "REPLY", "TIMEOUT_ROUTE", "PING",
 };
 
 static void note_event(struct sim *sim, const struct parley_event *event,
@@ -51,7 +52,9 @@ static void check_actions(struct sim *sim, const struct model_result *result,
 
 		if (is->type != should->type || is->leg != should->leg ||
 		    is->route != should->route ||
-		    (should->type == PARLEY_ACT_BYE && is->dir != should->dir))
+		    ((should->type == PARLEY_ACT_BYE ||
+		      should->type == PARLEY_ACT_PING) &&
+		     is->dir != should->dir))
 			sim_fail(sim,
 				 "action %u is %s leg %u dir %d, should be "
 				 "%s leg %u dir %d",
@@ -473,47 +476,61 @@ static void check_request(struct sim *sim, const struct model_dialog *dialog,
 
 /* First with no room, which must take nothing, then with just enough. */
 static int prepare(struct sim *sim, const struct proxy_target *target,
-		   bool is_ack, struct parley_request *request)
+		   enum parley_request_kind kind,
+		   struct parley_request *request)
 {
 	size_t needed = 0;
 	int rc = parley_request_prepare(sim->engine, target->id, target->leg,
-					target->towards, is_ack, request, NULL,
-					0, &needed);
+					target->towards, kind, request, NULL, 0,
+					&needed);
 
 	if (rc != PARLEY_E_SPACE)
 		return rc;
 	if (needed == 0 || needed > sizeof(sim->text))
 		sim_fail(sim, "our request needs %zu bytes", needed);
 	return parley_request_prepare(sim->engine, target->id, target->leg,
-				      target->towards, is_ack, request,
-				      sim->text, needed, NULL);
+				      target->towards, kind, request, sim->text,
+				      needed, NULL);
+}
+
+/* The number that the next request has; it is used up, but for ACK and
+ * keep-alives, which nobody may count. */
+static uint32_t cseq_of(struct model_leg *leg, bool down,
+			enum parley_request_kind kind)
+{
+	uint32_t *last = down ? &leg->caller_cseq : &leg->callee_cseq;
+
+	if (kind == PARLEY_REQUEST_ACK)
+		return leg->invite_cseq;
+	if (kind == PARLEY_REQUEST_NEXT)
+		return ++*last;
+	return *last < 2 ? *last : *last - 1;
 }
 
 int tell_prepare(struct sim *sim, const struct proxy_target *target,
-		 bool is_ack, struct parley_request *request)
+		 enum parley_request_kind kind, struct parley_request *request)
 {
 	struct model_dialog *dialog = model_find(&sim->model, target->id);
 	struct model_leg *leg =
 		dialog != NULL ? model_leg_number(dialog, target->leg) : NULL;
 	bool down = target->towards == PARLEY_DIR_DOWNSTREAM;
-	int rc = prepare(sim, target, is_ack, request);
-	uint32_t *last;
+	int rc = prepare(sim, target, kind, request);
+	int should = 0;
 
-	if (leg == NULL) {
-		if (rc !=
-		    (dialog == NULL ? PARLEY_E_NO_DIALOG : PARLEY_E_NO_LEG))
-			sim_fail(sim, "a request to nobody: %s",
-				 parley_error_text(rc));
-		return rc;
-	}
+	if (dialog == NULL)
+		should = PARLEY_E_NO_DIALOG;
+	else if (leg == NULL)
+		should = PARLEY_E_NO_LEG;
+	else if (kind == PARLEY_REQUEST_PING &&
+		 !model_ping_asks(sim, dialog, leg, target->towards))
+		should = PARLEY_E_STATE;
+	if (rc != should)
+		sim_fail(sim, "our request: %s, should be %s",
+			 parley_error_text(rc), parley_error_text(should));
 	if (rc != 0)
-		sim_fail(sim, "our request: %s", parley_error_text(rc));
-	last = down ? &leg->caller_cseq : &leg->callee_cseq;
-	if (!is_ack)
-		++*last;
-	if (request->cseq != (is_ack ? leg->invite_cseq : *last))
-		sim_fail(sim, "our request's CSeq is %u, should be %u",
-			 request->cseq, is_ack ? leg->invite_cseq : *last);
+		return rc;
+	if (request->cseq != cseq_of(leg, down, kind))
+		sim_fail(sim, "our request's CSeq is %u", request->cseq);
 	check_request(sim, dialog, leg, down, request);
 	return 0;
 }

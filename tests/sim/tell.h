@@ -28,9 +28,9 @@ void tell_spiral(struct sim *sim, uint32_t call);
 bool tell_expire(struct sim *sim, struct parley_actions *actions);
 int tell_match(struct sim *sim, const struct parley_query *query,
 	       struct parley_match *match);
-/* What a BYE or ACK of ours needs; compared with the model. */
+/* What a request of ours needs; compared with the model. */
 int tell_prepare(struct sim *sim, const struct proxy_target *target,
-		 bool is_ack, struct parley_request *request);
+		 enum parley_request_kind kind, struct parley_request *request);
 int tell_create(struct sim *sim, const struct parley_event *event,
 		struct parley_actions *actions);
 void tell_deliver(struct sim *sim, const struct parley_note *note,

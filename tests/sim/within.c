@@ -20,6 +20,7 @@ static enum parley_event_type event_of(enum method method)
 	case METHOD_CANCEL:
 		return PARLEY_EV_CANCEL;
 	case METHOD_INFO:
+	case METHOD_OPTIONS:
 		break;
 	}
 	return PARLEY_EV_REQUEST;

@@ -101,7 +101,7 @@ static void bye_on_timeout(void **state)
 
 	call_up(call);
 	uint32_t options;
-	assert_int_equal(parley_options(call->engine, call->id,
+	assert_int_equal(parley_options(call->engine, call->now, call->id,
 					PARLEY_OPT_BYE_ON_TIMEOUT, 0, &options),
 			 0);
 	assert_int_equal(

@@ -418,19 +418,23 @@ static void test_flags_and_options(void **state)
 	assert_int_equal(bits, 0x80000002);
 
 	assert_int_equal(
-		parley_options(engine, id,
+		parley_options(engine, calls_now(), id,
 			       PARLEY_OPT_KA_CALLER | PARLEY_OPT_KA_CALLEE, 0,
 			       &bits),
 		0);
-	assert_int_equal(
-		parley_options(engine, id, 0, PARLEY_OPT_KA_CALLER, &bits), 0);
+	assert_int_equal(parley_options(engine, calls_now(), id, 0,
+					PARLEY_OPT_KA_CALLER, &bits),
+			 0);
 	assert_int_equal(bits, PARLEY_OPT_KA_CALLEE);
-	assert_int_equal(parley_options(engine, id, 1 << 4, 0, &bits),
-			 PARLEY_E_ARGUMENT);
-	assert_int_equal(parley_options(engine, id, 0, 1 << 4, &bits),
-			 PARLEY_E_ARGUMENT);
-	assert_int_equal(parley_options(engine, nobody, 0, 0, &bits),
-			 PARLEY_E_NO_DIALOG);
+	assert_int_equal(
+		parley_options(engine, calls_now(), id, 1 << 4, 0, &bits),
+		PARLEY_E_ARGUMENT);
+	assert_int_equal(
+		parley_options(engine, calls_now(), id, 0, 1 << 4, &bits),
+		PARLEY_E_ARGUMENT);
+	assert_int_equal(
+		parley_options(engine, calls_now(), nobody, 0, 0, &bits),
+		PARLEY_E_NO_DIALOG);
 	assert_int_equal(bits, PARLEY_OPT_KA_CALLEE);
 	calls_stop(&host, engine);
 }
