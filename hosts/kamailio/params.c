@@ -99,7 +99,6 @@ static int set_range(const char *name, int *target, void *value, int min,
 CHOICE(dlg_match_mode, 2)
 CHOICE(dlg_mode, 1)
 CHOICE(dlg_ctxiuid_mode, 1)
-SWITCH(dlg_filter_mode)
 SWITCH(track_cseq_updates)
 SWITCH(debug_variables)
 SWITCH(enable_dmq)
@@ -128,9 +127,6 @@ HANDLER(h_id_start,
 	set_range("h_id_start", &adapter.set.h_id_start, value, -1, INT32_MAX))
 HANDLER(h_id_step,
 	set_range("h_id_step", &adapter.set.h_id_step, value, 1, 65536))
-HANDLER(ka_failed_limit,
-	set_range("ka_failed_limit", &adapter.set.ka_failed_limit, value, 0,
-		  INT32_MAX))
 HANDLER(db_mode, set_range("db_mode", &adapter.set.db.mode, value, 0, 3))
 HANDLER(db_update_period,
 	set_range("db_update_period", &adapter.set.db.update_period, value, 1,
@@ -142,7 +138,34 @@ HANDLER(db_skip_load,
 HANDLER(bye_early_code,
 	set_range("bye_early_code", &adapter.set.early_code, value, 300, 699))
 
-/* As in the stock module: it asks both sides of each call. */
+/* The stock module starts with any number; less than 1 means 1. */
+static int param_ka_failed_limit(modparam_t type, void *value)
+{
+	int number = (int)(long)value;
+
+	(void)type;
+	if (number < 1)
+		LM_WARN("ka_failed_limit=%d: taken as 1; a number of failures "
+			"is meant\n",
+			number);
+	adapter.set.ka_failed_limit = number < 1 ? 1 : number;
+	return 0;
+}
+
+/* A sum of flags; other numbers mean nothing to the stock module. */
+static int param_dlg_filter_mode(modparam_t type, void *value)
+{
+	int number = (int)(long)value;
+
+	(void)type;
+	if (number & ~1)
+		LM_WARN("dlg_filter_mode=%d: taken as %d; 0 and 1 are meant\n",
+			number, number & 1);
+	adapter.set.dlg_filter_mode = number & 1;
+	return 0;
+}
+
+/* The least interval is that of the stock module. */
 static int param_ka_interval(modparam_t type, void *value)
 {
 	int number = (int)(long)value;
@@ -267,9 +290,24 @@ static int set_header_lines(const char *name, str *target, const char *value)
 
 HANDLER(extra_hdrs,
 	set_header_lines("dlg_extra_hdrs", &adapter.set.extra_hdrs, value))
-HANDLER(lreq_callee_headers,
-	set_header_lines("lreq_callee_headers",
-			 &adapter.set.lreq_callee_headers, value))
+
+/* The stock module starts with any text, and ends the last line if it must. */
+static int param_lreq_callee_headers(modparam_t type, void *value)
+{
+	str text = {value, (int)strlen(value)};
+	const char *fault = header_lines_fault(to_parley(&text));
+	char shown[256];
+
+	(void)type;
+	if (!fault)
+		return copy_text(&adapter.set.lreq_callee_headers, value);
+	show_text(shown, sizeof(shown), value);
+	LM_WARN("lreq_callee_headers=\"%s\": has %s; not sent: whole header "
+		"lines such as \"TH: dlh\\r\\n\" are meant\n",
+		shown, fault);
+	adapter.set.lreq_callee_headers = (str){0};
+	return 0;
+}
 
 /* ------------------------------------------------ URIs, routes, names */
 
@@ -593,6 +631,10 @@ int params_check(void)
 	if (set->db.mode != 0)
 		return refuse("db_mode", set->db.mode,
 			      "0: this version stores no calls in a database");
+	if ((set->ka_timer > 0) != (set->ka_interval > 0))
+		LM_WARN("ka_timer=%d, ka_interval=%d: there are no keep-alives "
+			"unless both are set\n",
+			set->ka_timer, set->ka_interval);
 	if (set->h_id_start > 0 && set->h_id_start >= set->h_id_step)
 		LM_WARN("h_id_start=%d: taken modulo h_id_step (%d)\n",
 			set->h_id_start, set->h_id_step);
@@ -601,6 +643,20 @@ int params_check(void)
 		set->early_code =
 			strcmp(adapter.name, "dialog") == 0 ? 480 : 488;
 	return 0;
+}
+
+/* A stock keep-alive is late by up to ka_timer. Ours are as late as is needed
+ * for their number not to matter: a quarter of the interval, or ka_timer if
+ * that is more. */
+static uint32_t ping_spread_ms(void)
+{
+	uint32_t interval_ms = (uint32_t)adapter.set.ka_interval * 1000;
+	uint32_t timer_ms = (uint32_t)adapter.set.ka_timer * 1000;
+	uint32_t spread_ms = interval_ms / 4;
+
+	if (timer_ms > spread_ms)
+		spread_ms = timer_ms;
+	return spread_ms > interval_ms ? interval_ms : spread_ms;
 }
 
 void params_config(struct parley_config *config)
@@ -625,6 +681,11 @@ void params_config(struct parley_config *config)
 	config->wait_ack = set->wait_ack;
 	config->end_at_early_timeout = set->early_timeout_end;
 	config->end_early_code = (uint16_t)set->early_code;
+	if (set->ka_timer > 0)
+		config->ping_interval_ms = (uint32_t)set->ka_interval * 1000;
+	config->ping_spread_ms = ping_spread_ms();
+	config->ping_failed_limit = (uint32_t)set->ka_failed_limit;
+	config->local_only = set->dlg_filter_mode;
 	config->profiles = set->profiles;
 	config->profile_count = set->profile_count;
 }
