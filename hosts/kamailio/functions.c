@@ -133,19 +133,23 @@ static int fixup_join3(void **param, int param_no)
 			     : fixup_profile(param, param_no);
 }
 
+/* Of dlg_setflag($var(x)) without quotes it runs for each message, as does its
+ * opposite, fixup_free_igp_null(). */
 static int fixup_flag(const char *function, void **param)
 {
 	str text = {*param, (int)strlen(*param)};
 	int flag;
 
 	if (text.s[0] != '$' && str2sint(&text, &flag) < 0) {
-		LM_ERR("%s(\"%s\"): must be 0 to 31 or a variable\n", function,
-		       text.s);
+		log_limited(LOG_CAUSE_SCRIPT, L_ERR,
+			    "%s(\"%s\"): must be 0 to 31 or a variable\n",
+			    function, text.s);
 		return E_CFG;
 	}
 	if (text.s[0] != '$' && (flag < 0 || flag > 31))
-		LM_WARN("%s(\"%d\"): must be 0 to 31, will be false\n",
-			function, flag);
+		log_limited(LOG_CAUSE_SCRIPT, L_WARN,
+			    "%s(\"%d\"): must be 0 to 31, will be false\n",
+			    function, flag);
 	return fixup_igp_null(param, 1);
 }
 
@@ -477,12 +481,12 @@ cmd_export_t adapter_cmds[] = {
 	 ANY_ROUTE},
 	{"dlg_join_profile", FUNCTION(f_join3), 3, fixup_join3, NULL,
 	 ANY_ROUTE},
-	{"dlg_setflag", FUNCTION(f_set_flag), 1, fixup_setflag, NULL,
-	 ANY_ROUTE},
-	{"dlg_resetflag", FUNCTION(f_reset_flag), 1, fixup_resetflag, NULL,
-	 ANY_ROUTE},
-	{"dlg_isflagset", FUNCTION(f_is_flag_set), 1, fixup_isflagset, NULL,
-	 ANY_ROUTE},
+	{"dlg_setflag", FUNCTION(f_set_flag), 1, fixup_setflag,
+	 fixup_free_igp_null, ANY_ROUTE},
+	{"dlg_resetflag", FUNCTION(f_reset_flag), 1, fixup_resetflag,
+	 fixup_free_igp_null, ANY_ROUTE},
+	{"dlg_isflagset", FUNCTION(f_is_flag_set), 1, fixup_isflagset,
+	 fixup_free_igp_null, ANY_ROUTE},
 	{"dlg_get", FUNCTION(f_get), 3, fixup_texts, NULL, ANY_ROUTE},
 	{"dlg_get_var", FUNCTION(f_get_var), 5, fixup_get_var, NULL, ANY_ROUTE},
 	{"dlg_set_var", FUNCTION(f_set_var), 5, fixup_texts, NULL, ANY_ROUTE},

@@ -6,7 +6,6 @@
  */
 #include "core/script_cb.h"
 
-#include "cseq.h"
 #include "events.h"
 #include "exports.h"
 
@@ -115,7 +114,7 @@ static int start(const char *name)
 	if (host_init() < 0)
 		return -1;
 	if (events_init() < 0 || sip_in_init() < 0 || stats_init() < 0 ||
-	    procs_init() < 0 || cseq_init() < 0)
+	    procs_init() < 0)
 		return -1;
 	return 0;
 }
@@ -137,7 +136,6 @@ static int start_dialog_ng(void)
 
 static void stop(void)
 {
-	cseq_fini();
 	host_fini();
 }
 

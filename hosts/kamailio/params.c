@@ -83,6 +83,20 @@ static int set_range(const char *name, int *target, void *value, int min,
 	return 0;
 }
 
+/* The packaged module starts with any number here: what is outside becomes the
+ * nearest that makes sense. */
+static int set_clamped(const char *name, int *target, void *value, int min,
+		       int max)
+{
+	int number = (int)(long)value;
+
+	*target = number < min ? min : number > max ? max : number;
+	if (*target != number)
+		LM_WARN("%s=%d: taken as %d; %d to %d are meant\n", name,
+			number, *target, min, max);
+	return 0;
+}
+
 /* A modparam() handler does not learn the parameter's name, hence one each. */
 #define HANDLER(name, call)                                                    \
 	static int param_##name(modparam_t type, void *value)                  \
@@ -121,22 +135,35 @@ HANDLER(memory_piece, set_range("memory_piece", &adapter.set.memory_piece,
 				value, MEMORY_PIECE_MIN, MEMORY_PIECE_MAX))
 HANDLER(keep_proxy_rr,
 	set_range("keep_proxy_rr", &adapter.set.keep_proxy_rr, value, 0, 3))
-HANDLER(timer_procs,
-	set_range("timer_procs", &adapter.set.timer_procs, value, 0, INT32_MAX))
-HANDLER(h_id_start,
-	set_range("h_id_start", &adapter.set.h_id_start, value, -1, INT32_MAX))
+HANDLER(timer_procs, set_clamped("timer_procs", &adapter.set.timer_procs, value,
+				 0, INT32_MAX))
 HANDLER(h_id_step,
-	set_range("h_id_step", &adapter.set.h_id_step, value, 1, 65536))
+	set_clamped("h_id_step", &adapter.set.h_id_step, value, 1, 65536))
 HANDLER(db_mode, set_range("db_mode", &adapter.set.db.mode, value, 0, 3))
 HANDLER(db_update_period,
-	set_range("db_update_period", &adapter.set.db.update_period, value, 1,
-		  DURATION_MAX))
-HANDLER(db_fetch_rows, set_range("db_fetch_rows", &adapter.set.db.fetch_rows,
-				 value, 0, INT32_MAX))
+	set_clamped("db_update_period", &adapter.set.db.update_period, value, 1,
+		    DURATION_MAX))
+HANDLER(db_fetch_rows, set_clamped("db_fetch_rows", &adapter.set.db.fetch_rows,
+				   value, 0, INT32_MAX))
 HANDLER(db_skip_load,
 	set_switch("db_skip_load", &adapter.set.db.skip_load, value))
 HANDLER(bye_early_code,
 	set_range("bye_early_code", &adapter.set.early_code, value, 300, 699))
+
+/* -1 is the server's id; below the packaged module takes 0. */
+static int param_h_id_start(modparam_t type, void *value)
+{
+	int number = (int)(long)value;
+
+	(void)type;
+	if (number < -1) {
+		LM_WARN("h_id_start=%d: taken as 0; -1 or more is meant\n",
+			number);
+		number = 0;
+	}
+	adapter.set.h_id_start = number;
+	return 0;
+}
 
 /* The stock module starts with any number; less than 1 means 1. */
 static int param_ka_failed_limit(modparam_t type, void *value)
@@ -315,12 +342,16 @@ static int set_uri(const char *name, str *target, char *value)
 {
 	struct sip_uri uri;
 
-	if (parse_uri(value, (int)strlen(value), &uri) < 0) {
-		LM_ERR("%s=\"%s\": must be a SIP URI such as "
-		       "sip:controller@example.com\n",
-		       name, value);
+	if (strpbrk(value, "\r\n")) {
+		LM_ERR("%s: must be one line\n", name);
 		return -1;
 	}
+	/* The packaged module starts, and fails when it calls. */
+	if (parse_uri(value, (int)strlen(value), &uri) < 0)
+		LM_WARN("%s=\"%s\": is no SIP URI such as "
+			"sip:controller@example.com; calls of the proxy will "
+			"fail\n",
+			name, value);
 	return copy_text(target, value);
 }
 
@@ -347,17 +378,36 @@ static int param_ruri_pvar(modparam_t type, void *value)
 	return 0;
 }
 
+static bool is_name(const char *value)
+{
+	return value[0] != '\0' && !strpbrk(value, " \t\r\n\"'`;");
+}
+
 static int set_name(const char *name, str *target, const char *value)
 {
-	if (value[0] == '\0' || strpbrk(value, " \t\r\n\"'`;")) {
+	if (!is_name(value)) {
 		LM_ERR("%s=\"%s\": must be a name\n", name, value);
 		return -1;
 	}
 	return copy_text(target, value);
 }
 
+/* What the packaged module starts with as long as it does not use it. */
+static int set_any_name(const char *name, str *target, const char *value)
+{
+	char shown[256];
+
+	if (!is_name(value)) {
+		show_text(shown, sizeof(shown), value);
+		LM_WARN("%s=\"%s\": is no name, which will fail when it is "
+			"used\n",
+			name, shown);
+	}
+	return copy_text(target, value);
+}
+
 HANDLER(event_callback,
-	set_name("event_callback", &adapter.set.event_callback, value))
+	set_any_name("event_callback", &adapter.set.event_callback, value))
 HANDLER(dmq_peer_id, set_name("dmq_peer_id", &adapter.set.dmq_peer_id, value))
 
 static int param_dump_dir(modparam_t type, void *value)
@@ -376,7 +426,7 @@ static int param_dump_dir(modparam_t type, void *value)
 
 /* Tables and columns: a name each. */
 #define DB_NAME(param, field)                                                  \
-	HANDLER(param, set_name(#param, &adapter.set.db.field, value))
+	HANDLER(param, set_any_name(#param, &adapter.set.db.field, value))
 
 DB_NAME(table_name, table)
 DB_NAME(call_id_column, callid)
