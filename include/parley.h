@@ -506,9 +506,10 @@ struct parley_cseq {
 	uint32_t leg; /* 0: the initial INVITE */
 	enum parley_direction dir;
 	bool invite;
-	uint32_t cseq;	/* as the party wrote it */
-	uint32_t shift; /* out: to add to this request's number */
-	uint32_t total; /* out: to those that come after it */
+	uint32_t cseq;	       /* as the party wrote it */
+	uint32_t shift;	       /* out: to add to this request's number, */
+	uint32_t total;	       /* to those that come after it, */
+	uint32_t invite_shift; /* and to what RAck names */
 };
 
 /* From now on the other side sees the party's numbers raised by one more.

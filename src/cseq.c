@@ -84,7 +84,9 @@ static int raise_initial(struct dialog *dialog, struct parley_cseq *request)
 	if (raised(dialog->invite_cseq, dialog->invite_shift) >= CSEQ_MAX)
 		return PARLEY_E_FULL;
 	dialog->invite_shift++;
-	request->shift = request->total = dialog->invite_shift;
+	request->shift = dialog->invite_shift;
+	request->total = dialog->invite_shift;
+	request->invite_shift = dialog->invite_shift;
 	return 0;
 }
 
@@ -106,6 +108,7 @@ static int raise_within(struct dialog *dialog, struct parley_cseq *request)
 	request->total = ++shift->next;
 	if (request->invite)
 		shift->invite = request->shift;
+	request->invite_shift = shift->invite;
 	return 0;
 }
 

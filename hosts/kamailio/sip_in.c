@@ -9,6 +9,7 @@
 #include "core/ut.h"
 
 #include "cookie.h"
+#include "cseq.h"
 #include "facts.h"
 #include "invite.h"
 #include "scripted.h"
@@ -278,17 +279,27 @@ static void on_request_in(struct cell *t, int type, struct tmcb_params *params)
 
 /* ------------------------------------------------ replies */
 
-/* How many Record-Routes of ours are in the branch that the reply in hand came
- * from. relayed_reply_branch stays with the first 2xx. */
-static unsigned int own_routes(const struct cell *t)
+/* The branch that the reply in hand came from, or -1. relayed_reply_branch
+ * stays with the first 2xx. */
+static int reply_branch(const struct cell *t)
 {
 	int branch = adapter.tm.t_gett_branch();
 
 	if (branch < 0)
 		branch = t->relayed_reply_branch;
-	if (branch < 0 || branch >= t->nr_of_outgoings)
-		return 0;
-	return invite_own_routes(t->uac[branch].flags);
+	return branch < t->nr_of_outgoings ? branch : -1;
+}
+
+/* What the INVITE's branch tells: Record-Routes of ours, its CSeq. */
+static void take_reply(struct sip_msg *rpl, const struct cell *t,
+		       unsigned int rr_count, struct parley_event *event)
+{
+	int branch = reply_branch(t);
+
+	if (branch >= 0)
+		rr_count += invite_own_routes(t->uac[branch].flags);
+	facts_reply(rpl, event, rr_count);
+	event->cseq_shift = cseq_added(t, branch);
 }
 
 static void feed_reply(struct cell *t, struct parley_id id,
@@ -311,7 +322,7 @@ static void feed_reply(struct cell *t, struct parley_id id,
 				  : PARLEY_EV_REPLY_FAIL;
 	if (rpl && rpl != FAKED_REPLY) {
 		if (code < 300)
-			facts_reply(rpl, &event, rr_count + own_routes(t));
+			take_reply(rpl, t, rr_count, &event);
 		event.reason = to_parley(&rpl->first_line.u.reply.reason);
 	} else if (code < 300) {
 		/* The proxy answers itself: no contact, tm's own tag. */

@@ -1,5 +1,6 @@
 /* See within.h. */
 #include "cookie.h"
+#include "cseq.h"
 #include "facts.h"
 #include "scripted.h"
 #include "tmcb.h"
@@ -244,6 +245,7 @@ void within_match(struct sip_msg *msg, const str *params)
 	ctx->got = false;
 	ctx->dir = match.dir;
 	ctx->match = match;
+	cseq_mark_request(msg, &match);
 	if (msg->REQ_METHOD == METHOD_ACK) {
 		/* It has no transaction, and nobody can refuse it. */
 		void *alone = tmcb_pack(match.id, 0);

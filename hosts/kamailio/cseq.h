@@ -1,0 +1,39 @@
+/*
+ * cseq.h - track_cseq_updates: numbers of requests that the proxy has raised
+ *
+ * What:    uac_auth() of the module uac sends a request once more, with
+ *          credentials; that needs a number of its own (RFC 3261 22.2). Here
+ *          the engine is told, and the requests get marks that say by how much
+ *          their numbers are raised: this one, and those that follow it in the
+ *          dialog. Marks are header fields that tm copies into CANCEL and into
+ *          the ACK of a failure. When a message leaves, cseq_text.h makes the
+ *          mark come true; when the reply is here, it gives back the number.
+ * Owns:    a few bytes of shared memory: the secret that marks carry, and
+ *          whether there ever was one.
+ * Locking: none.
+ * Always:  a message is only read if a request was ever marked since the start:
+ *          until then the cost is one load per message. After it a request that
+ *          leaves is searched for the text of a mark, and of a reply that comes
+ *          the first Via is read. No message is parsed a second time, no dialog
+ *          is looked for. (Kamailio itself copies each message that it sends if
+ *          anybody wants to see it before.)
+ * Why:     the receiver must see numbers that rise (RFC 3261 12.2.2), and each
+ *          party its own.
+ */
+#ifndef CSEQ_H
+#define CSEQ_H
+
+#include "adapter.h"
+
+/* mod_init, when the other APIs are bound: does nothing unless
+ * track_cseq_updates is set. 0 or -1. */
+int cseq_init(void);
+void cseq_fini(void);
+
+/* Marks an in-dialog request, if its numbers are raised. */
+void cseq_mark_request(struct sip_msg *msg, const struct parley_match *match);
+
+/* What was added to the number of a branch of the INVITE. */
+uint32_t cseq_added(const struct cell *t, int branch);
+
+#endif
