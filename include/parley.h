@@ -59,9 +59,11 @@ enum parley_error {
 	PARLEY_E_STATE = -5,  /* not possible in the dialog's state */
 	PARLEY_E_FULL = -6,   /* limit reached */
 	PARLEY_E_NO_PROFILE = -7,
-	PARLEY_E_NO_VALUE = -8, /* a profile with values needs a value */
-	PARLEY_E_ABSENT = -9,	/* no such membership, variable, ... */
-	PARLEY_E_SPACE = -10,	/* the caller's buffer is too small */
+	PARLEY_E_NO_VALUE = -8,	 /* a profile with values needs a value */
+	PARLEY_E_ABSENT = -9,	 /* no such membership, variable, ... */
+	PARLEY_E_SPACE = -10,	 /* the caller's buffer is too small */
+	PARLEY_E_CONFLICT = -11, /* another call has this identity */
+	PARLEY_E_OLD = -12,	 /* what is known here is newer */
 };
 
 /* Constant English text for a code, for log lines and faults. */
@@ -174,6 +176,8 @@ struct parley_config {
 	bool track_cseq; /* requests of ours take a number of their own: those
 			  * of the party that we speak for go up by one */
 	uint16_t end_early_code; /* final reply then: 480 */
+	bool replicate;		 /* other nodes have copies: see "images" */
+	uint16_t node;		 /* a number for this node among them */
 
 	/* Keep-alives of confirmed calls with PARLEY_OPT_KA_ options. The first
 	 * is due an interval after ACK or option, plus the dialog's own part of
@@ -684,6 +688,9 @@ struct parley_leg_view {
 	struct parley_str tag, contact, route_set;
 	void *socket;
 	uint32_t cseq; /* last CSeq of requests from this party */
+	/* Of a callee's leg: the caller's last CSeq on it, and that of the
+	 * INVITE that it has answered. */
+	uint32_t caller_cseq, invite_cseq;
 };
 
 /* A copy of a dialog. */
@@ -695,10 +702,12 @@ struct parley_view {
 	uint32_t left_s;		 /* until the lifetime is over */
 	bool timer_armed;		 /* the lifetime is running */
 	bool ending;			 /* BYEs of ours are on their way */
+	bool replica;			 /* another node's */
 	int32_t timeout_route;
 	uint16_t end_code;
 	struct parley_str callid, from_uri, to_uri, req_uri, timeout_route_name;
 	struct parley_str end_reason;
+	struct parley_str owner; /* its node; empty: this one */
 	struct parley_leg_view caller;
 	struct parley_leg_view *legs; /* the answered one first */
 	uint32_t leg_count;
@@ -745,6 +754,77 @@ struct parley_stats {
 void parley_get_stats(struct parley *engine, struct parley_stats *stats);
 /* Dialogs in @state, 1 to 5; one load. */
 uint64_t parley_count(struct parley *engine, enum parley_state state);
+
+/* ------------------------------------------------------------- images */
+
+/*
+ * A dialog as another node, or a database, needs to know it. With
+ * config.replicate each dialog has one owner: the node that made it, or the one
+ * that has adopted it since. All others have replicas. A replica answers
+ * parley_match() and takes requests as any dialog does, but its timers stand
+ * still and its subscribers hear nothing but DESTROY: that is the owner's part.
+ * What a replica learns goes to the others like any other change.
+ *
+ * Images are ordered by epoch (it grows when a dialog is adopted), then by
+ * version (it grows with each change). An older one, and one of the same
+ * version that reaches the owner, can only add what never goes back: states of
+ * call and legs, CSeqs with the contact that came with them.
+ */
+struct parley_image {
+	/* profiles, sockets and timeout_route are this host's. owner empty:
+	 * this node's. refs, left_s, replica mean nothing. */
+	struct parley_view view;
+	uint32_t epoch;	  /* 0: from a source that has none */
+	uint32_t version; /* 0: always older, except where there is nothing */
+	uint32_t invite_cseq;
+	uint64_t lifetime_left_ms; /* UINT64_MAX: not running */
+	uint64_t state_left_ms;	   /* the same for what the state waits for */
+	bool tell_loaded;	   /* import: a replica tells LOADED, too */
+};
+
+/* As parley_read(); all texts are copies in @buffer. ABSENT: it was forgotten.
+ */
+PARLEY_MUST_CHECK int parley_export(struct parley *engine,
+				    struct parley_now now, struct parley_id id,
+				    struct parley_image *image, void *buffer,
+				    size_t size, size_t *neededp);
+
+/*
+ * Makes the dialog of @image, or brings the one that is here up to date; enters
+ * as an event, @actions as in parley_feed(). What is made here tells LOADED if
+ * it is this node's. Errors, nothing having changed:
+ *   ARGUMENT  a field is outside what is allowed; the entry of the identity is
+ *             not that of the Call-ID; a call that is up without such a leg
+ *   CONFLICT  another call has the identity
+ *   OLD       it says nothing that is not known
+ *   STATE     the call has ended here
+ *   NO_DIALOG it has ended there, and is unknown here
+ *   MEMORY    the next image will bring what is missing; the state is right
+ */
+PARLEY_MUST_CHECK int parley_import(struct parley *engine,
+				    struct parley_now now,
+				    const struct parley_image *image,
+				    struct parley_actions *actions);
+
+/* @owner is gone: this node owns its dialog @id from now on. Timers run, what
+ * is overdue comes at once; a call that the owner was ending is ended. LOADED
+ * is told, and the end of the call if it came through here and the owner never
+ * confirmed it. ABSENT: the dialog is not @owner's. */
+PARLEY_MUST_CHECK int parley_adopt(struct parley *engine, struct parley_now now,
+				   struct parley_id id, struct parley_str owner,
+				   struct parley_actions *actions);
+
+/* Forgets the replica of a dialog of @owner without a word to anybody. ABSENT:
+ * the dialog is not @owner's. */
+PARLEY_MUST_CHECK int parley_forget(struct parley *engine,
+				    struct parley_now now, struct parley_id id,
+				    struct parley_str owner);
+
+/* A dialog that has changed since it was returned last. It stays readable,
+ * ended or not, until parley_changed_done(). False: none. One load when there
+ * is none; changes between two calls are one. One process calls it. */
+bool parley_changed(struct parley *engine, struct parley_id *idp);
+void parley_changed_done(struct parley *engine, struct parley_id id);
 
 /* ------------------------------------------------------------- subscribers */
 

@@ -1,6 +1,7 @@
 /*
  * check.c - every invariant, executable; called by tests after each step
  */
+#include "copy.h"
 #include "ping.h"
 
 #define REQUIRE(condition)                                                     \
@@ -45,8 +46,9 @@ static const char *check_times(const struct parley *engine,
 		(dialog->due_ping_ms != UINT64_MAX));
 	if (dialog->due_ping_ms < due)
 		due = dialog->due_ping_ms;
-	REQUIRE(timer_armed(&dialog->timer) == (due != UINT64_MAX));
-	REQUIRE(due == UINT64_MAX || dialog->timer.due_ms == due);
+	REQUIRE(timer_armed(&dialog->timer) ==
+		(due != UINT64_MAX && !copy_sleeps(dialog)));
+	REQUIRE(!timer_armed(&dialog->timer) || dialog->timer.due_ms == due);
 
 	switch ((enum parley_state)dialog->state) {
 	case PARLEY_STATE_UNCONFIRMED:
@@ -89,8 +91,10 @@ static const char *check_dialog(const struct parley *engine,
 	/* What nothing holds has been destroyed. */
 	REQUIRE(dialog->state != PARLEY_STATE_DELETED || dialog->destroying ||
 		dialog->holds > 0 || dialog->byes > 0 || dialog->refs > 0 ||
-		dialog->linger);
+		dialog->linger || copy_holds(dialog));
 	const char *fault = check_legs(dialog);
+	if (!fault)
+		fault = copy_check(dialog);
 	if (!fault)
 		fault = note_check(dialog);
 	return fault ? fault : check_times(engine, dialog);

@@ -1,4 +1,4 @@
-#include "dialog.h"
+#include "copy.h"
 #include "ping.h"
 
 /* ------------------------------------------------ texts */
@@ -139,7 +139,8 @@ struct dialog *dialog_create(struct parley *engine, struct parley_now now,
 		dialog->holds = 1;
 		dialog->invite_held = true;
 	}
-	if (event->create && take_facts(engine, dialog, event->create) != 0) {
+	if (!copy_init(engine, dialog) ||
+	    (event->create && take_facts(engine, dialog, event->create) != 0)) {
 		dialog_discard(engine, dialog);
 		return NULL;
 	}
@@ -150,6 +151,7 @@ void dialog_discard(struct parley *engine, struct dialog *dialog)
 {
 	leg_remove_all(engine, dialog);
 	var_fini(engine, dialog);
+	copy_fini(engine, dialog);
 	text_fini(&engine->mem, &dialog->contact);
 	text_fini(&engine->mem, &dialog->route_set);
 	text_fini(&engine->mem, &dialog->end_reason);
@@ -186,8 +188,6 @@ bool dialog_link_locked(struct parley *engine, struct dialog *dialog,
 	index_add(&shard->by_callid, &dialog->by_callid,
 		  hash_text(&engine->key, callid));
 	dialog->linked = true;
-	atomic_fetch_add_explicit(&engine->count.processed, 1,
-				  memory_order_relaxed);
 	/* A new dialog has no memberships that could be detached. */
 	struct parley_member *none = dialog_set_state(
 		engine, dialog, PARLEY_STATE_UNCONFIRMED, now, END_NONE);
@@ -250,8 +250,12 @@ static void enter_deleted(struct parley *engine, struct dialog *dialog,
 	uint64_t until = crossing_until(engine, dialog, old, now);
 
 	dialog->end_s = now.unix_s;
-	/* A call that we have ended must not come up again. */
-	dialog->linger = dialog->ended_by_us && until > now.ms;
+	/* A call that we have ended must not come up again, nor by a word of
+	 * another node that crosses ours. */
+	if (dialog->copy)
+		until = now.ms + engine->config.ack_wait_ms;
+	dialog->linger =
+		(dialog->ended_by_us || dialog->copy) && until > now.ms;
 	dialog->due_lifetime_ms = UINT64_MAX;
 	dialog->due_state_ms =
 		dialog->linger ? until
@@ -294,7 +298,8 @@ struct parley_member *dialog_set_state(struct parley *engine,
 		break;
 	case PARLEY_STATE_DELETED:
 		enter_deleted(engine, dialog, old, now);
-		count_end(engine, old, cause);
+		if (!copy_replica(dialog))
+			count_end(engine, old, cause);
 		members = dialog->members;
 		dialog->members = NULL;
 		break;
@@ -316,7 +321,7 @@ void dialog_arm_locked(struct parley *engine, struct dialog *dialog)
 		due = dialog->due_lifetime_ms;
 	if (dialog->due_ping_ms < due)
 		due = dialog->due_ping_ms;
-	if (due == UINT64_MAX)
+	if (due == UINT64_MAX || copy_sleeps(dialog))
 		wheel_cancel(wheel, &dialog->timer);
 	else if (!timer_armed(&dialog->timer) || dialog->timer.due_ms != due)
 		wheel_arm(wheel, &dialog->timer, due);
@@ -336,7 +341,7 @@ bool dialog_settle_locked(struct dialog *dialog)
 {
 	if (dialog->state != PARLEY_STATE_DELETED || dialog->destroying ||
 	    dialog->holds > 0 || dialog->byes > 0 || dialog->refs > 0 ||
-	    dialog->linger)
+	    dialog->linger || copy_holds(dialog))
 		return false;
 	dialog->destroying = true;
 	return true;

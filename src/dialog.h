@@ -65,6 +65,13 @@ void dialog_renew_locked(struct parley *engine, struct dialog *dialog,
  * caller calls dialog_destroy() after unlocking. */
 PARLEY_MUST_CHECK bool dialog_settle_locked(struct dialog *dialog);
 
+/* ------------------------------------------------ reading (view.c) */
+
+/* Copies the dialog into @buffer; returns how much that needs. Above @size the
+ * view is not whole. */
+size_t view_locked(const struct dialog *dialog, struct parley_now now,
+		   struct parley_view *view, void *buffer, size_t size);
+
 /* ------------------------------------------------ texts */
 
 static inline struct parley_str text_str(const struct text *text)

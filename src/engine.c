@@ -29,6 +29,10 @@ const char *parley_error_text(int error)
 		return "not there";
 	case PARLEY_E_SPACE:
 		return "the buffer is too small";
+	case PARLEY_E_CONFLICT:
+		return "another call has this identity";
+	case PARLEY_E_OLD:
+		return "what is known here is newer";
 	default:
 		return "unknown error";
 	}

@@ -87,6 +87,8 @@ struct turns {
 	uint64_t done; /* bit i: ticket serving + i is done out of order */
 };
 
+struct copy;
+
 struct dialog {
 	/* Fixed at creation. */
 	struct index_node by_id;
@@ -137,6 +139,7 @@ struct dialog {
 	struct parley_note *deferred; /* DIALOG_DEFERRED_MAX of them, or NULL */
 	struct turns turns;
 	uint32_t note_types; /* what subscriptions of this dialog want */
+	struct copy *copy;   /* NULL unless there are other nodes (copy.h) */
 	char bytes[]; /* callid, from_tag, from_uri, to_uri, req_uri, contact,
 		       * route set */
 };
@@ -144,6 +147,7 @@ struct dialog {
 struct shard {
 	struct index by_id, by_call, by_callid;
 	struct wheel wheel;
+	struct dialog *changed_first, *changed_last; /* copy.h */
 };
 
 struct engine_counts {
@@ -156,6 +160,7 @@ struct engine_counts {
 	_Atomic uint64_t turns_missed, quarantined;
 	_Atomic uint64_t remote; /* entries of other servers, now */
 	_Atomic uint64_t lag_ms, lag_until_ms;
+	_Atomic uint64_t changed; /* dialogs in the lists of changed ones */
 };
 
 struct global_subscription {
@@ -170,7 +175,8 @@ struct parley {
 	struct hash_key key;
 	struct mem mem;
 	struct shard *shards;
-	uint32_t next_shard; /* parley_expire() looks here first */
+	uint32_t next_shard;   /* parley_expire() looks here first */
+	uint32_t next_changed; /* and parley_changed() here */
 	struct profile_table profiles;
 	struct engine_counts count;
 	struct global_subscription global[PARLEY_SUBSCRIBERS_MAX];

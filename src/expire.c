@@ -6,6 +6,7 @@
  * 1 and 2, noack_timeout in 3, the end of our BYEs in 3 and 4, end_timeout in
  * 5).
  */
+#include "copy.h"
 #include "ping.h"
 
 /* How long the host may take for the timeout route before the call ends
@@ -144,6 +145,11 @@ static int expire_answered(struct step *step)
 static int expire_end(struct step *step)
 {
 	struct dialog *dialog = step->dialog;
+	if (copy_waits(dialog)) {
+		dialog->due_state_ms =
+			step->now.ms + step->engine->config.ack_wait_ms;
+		return step_apply(step, T_END_TIMEOUT);
+	}
 	for (struct leg *leg = dialog->legs; leg; leg = leg->next)
 		leg->byes = 0;
 	dialog->byes = 0;
@@ -151,7 +157,7 @@ static int expire_end(struct step *step)
 	dialog->invite_held = false;
 	dialog->linger = false;
 	/* Until then late messages may hold it anew: look again. */
-	if (dialog->refs > 0)
+	if (dialog->refs > 0 || copy_holds(dialog))
 		dialog->due_state_ms = step->now.ms + END_AGAIN_MS;
 	return step_apply(step, T_END_TIMEOUT);
 }
@@ -205,6 +211,7 @@ static void expire_dialog(struct step *step)
 {
 	struct dialog *dialog = step->dialog;
 	uint64_t now_ms = step->now.ms;
+	bool told = true; /* other nodes want to know */
 
 	step->actions->old_state = dialog->state;
 	note_lag(step->engine, now_ms, dialog->timer.due_ms);
@@ -218,9 +225,12 @@ static void expire_dialog(struct step *step)
 		(void)!expire_lifetime(step);
 	} else if (dialog->due_ping_ms <= now_ms) {
 		ping_due(step);
+		told = false;
 	}
 	if (!dialog->destroying)
 		dialog_arm_locked(step->engine, dialog);
+	if (told && step->actions->old_state != PARLEY_STATE_DELETED)
+		copy_changed(step->engine, dialog);
 	step_end(step);
 }
 
@@ -271,6 +281,7 @@ int parley_set_lifetime(struct parley *engine, struct parley_now now,
 		dialog->lifetime_s = lifetime_s;
 		if (dialog->state >= PARLEY_STATE_ANSWERED && !dialog->ending)
 			dialog_renew_locked(engine, dialog, now);
+		copy_changed(engine, dialog);
 	}
 	dialog_unlock(engine, id);
 	return rc;

@@ -5,6 +5,7 @@
  * transition table this is, applies it, and then stores what the message said
  * (CSeq, contact, route set). Nothing is stored when the table refuses.
  */
+#include "copy.h"
 #include "ping.h"
 
 /* ------------------------------------------------ the step */
@@ -61,6 +62,7 @@ void step_end(struct step *step)
 
 	actions->id = id;
 	actions->new_state = dialog->state;
+	step->notes = copy_notes(dialog, step->notes);
 	if (step->notes != 0) {
 		note_make_locked(step->engine, dialog, step->notes,
 				 &actions->note);
@@ -120,6 +122,8 @@ static int feed_invite(struct step *step)
 			break;
 		dialog_unlock(engine, dialog->id);
 	}
+	count_one(&engine->count.processed);
+	copy_changed(engine, dialog);
 	step->notes = PARLEY_NOTE_CREATED;
 	step_end(step);
 	return 0;
@@ -459,6 +463,29 @@ static const handler handlers[PARLEY_EVENTS] = {
 	[PARLEY_EV_PING_DONE] = ping_done,
 };
 
+/* False: nothing that another node would have to know. */
+static bool tells_others(const struct step *step)
+{
+	const struct parley_event *event = step->event;
+
+	if (step->dialog->state != step->actions->old_state)
+		return true;
+	switch (event->type) {
+	case PARLEY_EV_SPIRAL:
+	case PARLEY_EV_CANCEL:
+	case PARLEY_EV_BYE_DONE:
+	case PARLEY_EV_TIMEOUT_ROUTE_DONE:
+	case PARLEY_EV_PING_DONE:
+		return false;
+	case PARLEY_EV_RELEASE:
+		return event->invite; /* legs that rang may have gone */
+	case PARLEY_EV_REPLY_WITHIN:
+		return event->method != PARLEY_EV_BYE;
+	default:
+		return step->dialog->state != PARLEY_STATE_DELETED;
+	}
+}
+
 int parley_feed(struct parley *engine, struct parley_now now,
 		const struct parley_event *event,
 		struct parley_actions *actions)
@@ -478,6 +505,8 @@ int parley_feed(struct parley *engine, struct parley_now now,
 		return PARLEY_E_NO_DIALOG;
 	actions->old_state = step.dialog->state;
 	int rc = handlers[event->type](&step);
+	if (rc == 0 && tells_others(&step))
+		copy_changed(engine, step.dialog);
 	step_end(&step);
 	return rc;
 }

@@ -40,6 +40,11 @@ enum table_event {
 	T_LIFETIME,
 	T_LIFETIME_BYE, /* the same, with BYE on timeout */
 	T_END_TIMEOUT,
+	/* An image says that the call has got so far (image.c). */
+	T_IMPORT_EARLY,
+	T_IMPORT_ANSWERED,
+	T_IMPORT_CONFIRMED,
+	T_IMPORT_ENDED,
 	T_EVENTS
 };
 

@@ -24,7 +24,7 @@
  * after the last note has dropped its reference. The list of the engine does
  * not change once several processes use it (parley_subscribe_all()).
  */
-#include "engine.h"
+#include "copy.h"
 
 enum {
 	TURNS_MAX = 64, /* tickets under way: bits of turns.done */
@@ -377,6 +377,8 @@ void parley_notify(struct parley *engine, struct parley_id id,
 		.old_state = dialog->state,
 		.new_state = dialog->state,
 	};
+	if (copy_replica(dialog) && type != PARLEY_NOTE_RPC_CONTEXT)
+		note.types = 0; /* its owner tells it */
 	if (note.types != 0) {
 		dialog->refs++;
 		dialog->turns.running++;

@@ -7,7 +7,7 @@
  */
 #include <stddef.h>
 
-#include "engine.h"
+#include "copy.h"
 
 void profile_lock(struct parley *engine, uint32_t shard)
 {
@@ -379,6 +379,7 @@ static int join_link(struct parley *engine, const struct profile_key *key,
 	} else {
 		member->next = dialog->members;
 		dialog->members = member;
+		copy_changed(engine, dialog);
 	}
 	dialog_unlock(engine, id);
 	return rc;
@@ -419,6 +420,8 @@ int parley_profile_leave(struct parley *engine, struct parley_id id,
 	if (dialog == NULL)
 		return PARLEY_E_NO_DIALOG;
 	removed = list_remove(&dialog->members, &key);
+	if (removed != NULL)
+		copy_changed(engine, dialog);
 	dialog_unlock(engine, id);
 	profile_leave_all(engine, removed);
 	return removed == NULL ? PARLEY_E_ABSENT : 0;

@@ -5,6 +5,7 @@
  * callee, each with the next CSeq of that party (RFC 3261 12.2.1.1), but for
  * keep-alives.
  */
+#include "copy.h"
 #include "ping.h"
 
 /* One direction of one leg. */
@@ -109,6 +110,8 @@ int parley_request_prepare(struct parley *engine, struct parley_id id,
 		rc = PARLEY_E_STATE;
 	else if (way.leg)
 		rc = prepare_locked(&way, request, buffer, size, neededp);
+	if (rc == 0 && kind == PARLEY_REQUEST_NEXT)
+		copy_changed(engine, dialog);
 	dialog_unlock(engine, id);
 	return rc;
 }

@@ -1,6 +1,7 @@
 /*
  * settings.c - what the script may set on a dialog: flags, options, route
  */
+#include "copy.h"
 #include "ping.h"
 
 enum {
@@ -15,8 +16,11 @@ int parley_flags(struct parley *engine, struct parley_id id, uint32_t set,
 
 	if (dialog == NULL)
 		return PARLEY_E_NO_DIALOG;
-	dialog->flags = (dialog->flags | set) & ~clear;
-	*flagsp = dialog->flags;
+	*flagsp = (dialog->flags | set) & ~clear;
+	if (*flagsp != dialog->flags) {
+		dialog->flags = *flagsp;
+		copy_changed(engine, dialog);
+	}
 	dialog_unlock(engine, id);
 	return 0;
 }
@@ -33,10 +37,13 @@ int parley_options(struct parley *engine, struct parley_now now,
 	dialog = dialog_find_lock(engine, id);
 	if (dialog == NULL)
 		return PARLEY_E_NO_DIALOG;
-	dialog->options = (dialog->options | set) & ~clear;
+	*optionsp = (dialog->options | set) & ~clear;
+	if (*optionsp != dialog->options) {
+		dialog->options = *optionsp;
+		copy_changed(engine, dialog);
+	}
 	ping_update_locked(engine, dialog, now);
 	dialog_arm_locked(engine, dialog);
-	*optionsp = dialog->options;
 	dialog_unlock(engine, id);
 	return 0;
 }
@@ -50,8 +57,10 @@ int parley_set_timeout_route(struct parley *engine, struct parley_id id,
 	if (dialog == NULL)
 		return PARLEY_E_NO_DIALOG;
 	rc = text_set(&engine->mem, &dialog->timeout_route_name, name);
-	if (rc == 0)
+	if (rc == 0) {
 		dialog->timeout_route = route;
+		copy_changed(engine, dialog);
+	}
 	dialog_unlock(engine, id);
 	if (rc == PARLEY_E_MEMORY)
 		atomic_fetch_add_explicit(&engine->count.no_memory, 1,

@@ -7,7 +7,7 @@
  */
 #include <stddef.h>
 
-#include "engine.h"
+#include "copy.h"
 
 /* Sizes are rounded, so that most new values fit where the old one was. */
 enum { VAR_ROUND = 16 };
@@ -102,6 +102,8 @@ int parley_var_set(struct parley *engine, struct parley_id id,
 	if (dialog == NULL)
 		return PARLEY_E_NO_DIALOG;
 	rc = var_set_locked(engine, dialog, key, value);
+	if (rc == 0)
+		copy_changed(engine, dialog);
 	dialog_unlock(engine, id);
 	if (rc == PARLEY_E_MEMORY)
 		atomic_fetch_add_explicit(&engine->count.no_memory, 1,

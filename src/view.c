@@ -6,7 +6,7 @@
  */
 #include <stddef.h>
 
-#include "dialog.h"
+#include "copy.h"
 
 /* Fills a buffer from the front, and goes on counting when it is full. */
 struct packer {
@@ -84,6 +84,8 @@ static void view_legs(struct packer *packer, const struct dialog *dialog,
 				pack_text(packer, text_str(&leg->route_set)),
 			.socket = leg->socket,
 			.cseq = leg->callee_cseq,
+			.caller_cseq = leg->caller_cseq,
+			.invite_cseq = leg->invite_cseq,
 		};
 
 		if (to != NULL)
@@ -143,6 +145,7 @@ static void view_numbers(const struct dialog *dialog, struct parley_now now,
 			(uint32_t)((dialog->due_lifetime_ms - now.ms + 999) /
 				   1000);
 	view->ending = dialog->ending;
+	view->replica = copy_replica(dialog);
 	view->timeout_route = dialog->timeout_route;
 	view->end_code = dialog->end_code;
 }
@@ -157,6 +160,24 @@ static void view_texts(struct packer *packer, const struct dialog *dialog,
 	view->timeout_route_name =
 		pack_text(packer, text_str(&dialog->timeout_route_name));
 	view->end_reason = pack_text(packer, text_str(&dialog->end_reason));
+	if (dialog->copy != NULL)
+		view->owner = pack_text(packer, text_str(&dialog->copy->owner));
+}
+
+size_t view_locked(const struct dialog *dialog, struct parley_now now,
+		   struct parley_view *view, void *buffer, size_t size)
+{
+	struct packer packer = {buffer, size, 0};
+
+	*view = (struct parley_view){0};
+	view_numbers(dialog, now, view);
+	view_arrays(&packer, dialog, view);
+	view_texts(&packer, dialog, view);
+	view_caller(&packer, dialog, &view->caller);
+	view_legs(&packer, dialog, view->legs);
+	view_vars(&packer, dialog, view->vars);
+	view_profiles(&packer, dialog, view->profiles);
+	return packer.used;
 }
 
 /* NOLINTNEXTLINE(readability-function-size): parley.h has it so. */
@@ -165,22 +186,16 @@ int parley_read(struct parley *engine, struct parley_now now,
 		size_t size, size_t *neededp)
 {
 	const struct dialog *dialog = dialog_find_lock_any(engine, id);
-	struct packer packer = {buffer, size, 0};
-	struct parley_view copy = {0};
+	struct parley_view copy;
+	size_t used;
 
 	if (dialog == NULL)
 		return PARLEY_E_NO_DIALOG;
-	view_numbers(dialog, now, &copy);
-	view_arrays(&packer, dialog, &copy);
-	view_texts(&packer, dialog, &copy);
-	view_caller(&packer, dialog, &copy.caller);
-	view_legs(&packer, dialog, copy.legs);
-	view_vars(&packer, dialog, copy.vars);
-	view_profiles(&packer, dialog, copy.profiles);
+	used = view_locked(dialog, now, &copy, buffer, size);
 	dialog_unlock(engine, id);
 	if (neededp != NULL)
-		*neededp = packer.used;
-	if (packer.used > size)
+		*neededp = used;
+	if (used > size)
 		return PARLEY_E_SPACE;
 	*view = copy;
 	return 0;

@@ -1,0 +1,763 @@
+/*
+ * image.c - dialogs out of the engine and into it
+ *
+ * An image is brought in under one hold of the shard's lock, as an event: the
+ * state changes through the table only. Memberships of profiles are taken
+ * before, since the two locks are never held together.
+ */
+#include "copy.h"
+#include "ping.h"
+
+/* ------------------------------------------------ export */
+
+static uint64_t left_ms(uint64_t due_ms, struct parley_now now)
+{
+	if (due_ms == UINT64_MAX)
+		return UINT64_MAX;
+	return due_ms > now.ms ? due_ms - now.ms : 0;
+}
+
+/* NOLINTNEXTLINE(readability-function-size): parley.h has it so. */
+int parley_export(struct parley *engine, struct parley_now now,
+		  struct parley_id id, struct parley_image *image, void *buffer,
+		  size_t size, size_t *neededp)
+{
+	const struct dialog *dialog = dialog_find_lock_any(engine, id);
+	struct parley_image copy = {0};
+	size_t used;
+
+	if (!dialog)
+		return PARLEY_E_NO_DIALOG;
+	if (dialog->copy && dialog->copy->quiet) {
+		dialog_unlock(engine, id);
+		return PARLEY_E_ABSENT;
+	}
+	used = view_locked(dialog, now, &copy.view, buffer, size);
+	if (dialog->copy) {
+		copy.epoch = dialog->copy->epoch;
+		copy.version = dialog->copy->version;
+		if (dialog->copy->replica)
+			copy.view.ending |= dialog->copy->owner_ending;
+	}
+	copy.invite_cseq = dialog->invite_cseq;
+	copy.lifetime_left_ms = left_ms(dialog->due_lifetime_ms, now);
+	copy.state_left_ms = left_ms(dialog->due_state_ms, now);
+	dialog_unlock(engine, id);
+	if (neededp)
+		*neededp = used;
+	if (used > size)
+		return PARLEY_E_SPACE;
+	*image = copy;
+	return 0;
+}
+
+/* ------------------------------------------------ what an image may say */
+
+static bool text_fits(struct parley_str text)
+{
+	return text.len <= PARLEY_STR_MAX && (text.len == 0 || text.s);
+}
+
+static bool legs_fit(const struct parley_view *view)
+{
+	bool up = false;
+
+	if (view->leg_count > PARLEY_LEGS_MAX)
+		return false;
+	for (uint32_t i = 0; i < view->leg_count; i++) {
+		const struct parley_leg_view *leg = &view->legs[i];
+
+		if (leg->tag.len == 0 || !text_fits(leg->tag) ||
+		    !text_fits(leg->contact) || !text_fits(leg->route_set) ||
+		    leg->state < PARLEY_LEG_EARLY ||
+		    leg->state > PARLEY_LEG_ENDED || leg->number == 0 ||
+		    leg->number > INT32_MAX)
+			return false;
+		up |= leg->state == PARLEY_LEG_ANSWERED ||
+		      leg->state == PARLEY_LEG_CONFIRMED;
+	}
+	return up || view->state < PARLEY_STATE_ANSWERED ||
+	       view->state == PARLEY_STATE_DELETED;
+}
+
+static bool lists_fit(struct parley *engine, const struct parley_view *view)
+{
+	for (uint32_t i = 0; i < view->var_count; i++)
+		if (view->vars[i].key.len == 0 || !view->vars[i].key.s ||
+		    view->vars[i].key.len > PARLEY_VALUE_MAX ||
+		    !text_fits(view->vars[i].value))
+			return false;
+	for (uint32_t i = 0; i < view->profile_count; i++)
+		if (!parley_profile_name(engine, view->profiles[i].profile) ||
+		    view->profiles[i].value.len > PARLEY_VALUE_MAX ||
+		    !text_fits(view->profiles[i].value))
+			return false;
+	return true;
+}
+
+static bool image_fits(struct parley *engine, const struct parley_view *view)
+{
+	const struct parley_str *texts[] = {
+		&view->callid,	       &view->caller.tag,
+		&view->from_uri,       &view->to_uri,
+		&view->req_uri,	       &view->timeout_route_name,
+		&view->end_reason,     &view->owner,
+		&view->caller.contact, &view->caller.route_set,
+	};
+
+	for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++)
+		if (!text_fits(*texts[i]))
+			return false;
+	return view->callid.len > 0 && view->caller.tag.len > 0 &&
+	       view->id.id > 0 && view->id.id <= INT32_MAX &&
+	       view->id.entry == entry_of(engine, view->callid) &&
+	       view->state >= PARLEY_STATE_UNCONFIRMED &&
+	       view->state < PARLEY_STATES && view->lifetime_s > 0 &&
+	       legs_fit(view) && lists_fit(engine, view);
+}
+
+/* ------------------------------------------------ merging */
+
+/* One import. */
+struct import {
+	struct step step;
+	const struct parley_image *image;
+	struct parley_member *members; /* taken for the image's profiles */
+	bool has_members;
+	bool newer;   /* than what is here: everything is taken over */
+	bool changed; /* something was */
+	int rc;
+};
+
+static void merge_number(struct import *import, uint32_t *here, uint32_t there)
+{
+	if (*here >= there)
+		return;
+	*here = there;
+	import->changed = true;
+}
+
+static void merge_text(struct import *import, struct text *here,
+		       struct parley_str there)
+{
+	int rc;
+
+	if (str_equal(text_str(here), there))
+		return;
+	rc = text_set(&import->step.engine->mem, here, there);
+	if (rc < 0)
+		import->rc = rc;
+	else
+		import->changed = true;
+}
+
+static struct leg *leg_of(struct import *import,
+			  const struct parley_leg_view *view)
+{
+	struct dialog *dialog = import->step.dialog;
+	struct leg *leg = leg_find(dialog, view->tag);
+	const struct parley_event event = {
+		.type = view->state > PARLEY_LEG_EARLY ? PARLEY_EV_REPLY_2XX
+						       : PARLEY_EV_REPLY_1XX,
+		.to_tag = view->tag,
+		.contact = view->contact,
+		.route_set = view->route_set,
+		.socket = view->socket,
+	};
+	int rc;
+
+	if (leg)
+		return leg;
+	rc = leg_add(import->step.engine, dialog, &event, &leg);
+	if (rc < 0) {
+		import->rc = rc;
+		return NULL;
+	}
+	import->changed = true;
+	if (!leg_find_number(dialog, view->number))
+		leg->number = view->number;
+	if (dialog->next_leg <= leg->number)
+		dialog->next_leg = leg->number + 1;
+	return leg;
+}
+
+/* Where a party is goes with its CSeq: what came with a later one is right
+ * even if the image as a whole is older. */
+static void merge_leg(struct import *import, struct leg *leg,
+		      const struct parley_leg_view *view)
+{
+	if (import->newer || view->cseq > leg->callee_cseq) {
+		merge_text(import, &leg->contact, view->contact);
+		merge_text(import, &leg->route_set, view->route_set);
+		if (view->socket)
+			leg->socket = view->socket;
+	}
+	merge_number(import, &leg->callee_cseq, view->cseq);
+	merge_number(import, &leg->caller_cseq, view->caller_cseq);
+	merge_number(import, &leg->invite_cseq, view->invite_cseq);
+	if (leg->state < view->state) {
+		leg->state = view->state;
+		import->changed = true;
+	}
+}
+
+static void merge_legs(struct import *import)
+{
+	struct dialog *dialog = import->step.dialog;
+	const struct parley_view *view = &import->image->view;
+	struct leg *first = NULL;
+
+	for (uint32_t i = 0; i < view->leg_count; i++) {
+		const struct parley_leg_view *one = &view->legs[i];
+		struct leg *leg = NULL;
+
+		/* One that rings may have been pruned here since. */
+		if (import->newer || one->state > PARLEY_LEG_EARLY ||
+		    leg_find(dialog, one->tag))
+			leg = leg_of(import, one);
+		if (leg)
+			merge_leg(import, leg, one);
+		if (i == 0)
+			first = leg;
+	}
+	if (first && import->newer && first != dialog->legs)
+		leg_to_front(dialog, first);
+}
+
+/* Frees the losers of a fork that the other node has dropped already. */
+static void drop_losers(struct import *import)
+{
+	struct dialog *dialog = import->step.dialog;
+	const struct parley_view *view = &import->image->view;
+
+	if (dialog->state < PARLEY_STATE_ANSWERED)
+		return;
+	for (uint32_t i = 0; i < view->leg_count; i++)
+		if (view->legs[i].state == PARLEY_LEG_EARLY)
+			return;
+	leg_prune(import->step.engine, dialog);
+}
+
+static void merge_caller(struct import *import)
+{
+	struct dialog *dialog = import->step.dialog;
+	const struct parley_leg_view *view = &import->image->view.caller;
+	uint32_t known = dialog->legs ? dialog->legs->caller_cseq : 0;
+
+	if (import->newer || view->cseq > known) {
+		merge_text(import, &dialog->contact, view->contact);
+		merge_text(import, &dialog->route_set, view->route_set);
+		if (view->socket)
+			dialog->socket = view->socket;
+	}
+}
+
+/* All or nothing: without memory the old ones stay. */
+static void take_vars(struct import *import)
+{
+	struct parley *engine = import->step.engine;
+	struct dialog *dialog = import->step.dialog;
+	const struct parley_view *view = &import->image->view;
+	const struct parley_str empty = {"", 0};
+	struct variable *old = dialog->vars;
+	struct variable *made;
+	int rc = 0;
+
+	dialog->vars = NULL;
+	for (uint32_t i = 0; rc == 0 && i < view->var_count; i++) {
+		struct parley_str value = view->vars[i].value;
+
+		/* A variable that is empty is not one that is deleted. */
+		rc = var_set_locked(engine, dialog, view->vars[i].key,
+				    value.len > 0 ? value : empty);
+	}
+	made = dialog->vars;
+	dialog->vars = rc == 0 ? old : made;
+	var_fini(engine, dialog);
+	dialog->vars = rc == 0 ? made : old;
+	if (rc < 0)
+		import->rc = rc;
+}
+
+static void take_settings(struct import *import)
+{
+	struct dialog *dialog = import->step.dialog;
+	const struct parley_view *view = &import->image->view;
+
+	dialog->flags = view->flags;
+	dialog->options = view->options;
+	ping_update_locked(import->step.engine, dialog, import->step.now);
+	dialog->lifetime_s = view->lifetime_s;
+	dialog->init_s = view->init_s;
+	dialog->invite_cseq = import->image->invite_cseq;
+	dialog->timeout_route = view->timeout_route;
+	dialog->end_code = view->end_code;
+	merge_text(import, &dialog->timeout_route_name,
+		   view->timeout_route_name);
+	merge_text(import, &dialog->end_reason, view->end_reason);
+	take_vars(import);
+	if (import->has_members && dialog->state != PARLEY_STATE_DELETED &&
+	    view->state != PARLEY_STATE_DELETED) {
+		struct parley_member *old = dialog->members;
+
+		dialog->members = import->members;
+		import->members = old; /* given back after unlocking */
+	}
+}
+
+static uint64_t due_after(const struct import *import, uint64_t left)
+{
+	/* Further away than any lifetime is never. */
+	if (left >= UINT64_MAX / 2)
+		return UINT64_MAX;
+	return import->step.now.ms + left;
+}
+
+/* Until when its timers run here, should they run here. */
+static void take_times(struct import *import)
+{
+	struct dialog *dialog = import->step.dialog;
+	const struct parley_image *image = import->image;
+	uint64_t lifetime = due_after(import, image->lifetime_left_ms);
+
+	if (image->view.start_s > 0)
+		dialog->start_s = image->view.start_s;
+	if (dialog->state == PARLEY_STATE_DELETED || dialog->ending)
+		return;
+	if (dialog->state < PARLEY_STATE_ANSWERED) {
+		dialog->due_state_ms = due_after(import, image->state_left_ms);
+	} else {
+		/* Being ended elsewhere, it has none; it is over soon. */
+		if (lifetime == UINT64_MAX || image->view.ending)
+			lifetime = due_after(
+				import,
+				import->step.engine->config.ack_wait_ms);
+		dialog->due_lifetime_ms = lifetime;
+		dialog->due_state_ms = UINT64_MAX;
+		if (dialog->state == PARLEY_STATE_ANSWERED &&
+		    !image->view.ending)
+			dialog->due_state_ms =
+				due_after(import, image->state_left_ms);
+	}
+	dialog_arm_locked(import->step.engine, dialog);
+}
+
+/* States only grow. */
+static void merge_state(struct import *import)
+{
+	static const enum table_event events[PARLEY_STATES] = {
+		[PARLEY_STATE_EARLY] = T_IMPORT_EARLY,
+		[PARLEY_STATE_ANSWERED] = T_IMPORT_ANSWERED,
+		[PARLEY_STATE_CONFIRMED] = T_IMPORT_CONFIRMED,
+		[PARLEY_STATE_DELETED] = T_IMPORT_ENDED,
+	};
+	struct step *step = &import->step;
+	uint8_t there = import->image->view.state;
+	uint8_t here = step->dialog->state;
+
+	if (there <= here)
+		return;
+	/* Without memory for the leg that is up the call stays unanswered. */
+	if (there != PARLEY_STATE_DELETED && there >= PARLEY_STATE_ANSWERED &&
+	    !leg_others_up(step->dialog, NULL)) {
+		import->rc = PARLEY_E_MEMORY;
+		return;
+	}
+	/* By way of 3, which starts the lifetime. */
+	if (there == PARLEY_STATE_CONFIRMED && here < PARLEY_STATE_ANSWERED)
+		(void)!step_apply(step, T_IMPORT_ANSWERED);
+	(void)!step_apply(step, events[there]);
+	import->changed = true;
+}
+
+/* ------------------------------------------------ whose it is */
+
+static void take_owner(struct import *import)
+{
+	struct copy *copy = import->step.dialog->copy;
+	const struct parley_image *image = import->image;
+	int rc;
+
+	if (!copy)
+		return;
+	if (image->epoch > 0)
+		copy->epoch = image->epoch;
+	copy->version = image->version;
+	copy->owner_ending = image->view.ending;
+	if (str_equal(text_str(&copy->owner), image->view.owner))
+		return;
+	rc = text_set(&import->step.engine->mem, &copy->owner,
+		      image->view.owner);
+	if (rc < 0)
+		import->rc = rc;
+	else
+		copy->replica = image->view.owner.len > 0;
+}
+
+static bool image_newer(const struct dialog *dialog,
+			const struct parley_image *image)
+{
+	const struct copy *copy = dialog->copy;
+
+	if (!copy)
+		return false; /* it is here, and is nobody else's */
+	if (image->epoch > 0 && image->epoch != copy->epoch)
+		return image->epoch > copy->epoch;
+	if (image->version != copy->version)
+		return image->version > copy->version;
+	/* The same count of changes, but not the same changes: the owner's
+	 * word holds. */
+	return copy->replica && image->version > 0;
+}
+
+/* ------------------------------------------------ the event */
+
+static bool same_call(const struct dialog *dialog,
+		      const struct parley_view *view)
+{
+	return str_equal(dialog_callid(dialog), view->callid) &&
+	       str_equal(dialog_from_tag(dialog), view->caller.tag);
+}
+
+/* Another node has not heard yet that the call is over, or a part of what is
+ * known here: it is told. */
+static void tell_others(struct import *import, bool ended_before)
+{
+	struct dialog *dialog = import->step.dialog;
+	bool ended = dialog->state == PARLEY_STATE_DELETED;
+
+	if (!dialog->copy)
+		return;
+	if (ended_before) {
+		if (import->image->view.state == PARLEY_STATE_DELETED)
+			return;
+		copy_changed(import->step.engine, dialog);
+	} else if (!copy_replica(dialog) && import->changed &&
+		   (ended || !import->newer)) {
+		if (dialog->copy->version < import->image->version)
+			dialog->copy->version = import->image->version;
+		copy_changed(import->step.engine, dialog);
+	}
+}
+
+/* Something is missing for want of memory: the same image is taken again. */
+static void take_again(struct import *import)
+{
+	struct copy *copy = import->step.dialog->copy;
+
+	if (import->rc < 0 && copy && copy->version > 0)
+		copy->version--;
+}
+
+static void import_ended(struct import *import)
+{
+	struct dialog *dialog = import->step.dialog;
+	const struct parley_image *image = import->image;
+
+	import->rc = PARLEY_E_STATE;
+	if (image->view.state == PARLEY_STATE_DELETED) {
+		import->rc = PARLEY_E_OLD;
+		if (image_newer(dialog, image)) {
+			/* Its owner knows. */
+			take_owner(import);
+			if (dialog->copy)
+				dialog->copy->end_untold = false;
+			import->rc = 0;
+		}
+	}
+	tell_others(import, true);
+}
+
+static void import_locked(struct import *import)
+{
+	struct dialog *dialog = import->step.dialog;
+	struct copy *copy = dialog->copy;
+
+	import->newer = image_newer(dialog, import->image);
+	if (import->newer)
+		take_owner(import);
+	merge_caller(import);
+	merge_legs(import);
+	if (import->newer)
+		take_settings(import);
+	merge_state(import);
+	if (import->newer) {
+		drop_losers(import);
+		take_times(import);
+	}
+	if (copy && copy->replica)
+		import->step.notes = 0;
+	tell_others(import, false);
+	if (!import->newer && !import->changed && import->rc == 0)
+		import->rc = PARLEY_E_OLD;
+	if (import->newer)
+		take_again(import);
+}
+
+/* ------------------------------------------------ new ones */
+
+static struct dialog *dialog_of(struct import *import)
+{
+	const struct parley_view *view = &import->image->view;
+	const struct parley_event event = {
+		.type = PARLEY_EV_INVITE,
+		.callid = view->callid,
+		.from_tag = view->caller.tag,
+		.from_uri = view->from_uri,
+		.to_uri = view->to_uri,
+		.req_uri = view->req_uri,
+		.contact = view->caller.contact,
+		.route_set = view->caller.route_set,
+		.socket = view->caller.socket,
+		.cseq = import->image->invite_cseq,
+	};
+	struct dialog *dialog =
+		dialog_create(import->step.engine, import->step.now, &event);
+
+	if (!dialog)
+		return NULL;
+	dialog->id = view->id;
+	if (!dialog->copy)
+		return dialog;
+	/* Whatever is known about it is newer than nothing. */
+	dialog->copy->epoch = 0;
+	if (text_set(&import->step.engine->mem, &dialog->copy->owner,
+		     view->owner) < 0) {
+		dialog_discard(import->step.engine, dialog);
+		return NULL;
+	}
+	dialog->copy->replica = view->owner.len > 0;
+	return dialog;
+}
+
+static int import_new(struct import *import)
+{
+	struct step *step = &import->step;
+	const struct parley_view *view = &import->image->view;
+	struct dialog *dialog;
+
+	if (view->state == PARLEY_STATE_DELETED)
+		return PARLEY_E_NO_DIALOG;
+	dialog = dialog_of(import);
+	if (!dialog)
+		return PARLEY_E_MEMORY;
+	step->dialog = dialog;
+	shard_lock(step->engine, shard_of(step->engine, dialog->id.entry));
+	if (!dialog_link_locked(step->engine, dialog, step->now)) {
+		dialog_unlock(step->engine, dialog->id);
+		dialog_discard(step->engine, dialog);
+		return PARLEY_E_OLD; /* another process was faster */
+	}
+	step->actions->old_state = PARLEY_STATE_NONE;
+	import->newer = true;
+	import->changed = true;
+	merge_legs(import);
+	take_settings(import);
+	merge_state(import);
+	take_owner(import);
+	take_times(import);
+	take_again(import);
+	step->notes = 0;
+	if (!copy_replica(dialog)) {
+		if (dialog->copy && dialog->copy->epoch == 0)
+			dialog->copy->epoch =
+				1U << 16 | step->engine->config.node;
+		copy_changed(step->engine, dialog);
+	}
+	if (!copy_replica(dialog) || import->image->tell_loaded) {
+		step->notes = PARLEY_NOTE_LOADED;
+		if (dialog->copy)
+			dialog->copy->loaded = true;
+	}
+	step_end(step);
+	return import->rc;
+}
+
+/* Memberships for all profiles of the image, in its order. */
+static int take_members(struct import *import)
+{
+	struct parley *engine = import->step.engine;
+	const struct parley_view *view = &import->image->view;
+	int rc = 0;
+
+	/* Each goes to the front of the list. */
+	for (uint32_t i = view->profile_count; rc == 0 && i > 0; i--) {
+		const struct parley_profile_view *one = &view->profiles[i - 1];
+		struct parley_str value = one->value;
+
+		if (!value.s)
+			value = (struct parley_str){"", 0};
+		rc = parley_profile_reserve(engine, one->profile, value, 0,
+					    false, &import->members);
+	}
+	profile_take(engine, import->members, view->id);
+	import->has_members = true;
+	return rc;
+}
+
+static bool members_differ(const struct dialog *dialog,
+			   const struct parley_view *view)
+{
+	const struct parley_member *member = dialog->members;
+
+	for (uint32_t i = 0; i < view->profile_count; i++) {
+		const struct profile_value *value;
+
+		if (!member)
+			return true;
+		value = member_value(member);
+		if (value->profile != view->profiles[i].profile ||
+		    !str_equal((struct parley_str){value->bytes, value->len},
+			       view->profiles[i].value))
+			return true;
+		member = member->next;
+	}
+	return member != NULL;
+}
+
+/* Looks whether memberships will have to be taken. An update of a call whose
+ * profiles are the same, as most are, takes none. */
+static int prepare_members(struct import *import)
+{
+	struct parley *engine = import->step.engine;
+	const struct parley_view *view = &import->image->view;
+	struct dialog *dialog = dialog_find_lock(engine, view->id);
+	bool take = !dialog && view->state != PARLEY_STATE_DELETED;
+
+	if (dialog) {
+		take = dialog->state != PARLEY_STATE_DELETED &&
+		       same_call(dialog, view) &&
+		       image_newer(dialog, import->image) &&
+		       members_differ(dialog, view);
+		dialog_unlock(engine, view->id);
+	}
+	return take ? take_members(import) : 0;
+}
+
+static int import_known(struct import *import)
+{
+	struct step *step = &import->step;
+	struct dialog *dialog = step->dialog;
+
+	if (!same_call(dialog, &import->image->view)) {
+		dialog_unlock(step->engine, dialog->id);
+		return PARLEY_E_CONFLICT;
+	}
+	step->actions->old_state = dialog->state;
+	if (dialog->state == PARLEY_STATE_DELETED)
+		import_ended(import);
+	else
+		import_locked(import);
+	step_end(step);
+	return import->rc;
+}
+
+int parley_import(struct parley *engine, struct parley_now now,
+		  const struct parley_image *image,
+		  struct parley_actions *actions)
+{
+	struct import import = {.image = image};
+	int rc;
+
+	step_init(&import.step, engine, now, actions);
+	if (!image_fits(engine, &image->view))
+		return PARLEY_E_ARGUMENT;
+	rc = prepare_members(&import);
+	if (rc == 0) {
+		import.step.dialog = dialog_find_lock(engine, image->view.id);
+		rc = import.step.dialog ? import_known(&import)
+					: import_new(&import);
+	}
+	profile_leave_all(engine, import.members);
+	if (rc == PARLEY_E_MEMORY)
+		atomic_fetch_add_explicit(&engine->count.no_memory, 1,
+					  memory_order_relaxed);
+	return rc;
+}
+
+/* ------------------------------------------------ a node that is gone */
+
+/* The lock is held if the dialog is returned. */
+static struct dialog *find_of_owner(struct parley *engine, struct parley_id id,
+				    struct parley_str owner)
+{
+	struct dialog *dialog = dialog_find_lock(engine, id);
+
+	if (!dialog || (copy_replica(dialog) &&
+			str_equal(text_str(&dialog->copy->owner), owner)))
+		return dialog;
+	dialog_unlock(engine, id);
+	return NULL;
+}
+
+/* The INVITE's transaction went with its node: nothing will come of it. */
+static void adopt_early(struct step *step)
+{
+	struct dialog *dialog = step->dialog;
+	uint64_t due = step->now.ms + step->engine->config.ack_wait_ms;
+
+	if (dialog->due_state_ms > due)
+		dialog->due_state_ms = due;
+}
+
+static uint32_t adopt_notes(const struct dialog *dialog)
+{
+	uint32_t notes = dialog->copy->loaded ? 0 : PARLEY_NOTE_LOADED;
+
+	if (dialog->state != PARLEY_STATE_DELETED)
+		return notes;
+	if (!dialog->copy->end_untold)
+		return 0;
+	return notes | (dialog->start_s > 0 ? PARLEY_NOTE_TERMINATED
+					    : PARLEY_NOTE_FAILED);
+}
+
+int parley_adopt(struct parley *engine, struct parley_now now,
+		 struct parley_id id, struct parley_str owner,
+		 struct parley_actions *actions)
+{
+	struct step step;
+	struct copy *copy;
+
+	step_init(&step, engine, now, actions);
+	step.dialog = find_of_owner(engine, id, owner);
+	if (!step.dialog)
+		return PARLEY_E_ABSENT;
+	actions->old_state = step.dialog->state;
+	copy = step.dialog->copy;
+	text_fini(&engine->mem, &copy->owner);
+	copy->replica = false;
+	copy->epoch = ((copy->epoch >> 16) + 1) << 16 | engine->config.node;
+	step.notes = adopt_notes(step.dialog);
+	copy->loaded = true;
+	copy->end_untold = false;
+	if (step.dialog->state < PARLEY_STATE_ANSWERED)
+		adopt_early(&step);
+	else if (step.dialog->state != PARLEY_STATE_DELETED &&
+		 copy->owner_ending)
+		(void)!terminate_answered(&step, PARLEY_SIDE_ALL);
+	dialog_arm_locked(engine, step.dialog);
+	copy_changed(engine, step.dialog);
+	step_end(&step);
+	return 0;
+}
+
+int parley_forget(struct parley *engine, struct parley_now now,
+		  struct parley_id id, struct parley_str owner)
+{
+	struct parley_actions actions;
+	struct step step;
+
+	step_init(&step, engine, now, &actions);
+	step.dialog = find_of_owner(engine, id, owner);
+	if (!step.dialog)
+		return PARLEY_E_ABSENT;
+	actions.old_state = step.dialog->state;
+	step.dialog->copy->quiet = true;
+	(void)!step_apply(&step, T_IMPORT_ENDED);
+	step.notes = 0;
+	step.dialog->copy->end_untold = false;
+	step.dialog->linger = false;
+	step_end(&step);
+	return 0;
+}
