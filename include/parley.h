@@ -691,6 +691,10 @@ struct parley_leg_view {
 	/* Of a callee's leg: the caller's last CSeq on it, and that of the
 	 * INVITE that it has answered. */
 	uint32_t caller_cseq, invite_cseq;
+	/* What is added to the CSeqs of each party: to those to come, and to
+	 * its last INVITE (see track_cseq). */
+	uint32_t caller_shift, caller_invite_shift;
+	uint32_t callee_shift, callee_invite_shift;
 };
 
 /* A copy of a dialog. */
@@ -776,7 +780,7 @@ struct parley_image {
 	struct parley_view view;
 	uint32_t epoch;	  /* 0: from a source that has none */
 	uint32_t version; /* 0: always older, except where there is nothing */
-	uint32_t invite_cseq;
+	uint32_t invite_cseq, invite_shift;
 	uint64_t lifetime_left_ms; /* UINT64_MAX: not running */
 	uint64_t state_left_ms;	   /* the same for what the state waits for */
 	bool tell_loaded;	   /* import: a replica tells LOADED, too */

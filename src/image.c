@@ -40,6 +40,7 @@ int parley_export(struct parley *engine, struct parley_now now,
 			copy.view.ending |= dialog->copy->owner_ending;
 	}
 	copy.invite_cseq = dialog->invite_cseq;
+	copy.invite_shift = dialog->invite_shift;
 	copy.lifetime_left_ms = left_ms(dialog->due_lifetime_ms, now);
 	copy.state_left_ms = left_ms(dialog->due_state_ms, now);
 	dialog_unlock(engine, id);
@@ -192,6 +193,12 @@ static void merge_leg(struct import *import, struct leg *leg,
 		if (view->socket)
 			leg->socket = view->socket;
 	}
+	if (import->newer) {
+		leg->from_caller.invite = view->caller_invite_shift;
+		leg->from_callee.invite = view->callee_invite_shift;
+	}
+	merge_number(import, &leg->from_caller.next, view->caller_shift);
+	merge_number(import, &leg->from_callee.next, view->callee_shift);
 	merge_number(import, &leg->callee_cseq, view->cseq);
 	merge_number(import, &leg->caller_cseq, view->caller_cseq);
 	merge_number(import, &leg->invite_cseq, view->invite_cseq);
@@ -290,6 +297,7 @@ static void take_settings(struct import *import)
 	dialog->lifetime_s = view->lifetime_s;
 	dialog->init_s = view->init_s;
 	dialog->invite_cseq = import->image->invite_cseq;
+	dialog->invite_shift = import->image->invite_shift;
 	dialog->timeout_route = view->timeout_route;
 	dialog->end_code = view->end_code;
 	merge_text(import, &dialog->timeout_route_name,

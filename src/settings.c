@@ -110,6 +110,8 @@ int parley_set_target(struct parley *engine, struct parley_id id,
 		rc = text_set(&engine->mem, end.contact, target->contact);
 	if (rc == 0 && target->socket)
 		*end.socket = target->socket;
+	if (rc == 0)
+		copy_changed(engine, dialog);
 	dialog_unlock(engine, id);
 	if (rc == PARLEY_E_MEMORY)
 		atomic_fetch_add_explicit(&engine->count.no_memory, 1,

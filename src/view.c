@@ -86,6 +86,10 @@ static void view_legs(struct packer *packer, const struct dialog *dialog,
 			.cseq = leg->callee_cseq,
 			.caller_cseq = leg->caller_cseq,
 			.invite_cseq = leg->invite_cseq,
+			.caller_shift = leg->from_caller.next,
+			.caller_invite_shift = leg->from_caller.invite,
+			.callee_shift = leg->from_callee.next,
+			.callee_invite_shift = leg->from_callee.invite,
 		};
 
 		if (to != NULL)

@@ -191,7 +191,7 @@ uint32_t call_wait(struct call *call, uint64_t ms)
 
 uint8_t call_state(struct call *call)
 {
-	char buffer[4096];
+	char buffer[8192];
 	struct parley_view view;
 	if (parley_read(call->engine, call->now, call->id, &view, buffer,
 			sizeof(buffer), NULL) < 0)
