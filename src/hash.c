@@ -8,9 +8,6 @@
  * and not the secrecy of the sum. */
 struct sip {
 	uint64_t v0, v1, v2, v3;
-	uint64_t tail; /* the bytes that do not fill a word yet */
-	uint32_t tail_len;
-	uint64_t total;
 };
 
 static inline uint64_t rotate(uint64_t x, int bits)
@@ -51,12 +48,25 @@ static inline uint64_t load_word(const char *s)
 }
 
 /* The last 0 to 7 bytes, the first of them lowest. */
-static inline uint64_t load_tail(const char *s, uint32_t len)
+static inline uint64_t load_tail(const char *text, uint32_t len)
 {
+	const unsigned char *s = (const unsigned char *)text;
 	uint64_t word = 0;
+	uint32_t shift = 0;
 
-	for (uint32_t i = 0; i < len; i++)
-		word |= (uint64_t)(unsigned char)s[i] << (8 * i);
+	if ((len & 4) != 0) {
+		word = (uint64_t)s[0] | (uint64_t)s[1] << 8 |
+		       (uint64_t)s[2] << 16 | (uint64_t)s[3] << 24;
+		s += 4;
+		shift = 32;
+	}
+	if ((len & 2) != 0) {
+		word |= ((uint64_t)s[0] | (uint64_t)s[1] << 8) << shift;
+		s += 2;
+		shift += 16;
+	}
+	if ((len & 1) != 0)
+		word |= (uint64_t)s[0] << shift;
 	return word;
 }
 
@@ -66,41 +76,22 @@ static inline void sip_init(struct sip *sip, const struct hash_key *key)
 	sip->v1 = key->k1 ^ 0x646f72616e646f6dU;
 	sip->v2 = key->k0 ^ 0x6c7967656e657261U;
 	sip->v3 = key->k1 ^ 0x7465646279746573U;
-	sip->tail = 0;
-	sip->tail_len = 0;
-	sip->total = 0;
 }
 
-static inline void sip_text(struct sip *sip, struct parley_str text)
+/* The whole words of a text; returns what is left. */
+static inline uint64_t sip_text(struct sip *sip, struct parley_str text)
 {
 	const char *s = text.s;
 	uint32_t left = text.len;
-	uint32_t shift = 8 * sip->tail_len;
-	uint64_t word;
 
-	sip->total += left;
-	for (; left >= 8; s += 8, left -= 8) {
-		word = load_word(s);
-		if (shift == 0) {
-			sip_word(sip, word);
-			continue;
-		}
-		sip_word(sip, sip->tail | word << shift);
-		sip->tail = word >> (64 - shift);
-	}
-	word = load_tail(s, left);
-	sip->tail |= word << shift;
-	sip->tail_len += left;
-	if (sip->tail_len >= 8) {
-		sip_word(sip, sip->tail);
-		sip->tail_len -= 8;
-		sip->tail = word >> (64 - shift);
-	}
+	for (; left >= 8; s += 8, left -= 8)
+		sip_word(sip, load_word(s));
+	return load_tail(s, left);
 }
 
-static inline uint64_t sip_sum(struct sip *sip)
+static inline uint64_t sip_sum(struct sip *sip, uint64_t tail, uint64_t total)
 {
-	sip_word(sip, sip->tail | sip->total << 56);
+	sip_word(sip, tail | total << 56);
 	sip->v2 ^= 0xff;
 	sip_round(sip);
 	sip_round(sip);
@@ -111,25 +102,30 @@ static inline uint64_t sip_sum(struct sip *sip)
 uint64_t hash_text(const struct hash_key *key, struct parley_str text)
 {
 	struct sip sip;
+	uint64_t tail;
 
 	sip_init(&sip, key);
-	sip_text(&sip, text);
-	return sip_sum(&sip);
+	tail = sip_text(&sip, text);
+	return sip_sum(&sip, tail, text.len);
 }
 
 uint64_t hash_pair(const struct hash_key *key, struct parley_str a,
 		   struct parley_str b)
 {
+	uint64_t total = 8 + ((uint64_t)a.len + 7) / 8 * 8 + b.len;
 	struct sip sip;
+	uint64_t tail;
 
 	/* The length of the first text in front makes the border part of the
-	 * input, whatever bytes the texts hold. */
+	 * input, whatever bytes the texts hold. Zeros behind it let the second
+	 * begin with a word. */
 	sip_init(&sip, key);
 	sip_word(&sip, a.len);
-	sip.total = 8;
-	sip_text(&sip, a);
-	sip_text(&sip, b);
-	return sip_sum(&sip);
+	tail = sip_text(&sip, a);
+	if (a.len % 8 != 0)
+		sip_word(&sip, tail);
+	tail = sip_text(&sip, b);
+	return sip_sum(&sip, tail, total);
 }
 
 /* Each step can be undone, so two identities never share a value. */

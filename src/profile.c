@@ -125,6 +125,25 @@ uint64_t profile_members(const struct parley *engine)
 
 /* ------------------------------------------------------------- values */
 
+/* Without the hash, which only the table of all values asks for. */
+static int key_init_unhashed(struct parley *engine, int profile,
+			     struct parley_str value, struct profile_key *key)
+{
+	if (!profile_known(engine, profile))
+		return PARLEY_E_NO_PROFILE;
+	key->profile = (uint16_t)profile;
+	key->any = false;
+	key->hash = 0;
+	key->value = value;
+	if (!engine->profiles.list[profile].has_value) {
+		key->value = (struct parley_str){NULL, 0};
+	} else if (value.s == NULL) {
+		key->any = true;
+		return value.len == 0 ? 0 : PARLEY_E_ARGUMENT;
+	}
+	return key->value.len > PARLEY_VALUE_MAX ? PARLEY_E_ARGUMENT : 0;
+}
+
 int profile_key_init(struct parley *engine, int profile,
 		     struct parley_str value, struct profile_key *key)
 {
@@ -133,23 +152,11 @@ int profile_key_init(struct parley *engine, int profile,
 		(unsigned char)((profile >> 8) & 0xff),
 	};
 	const struct parley_str prefix = {(const char *)number, 2};
+	int rc = key_init_unhashed(engine, profile, value, key);
 
-	if (!profile_known(engine, profile))
-		return PARLEY_E_NO_PROFILE;
-	key->profile = (uint16_t)profile;
-	key->any = false;
-	key->value = value;
-	if (!engine->profiles.list[profile].has_value) {
-		key->value = (struct parley_str){NULL, 0};
-	} else if (value.s == NULL) {
-		key->any = true;
-		key->hash = 0;
-		return value.len == 0 ? 0 : PARLEY_E_ARGUMENT;
-	}
-	if (key->value.len > PARLEY_VALUE_MAX)
-		return PARLEY_E_ARGUMENT;
-	key->hash = hash_pair(&engine->key, prefix, key->value);
-	return 0;
+	if (rc == 0 && !key->any)
+		key->hash = hash_pair(&engine->key, prefix, key->value);
+	return rc;
 }
 
 /* The same where exactly one value is needed. */
@@ -432,7 +439,7 @@ int parley_profile_is_member(struct parley *engine, struct parley_id id,
 {
 	struct profile_key key;
 	struct dialog *dialog;
-	int rc = profile_key_init(engine, profile, value, &key);
+	int rc = key_init_unhashed(engine, profile, value, &key);
 
 	if (rc != 0)
 		return rc;

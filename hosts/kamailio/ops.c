@@ -136,20 +136,19 @@ int op_get(struct sip_msg *msg, const str *callid, const str *tag1,
 	   const str *tag2)
 {
 	struct parley_match match;
+	const struct parley_match *found = NULL;
 
-	/* After a miss nothing is current: what follows in the script means
-	 * the other call and must not hit the message's own. */
-	ctx_get_dialog(msg, NULL);
-	if (callid->len <= 0 || tag1->len <= 0 || tag2->len <= 0) {
+	if (callid->len <= 0 || tag1->len <= 0 || tag2->len <= 0)
 		log_limited(LOG_CAUSE_SCRIPT, L_ERR,
 			    "dlg_get() needs a Call-ID and two tags\n");
-		return -1;
-	}
-	if (parley_find_call(adapter.engine, to_parley(callid), to_parley(tag1),
-			     to_parley(tag2), &match) < 0)
-		return -1;
-	ctx_get_dialog(msg, &match);
-	return 1;
+	else if (parley_find_call(adapter.engine, to_parley(callid),
+				  to_parley(tag1), to_parley(tag2),
+				  &match) == 0)
+		found = &match;
+	/* After a miss nothing is current: what follows in the script means
+	 * the other call and must not hit the message's own. */
+	ctx_get_dialog(msg, found);
+	return found ? 1 : -1;
 }
 
 int op_is_known(struct sip_msg *msg)

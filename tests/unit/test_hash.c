@@ -48,8 +48,9 @@ static void test_vectors(void **state)
 	}
 }
 
-/* A pair is hashed as the length of the first text in 8 bytes, the first text,
- * the second one; the sums are Python's for that. */
+/* A pair is hashed as the length of the first text in 8 bytes, the first text
+ * and zeros up to a whole word, the second one; the sums are Python's for that.
+ */
 static void test_pair_vectors(void **state)
 {
 	(void)state;
@@ -57,9 +58,9 @@ static void test_pair_vectors(void **state)
 			      test_str("tag")) == 0xcc30eaf05fc7ea65);
 	assert_true(hash_pair(&python_key, test_str("call-id@hos"),
 			      test_str("as4711x0815tag")) ==
-		    0x575e807fd4e5734e);
+		    0x7dd2563bf4995238);
 	assert_true(hash_pair(&python_key, test_str("call-id"),
-			      test_str("t")) == 0xc32752254adbffb4);
+			      test_str("t")) == 0xfc5b26f2d3c56a3);
 }
 
 /* The same bytes with the border elsewhere are another pair. */
