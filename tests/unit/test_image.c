@@ -243,9 +243,9 @@ static void all_of_it_crosses(void **state)
 	assert_int_equal(
 		parley_var_set(engine, id, test_str("e"), test_str("")), 0);
 	assert_int_equal(parley_flags(engine, id, 5, 0, &got), 0);
-	assert_int_equal(
-		parley_options(engine, id, PARLEY_OPT_BYE_ON_TIMEOUT, 0, &got),
-		0);
+	assert_int_equal(parley_options(engine, pair->a.call.now, id,
+					PARLEY_OPT_BYE_ON_TIMEOUT, 0, &got),
+			 0);
 	assert_int_equal(parley_set_timeout_route(engine, id, 7, test_str("T")),
 			 0);
 	assert_int_equal(
