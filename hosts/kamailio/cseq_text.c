@@ -157,7 +157,8 @@ bool cseq_mark_find(struct parley_str message, uint64_t secret,
 	bool found = false;
 
 	for (; at; at = next_mark(line.end, end)) {
-		next_line(at, end, &line);
+		if (!next_line(at, end, &line))
+			break;
 		if (!is_mark(&line, secret, &read))
 			continue;
 		if (is_named(&line, CSEQ_MARK_AUTH)) {
