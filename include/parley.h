@@ -234,7 +234,8 @@ enum parley_event_type {
 	PARLEY_EV_ABANDON,
 	/* Replies to the INVITE, about to be relayed: id, to_tag, code, cseq,
 	 * contact, route_set, socket. A 2xx of a call that is being ended gives
-	 * ACT_ACK and ACT_BYE, and ACT_SWALLOW with can_swallow. */
+	 * ACT_ACK and ACT_BYE, and ACT_SWALLOW with can_swallow. The first 2xx
+	 * of a call may bring caller_routes. */
 	PARLEY_EV_REPLY_1XX,
 	PARLEY_EV_REPLY_2XX,
 	PARLEY_EV_REPLY_FAIL, /* final, 300 or above: id, code, reason */
@@ -250,7 +251,7 @@ enum parley_event_type {
 	PARLEY_EV_REQUEST, /* any other method */
 	/* Final or provisional reply to an in-dialog request, about to be
 	 * relayed: id, dir (of the request), to_tag = the callee's tag, code,
-	 * method (an event type above), contact. */
+	 * method (an event type above), contact, ours. */
 	PARLEY_EV_REPLY_WITHIN,
 	/* The host no longer holds the dialog (see hold): id. `invite` tells
 	 * that it was the INVITE's transaction. */
@@ -322,8 +323,10 @@ struct parley_event {
 	struct parley_str contact;   /* URI; empty: none in the message */
 	struct parley_str route_set; /* Record-Route values as a Route header
 				      * towards that party would list them */
-	struct parley_str reason;    /* text, for REPLY_FAIL and TERMINATE */
-	void *socket;		     /* the host's, where it was received */
+	struct parley_str caller_routes; /* REPLY_2XX: from now on the caller's
+					  * route set; s NULL: as it is */
+	struct parley_str reason; /* text, for REPLY_FAIL and TERMINATE */
+	void *socket;		  /* the host's, where it was received */
 	uint32_t cseq;	     /* as the party wrote it that sent the request */
 	uint32_t cseq_shift; /* REPLY_1XX, REPLY_2XX: what was added to it */
 	uint16_t code;	     /* SIP status */
@@ -335,6 +338,7 @@ struct parley_event {
 	bool invite;	  /* RELEASE: it was the INVITE's transaction */
 	bool can_reply;	  /* TERMINATE in state 1 or 2 can be carried out */
 	bool can_swallow; /* REPLY_2XX: it can still be kept from the caller */
+	bool ours; /* REPLY_WITHIN: we sent the request; nobody is told */
 	const struct parley_create_facts *create;
 };
 

@@ -83,9 +83,10 @@ void step_end(struct step *step)
 static int facts_fault(const struct parley_event *event)
 {
 	const struct parley_str *texts[] = {
-		&event->callid,	  &event->from_tag,  &event->to_tag,
-		&event->from_uri, &event->to_uri,    &event->req_uri,
-		&event->contact,  &event->route_set, &event->reason,
+		&event->callid,	       &event->from_tag,  &event->to_tag,
+		&event->from_uri,      &event->to_uri,	  &event->req_uri,
+		&event->contact,       &event->route_set, &event->reason,
+		&event->caller_routes,
 	};
 	for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++)
 		if (texts[i]->len > PARLEY_STR_MAX ||
@@ -186,8 +187,14 @@ static void answer_leg(struct step *step, struct leg *leg)
 		return;
 	leg->state = PARLEY_LEG_ANSWERED;
 	cseq_answer(leg, event->cseq, event->cseq_shift);
-	if (first)
-		leg_to_front(step->dialog, leg);
+	if (!first)
+		return;
+	leg_to_front(step->dialog, leg);
+	/* Without memory the old one stays, which is counted. */
+	if (event->caller_routes.s &&
+	    text_set(&step->engine->mem, &step->dialog->route_set,
+		     event->caller_routes) == PARLEY_E_MEMORY)
+		count_one(&step->engine->count.no_memory);
 }
 
 static int feed_reply_2xx(struct step *step)
@@ -381,8 +388,9 @@ static int feed_reply_within(struct step *step)
 	bool bye = event->method == PARLEY_EV_BYE;
 	if (step->dialog->state == PARLEY_STATE_DELETED && !bye)
 		return 0;
-	step->notes |= PARLEY_NOTE_REPLY_WITHIN;
-	if (bye && event->code >= 200)
+	if (!event->ours)
+		step->notes |= PARLEY_NOTE_REPLY_WITHIN;
+	if (!event->ours && bye && event->code >= 200)
 		step->notes |= PARLEY_NOTE_BYE_REPLIED;
 	bool refreshes = event->method == PARLEY_EV_REINVITE ||
 			 event->method == PARLEY_EV_UPDATE;

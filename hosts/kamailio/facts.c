@@ -8,6 +8,7 @@
 #include "facts.h"
 #include "fields.h"
 
+enum { KEEP_CALLEE_LEG = 1, KEEP_CALLER_LEG = 2 }; /* keep_proxy_rr */
 enum { ROUTES_MAX = 64 }; /* as in Kamailio's own print_rr_body() */
 
 /* ------------------------------------------------ addresses */
@@ -171,19 +172,24 @@ struct parley_str facts_contact(struct sip_msg *msg)
 
 /* ------------------------------------------------ route sets */
 
+/* Longer than any message that Kamailio receives. */
+typedef char route_buffer[PARLEY_STR_MAX + 1];
+
 /* Writes the values [from, to), backwards if @reverse, separated by commas. */
 static struct parley_str route_set(const struct found *found, unsigned int from,
 				   unsigned int to, bool reverse)
 {
-	/* Longer than any message that Kamailio receives. */
-	static char buffer[PARLEY_STR_MAX + 1];
+	static route_buffer buffers[2]; /* one message has two route sets */
+	static unsigned int next;
+	char *buffer = buffers[next++ % 2];
 	char *at = buffer;
 
 	for (unsigned int i = from; i < to; i++) {
 		const struct parley_str *value =
 			&found->routes[reverse ? to - 1 - (i - from) : i];
 
-		if ((size_t)(buffer + sizeof(buffer) - at) < value->len + 2)
+		if ((size_t)(buffer + sizeof(route_buffer) - at) <
+		    value->len + 2)
 			return (struct parley_str){0};
 		if (at != buffer)
 			*at++ = ',';
@@ -224,22 +230,27 @@ void facts_invite(struct sip_msg *msg, struct parley_event *event,
 }
 
 void facts_reply(struct sip_msg *rpl, struct parley_event *event,
-		 unsigned int skip)
+		 unsigned int before, unsigned int own)
 {
 	const struct to_body *to = to_of(rpl);
 	struct found found;
-	unsigned int count;
+	bool keep = adapter.set.keep_proxy_rr & KEEP_CALLEE_LEG;
+	unsigned int count, others;
 
 	found.want_contact = true;
 	found.want_routes = true;
 	found.contact = (str){0};
 	found.route_count = 0;
 	walk_headers(rpl, &found);
-	count = found.route_count > skip ? found.route_count - skip : 0;
+	others = found.route_count > before ? found.route_count - before : 0;
+	count = others > own ? others - own : 0;
 	if (to)
 		event->to_tag = to_parley(&to->tag_value);
 	event->contact = contact_uri(rpl, &found);
-	event->route_set = route_set(&found, 0, count, true);
+	event->route_set = route_set(&found, 0, keep ? others : count, true);
+	if (own > 0 && (adapter.set.keep_proxy_rr & KEEP_CALLER_LEG))
+		event->caller_routes =
+			route_set(&found, count, found.route_count, false);
 	event->cseq = cseq_of(rpl);
 	event->socket = rpl->rcv.bind_address;
 }

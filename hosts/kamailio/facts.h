@@ -26,11 +26,12 @@ bool facts_has_to_tag(struct sip_msg *msg);
 void facts_invite(struct sip_msg *msg, struct parley_event *event,
 		  unsigned int *rr_countp);
 
-/* Of a reply to the INVITE: To-tag, CSeq, contact, route set, socket. @skip is
- * the number of Record-Route values at its end that belong to us and to the
- * proxies before us: they are not on the way from here to the callee. */
+/* Of a reply to the INVITE: To-tag, CSeq, contact, route sets, socket. At the
+ * end of its Record-Route values stand @own of ours and then @before of the
+ * proxies before us: they are not on the way from here to the callee. With
+ * keep_proxy_rr ours go into the route sets all the same. */
 void facts_reply(struct sip_msg *rpl, struct parley_event *event,
-		 unsigned int skip);
+		 unsigned int before, unsigned int own);
 
 /* Of an in-dialog request: its direction, and the callee's tag, which names the
  * leg. False: there is none. */

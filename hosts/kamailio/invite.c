@@ -10,14 +10,17 @@
 
 /* ------------------------------------------------ the number */
 
-/* From the top: known, ending, skip (8 bits), low bits of the CSeq (6), index
- * of the transaction's slot (16), its label (32). */
+/* From the top: known, ending, Record-Routes of ours (2 bits) and of the
+ * proxies before us (6), low bits of the CSeq (6), index of the transaction's
+ * slot (16), its label (32). */
 enum {
 	REF_INDEX_SHIFT = 32,
 	REF_CSEQ_SHIFT = 48,
 	REF_CSEQ_MASK = (1 << 6) - 1,
-	REF_SKIP_SHIFT = 54,
-	REF_SKIP_MAX = (1 << 8) - 1,
+	REF_BEFORE_SHIFT = 54,
+	REF_BEFORE_MAX = (1 << 6) - 1,
+	REF_OWN_SHIFT = 60,
+	REF_OWN_MAX = (1 << 2) - 1,
 };
 #define REF_KNOWN ((uint64_t)1 << 63)
 #define REF_ENDING ((uint64_t)1 << 62)
@@ -28,16 +31,24 @@ static uint64_t cseq_bits(uint32_t cseq)
 	return (uint64_t)(cseq & REF_CSEQ_MASK) << REF_CSEQ_SHIFT;
 }
 
-static uint64_t ref_of(const struct cell *t, unsigned int skip)
+static uint64_t routes_bits(unsigned int before, unsigned int own)
+{
+	if (before > REF_BEFORE_MAX)
+		before = REF_BEFORE_MAX;
+	if (own > REF_OWN_MAX)
+		own = REF_OWN_MAX;
+	return (uint64_t)own << REF_OWN_SHIFT | (uint64_t)before
+							<< REF_BEFORE_SHIFT;
+}
+
+static uint64_t ref_of(const struct cell *t, unsigned int before,
+		       unsigned int own)
 {
 	struct parley_event event = {.type = PARLEY_EV_INVITE};
 
-	if (skip > REF_SKIP_MAX)
-		skip = REF_SKIP_MAX;
 	if (t->uas.request)
 		facts_request(t->uas.request, &event);
-	return REF_KNOWN | (uint64_t)skip << REF_SKIP_SHIFT |
-	       cseq_bits(event.cseq) |
+	return REF_KNOWN | routes_bits(before, own) | cseq_bits(event.cseq) |
 	       (uint64_t)t->hash_index << REF_INDEX_SHIFT | t->label;
 }
 
@@ -51,7 +62,7 @@ void invite_remember(const struct cell *t, struct parley_id id,
 			own = invite_own_routes(t->uac[i].flags);
 	/* A branch may come after the end was asked for. */
 	(void)!parley_set_host_ref(adapter.engine, id, REF_ENDING,
-				   ref_of(t, rr_count + own));
+				   ref_of(t, rr_count, own));
 }
 
 void invite_remember_early(const struct cell *t, struct parley_id id,
@@ -77,25 +88,27 @@ void invite_sent(const struct cell *t, struct parley_id id,
 		(void)!invite_cancel(id, adapter.set.early_code, no_text);
 }
 
-static unsigned int ref_skip(uint64_t ref)
+static void read_reply(struct sip_msg *rpl, uint64_t ref,
+		       struct parley_event *event)
 {
-	return (unsigned int)(ref >> REF_SKIP_SHIFT) & REF_SKIP_MAX;
+	facts_reply(rpl, event,
+		    (unsigned int)(ref >> REF_BEFORE_SHIFT) & REF_BEFORE_MAX,
+		    (unsigned int)(ref >> REF_OWN_SHIFT) & REF_OWN_MAX);
 }
 
-void invite_skip(struct parley_id id, unsigned int count)
+void invite_routes(struct parley_id id, unsigned int before, unsigned int own)
 {
-	if (count > REF_SKIP_MAX)
-		count = REF_SKIP_MAX;
 	(void)!parley_set_host_ref(adapter.engine, id, 0,
-				   (uint64_t)count << REF_SKIP_SHIFT);
+				   routes_bits(before, own));
 }
 
-unsigned int invite_skipped(struct parley_id id)
+void invite_read_reply(struct parley_id id, struct sip_msg *rpl,
+		       struct parley_event *event)
 {
 	uint64_t ref = 0;
 
 	(void)!parley_get_host_ref(adapter.engine, id, &ref);
-	return ref_skip(ref);
+	read_reply(rpl, ref, event);
 }
 
 /* ------------------------------------------------ the transaction */
@@ -283,7 +296,7 @@ static int on_reply_start(struct sip_msg *msg, unsigned int flags, void *param)
 		if (parley_get_host_ref(adapter.engine, ids[i], &ref) < 0 ||
 		    !(ref & REF_ENDING))
 			continue;
-		facts_reply(msg, &reply, ref_skip(ref));
+		read_reply(msg, ref, &reply);
 		reply.code = (uint16_t)msg->REPLY_STATUS;
 		if (is_our_invite(ids[i], ref, &reply, &state) &&
 		    swallow(ids[i], &reply))
@@ -302,7 +315,7 @@ void invite_answered(struct sip_msg *msg, struct parley_id id)
 	if (!is_invite_2xx(msg) || !facts_call(msg, &reply) ||
 	    parley_get_host_ref(adapter.engine, id, &ref) < 0)
 		return;
-	facts_reply(msg, &reply, ref_skip(ref));
+	read_reply(msg, ref, &reply);
 	reply.id = id;
 	reply.code = (uint16_t)msg->REPLY_STATUS;
 	if (is_our_invite(id, ref, &reply, &state) &&

@@ -35,10 +35,11 @@ void invite_remember_early(const struct cell *t, struct parley_id id,
 void invite_sent(const struct cell *t, struct parley_id id,
 		 unsigned int rr_count);
 
-/* Without tm: how many Record-Routes of the INVITE, its own and ours, are not
- * on the way to the callee. */
-void invite_skip(struct parley_id id, unsigned int count);
-unsigned int invite_skipped(struct parley_id id);
+/* Without tm: keeps how many Record-Routes the INVITE came with, and how many
+ * are ours; and facts_reply() with what was kept. */
+void invite_routes(struct parley_id id, unsigned int before, unsigned int own);
+void invite_read_reply(struct parley_id id, struct sip_msg *rpl,
+		       struct parley_event *event);
 
 /* True if the transaction is there and has no final reply yet. */
 bool invite_open(struct parley_id id);

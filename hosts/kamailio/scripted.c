@@ -95,7 +95,7 @@ static int update_by_reply(struct sip_msg *rpl)
 		     : code < 300 ? PARLEY_EV_REPLY_2XX
 				  : PARLEY_EV_REPLY_FAIL;
 	if (code < 300)
-		facts_reply(rpl, &event, invite_skipped(event.id));
+		invite_read_reply(event.id, rpl, &event);
 	event.reason = to_parley(&rpl->first_line.u.reply.reason);
 	if (parley_feed(adapter.engine, host_now(), &event, &actions) < 0)
 		return -1;
@@ -164,8 +164,9 @@ void scripted_created(struct sip_msg *msg, struct parley_id id)
 	unsigned int before;
 
 	facts_invite(msg, &event, &before);
-	invite_skip(id, before + count_applied_lumps(msg->add_rm,
-						     HDR_RECORDROUTE_T));
+	invite_routes(id, before,
+		      (unsigned int)count_applied_lumps(msg->add_rm,
+							HDR_RECORDROUTE_T));
 }
 
 int scripted_init(void)

@@ -158,6 +158,23 @@ static void announce(struct sip_msg *msg, struct ctx *ctx,
 	sip_run(msg, actions, NULL);
 }
 
+/* What $dlg(req_uri) will be: the Request-URI unless ruri_pvar says otherwise.
+ */
+static void fill_req_uri(struct sip_msg *msg, struct parley_event *invite)
+{
+	str text = {0};
+
+	if (!adapter.set.ruri_pvar)
+		return;
+	if (pv_printf_s(msg, adapter.set.ruri_pvar, &text) == 0 && text.len > 0)
+		invite->req_uri = to_parley(&text);
+	else
+		log_limited(LOG_CAUSE_SCRIPT, L_WARN,
+			    "call %.*s: ruri_pvar gives no text, the "
+			    "Request-URI is kept instead\n",
+			    (int)invite->callid.len, invite->callid.s);
+}
+
 /* @invite: what facts_call() has said. 0, or -1: the call goes on without us.
  */
 static int create(struct sip_msg *msg, struct cell *t, struct ctx *ctx,
@@ -167,16 +184,13 @@ static int create(struct sip_msg *msg, struct cell *t, struct ctx *ctx,
 	struct parley_create_facts facts;
 	struct parley_actions actions;
 	unsigned int rr_count;
-	str req_uri;
 	int rc;
 
 	facts_invite(msg, invite, &rr_count);
 	fill_create(msg, ctx, &facts, vars);
+	fill_req_uri(msg, invite);
 	invite->create = &facts;
 	invite->hold = true; /* TMCB_DESTROY releases it */
-	if (adapter.set.ruri_pvar &&
-	    pv_printf_s(msg, adapter.set.ruri_pvar, &req_uri) == 0)
-		invite->req_uri = to_parley(&req_uri);
 	rc = parley_feed(adapter.engine, host_now(), invite, &actions);
 	invite->create = NULL;
 	if (rc < 0) {
@@ -296,9 +310,8 @@ static void take_reply(struct sip_msg *rpl, const struct cell *t,
 {
 	int branch = reply_branch(t);
 
-	if (branch >= 0)
-		rr_count += invite_own_routes(t->uac[branch].flags);
-	facts_reply(rpl, event, rr_count);
+	facts_reply(rpl, event, rr_count,
+		    branch < 0 ? 0 : invite_own_routes(t->uac[branch].flags));
 	event->cseq_shift = cseq_added(t, branch);
 }
 

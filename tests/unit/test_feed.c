@@ -389,6 +389,82 @@ static void replies_within(void **state)
 	finish(&host, &call);
 }
 
+static void count_told(struct parley *engine, void *param,
+		       const struct parley_told *told)
+{
+	unsigned int *count = param;
+
+	(void)engine;
+	(void)told;
+	++*count;
+}
+
+/* The 2xx to a request of our own refreshes the target, and nobody is told. */
+static void replies_to_ours(void **state)
+{
+	(void)state;
+	struct test_host host;
+	struct call call;
+
+	unsigned int told = 0;
+
+	fresh(&host, &call, NULL);
+	call_up(&call);
+	assert_int_equal(parley_subscribe(call.engine, call.id,
+					  PARLEY_NOTE_REPLY_WITHIN |
+						  PARLEY_NOTE_BYE_REPLIED,
+					  count_told, &told, NULL),
+			 0);
+	struct parley_event reply = call_event(&call, PARLEY_EV_REPLY_WITHIN);
+	reply.dir = DOWN; /* we asked the callee, as the caller */
+	reply.to_tag = test_str("bob");
+	reply.method = PARLEY_EV_UPDATE;
+	reply.code = 200;
+	reply.contact = test_str("sip:bob@10.7.7.7");
+	reply.ours = true;
+	assert_int_equal(call_feed(&call, &reply), 0);
+	assert_int_equal(call.actions.note.types, 0);
+	assert_true(is(prepare(&call, 1, DOWN).target, "sip:bob@10.7.7.7"));
+	reply.method = PARLEY_EV_BYE;
+	assert_int_equal(call_feed(&call, &reply), 0);
+	assert_int_equal(call.actions.note.types, 0);
+	reply.ours = false;
+	assert_int_equal(call_feed(&call, &reply), 0);
+	assert_int_equal(told, 2);
+	finish(&host, &call);
+}
+
+/* The first 2xx may bring the caller's route set; no other reply does. */
+static void caller_routes(void **state)
+{
+	(void)state;
+	struct test_host host;
+	struct call call;
+
+	fresh(&host, &call, NULL);
+	assert_int_equal(call_invite(&call, "c", 1), 0);
+	struct parley_event reply = call_event(&call, PARLEY_EV_REPLY_1XX);
+	reply.to_tag = test_str("bob");
+	reply.code = 180;
+	reply.cseq = 1;
+	reply.contact = test_str("sip:bob@10.1.1.1");
+	reply.caller_routes = test_str("<sip:wrong;lr>");
+	assert_int_equal(call_feed(&call, &reply), 0);
+	assert_true(is(prepare(&call, 1, UP).route_set, "<sip:p1;lr>"));
+	reply.type = PARLEY_EV_REPLY_2XX;
+	reply.code = 200;
+	reply.caller_routes = test_str("<sip:us;lr>,<sip:p1;lr>");
+	assert_int_equal(call_feed(&call, &reply), 0);
+	assert_true(
+		is(prepare(&call, 1, UP).route_set, "<sip:us;lr>,<sip:p1;lr>"));
+	reply.to_tag = test_str("second");
+	reply.caller_routes = test_str("<sip:wrong;lr>");
+	assert_int_equal(call_feed(&call, &reply), 0);
+	assert_true(
+		is(prepare(&call, 1, UP).route_set, "<sip:us;lr>,<sip:p1;lr>"));
+	finish(&host, &call);
+}
+
 /* A whole call, as a rung: each step may fail for lack of memory only. */
 static bool call_rung(struct test_host *host)
 {
@@ -462,6 +538,8 @@ int main(void)
 		cmocka_unit_test(bye_of_an_early_leg),
 		cmocka_unit_test(own_requests),
 		cmocka_unit_test(replies_within),
+		cmocka_unit_test(replies_to_ours),
+		cmocka_unit_test(caller_routes),
 		cmocka_unit_test(every_allocation_may_fail),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
