@@ -12,6 +12,7 @@
 
 #include "exports.h"
 #include "fixups.h"
+#include "functions_calls.h"
 #include "functions_profile.h"
 #include "ops.h"
 #include "scripted.h"
@@ -500,6 +501,22 @@ cmd_export_t adapter_cmds[] = {
 	{"dlg_bye", FUNCTION(f_end), 1, fixup_end, NULL, ANY_ROUTE},
 	{"dlg_terminate", FUNCTION(f_end), 1, fixup_end, NULL, ANY_ROUTE},
 	{"dlg_terminate", FUNCTION(f_end), 2, fixup_end, NULL, ANY_ROUTE},
+	{"dlg_req_within", FUNCTION(f_request2), 2, fixup_request, NULL,
+	 ANY_ROUTE},
+	{"dlg_req_within", FUNCTION(f_request3), 3, fixup_request, NULL,
+	 ANY_ROUTE},
+	{"dlg_req_within", FUNCTION(f_request4), 4, fixup_request, NULL,
+	 ANY_ROUTE},
+	{"dlg_req_within", FUNCTION(f_request5), 5, fixup_request, NULL,
+	 ANY_ROUTE},
+	{"dlg_refer", FUNCTION(f_refer), 2, fixup_refer, NULL, ANY_ROUTE},
+	{"dlg_refer_did", FUNCTION(f_refer_did), 4, fixup_refer_did, NULL,
+	 ANY_ROUTE},
+	{"dlg_refer_cid", FUNCTION(f_refer_cid), 3, fixup_call_texts, NULL,
+	 ANY_ROUTE},
+	{"dlg_bridge", FUNCTION(f_bridge), 3, fixup_call_texts, NULL,
+	 ANY_ROUTE},
+	{"dlg_set_ruri", FUNCTION(f_set_ruri), 0, NULL, NULL, ANY_ROUTE},
 	{"dlg_set_timeout", FUNCTION(f_set_timeout1), 1, fixup_igp_null, NULL,
 	 ANY_ROUTE},
 	{"dlg_set_timeout", FUNCTION(f_set_timeout3), 3, fixup_igp_all, NULL,

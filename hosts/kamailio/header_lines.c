@@ -10,6 +10,15 @@ static bool is_token(char c)
 	       (c >= '0' && c <= '9') || (c && strchr("-.!%*_+`'~", c));
 }
 
+bool header_is_token(struct parley_str text)
+{
+	uint32_t at = 0;
+
+	while (at < text.len && is_token(text.s[at]))
+		at++;
+	return text.len > 0 && at == text.len;
+}
+
 static const char *line_fault(const char *line, size_t len)
 {
 	size_t name = 0, colon;

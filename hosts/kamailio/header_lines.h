@@ -17,6 +17,9 @@
  * which may end without. Else a constant text that says what is wrong. */
 const char *header_lines_fault(struct parley_str lines);
 
+/* Is it a token (RFC 3261 25.1), such as a method? */
+bool header_is_token(struct parley_str text);
+
 /* Does the text end in CRLF? */
 bool header_lines_ended(struct parley_str lines);
 

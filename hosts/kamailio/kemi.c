@@ -8,7 +8,9 @@
 #include "core/pvar.h"
 #include "core/pvapi.h"
 
+#include "calls.h"
 #include "exports.h"
+#include "functions_calls.h"
 #include "ops.h"
 #include "scripted.h"
 
@@ -290,6 +292,10 @@ static const sr_kemi_t functions[] = {
 	KEMI("dlg_update_contact", I, op_update_contact, NONE),
 	KEMI("dlg_update_socket", I, op_update_socket, NONE),
 	KEMI("dlg_update_state", I, scripted_update, NONE),
+	KEMI("dlg_bridge", I, ki_bridge, S, S, S),
+	KEMI("dlg_refer_did", I, ki_refer_did, I, I, S, S),
+	KEMI("dlg_refer_cid", I, ki_refer_cid, S, S, S),
+	KEMI("dlg_req_within4", I, ki_request4, S, S, S, S),
 	KEMI("set_dlg_profile_static", I, ki_set_profile_static, S),
 	KEMI("set_dlg_profile", I, ki_set_profile, S, S),
 	KEMI("unset_dlg_profile_static", I, ki_unset_profile_static, S),
@@ -312,6 +318,11 @@ static const sr_kemi_t functions[] = {
 	     ki_timeout_by_profile_static, S, I),
 	KEMI("dlg_set_timeout_by_profile", I, ki_timeout_by_profile, S, S, I),
 	KEMI("dlg_remote_profile", I, ki_remote, S, S, S, S, I),
+	KEMI("dlg_refer", I, ki_refer, S, S),
+	KEMI("dlg_set_ruri", I, calls_set_ruri, NONE),
+	KEMI("dlg_req_within2", I, ki_request2, S, S),
+	KEMI("dlg_req_within3", I, ki_request3, S, S, S),
+	KEMI("dlg_req_within5", I, ki_request5, S, S, S, S, S),
 	KEMI("dlg_join_profile_static", I, ki_join_static, S, I),
 	KEMI("dlg_join_profile", I, ki_join, S, S, I),
 	KEMI("dlg_terminate_static", I, ki_terminate_static, S),

@@ -8,6 +8,7 @@
 #include "header_lines.h"
 #include "reader.h"
 #include "rpc_args.h"
+#include "rpc_bridge.h"
 #include "rpc_list.h"
 
 static const str empty = STR_STATIC_INIT("");
@@ -214,6 +215,8 @@ DOC(doc_end_dlg, "End a call: h_entry h_id [extra headers]");
 DOC(doc_terminate_dlg,
     "End a call: callid from_tag to_tag [extra headers]; the to_tag of a call "
     "that nobody has answered may be empty");
+DOC(doc_bridge_dlg, "Bring two parties together: from to [outbound proxy or .] "
+		    "[body, . for the usual or _ for none]");
 DOC(doc_profile_size, "Count the dialogs in a profile: profile [value]");
 DOC(doc_profile_list, "List the dialogs in a profile: profile [value]");
 DOC(doc_stats_active, "Count the calls by state");
@@ -228,6 +231,7 @@ rpc_export_t adapter_rpcs[] = {
 	{"dlg.briefing", rpc_briefing, doc_briefing, RET_ARRAY},
 	{"dlg.end_dlg", rpc_end_dlg, doc_end_dlg, 0},
 	{"dlg.terminate_dlg", rpc_terminate_dlg, doc_terminate_dlg, 0},
+	{"dlg.bridge_dlg", rpc_bridge_dlg, doc_bridge_dlg, 0},
 	{"dlg.profile_get_size", rpc_profile_get_size, doc_profile_size, 0},
 	{"dlg.profile_list", rpc_profile_list, doc_profile_list, RET_ARRAY},
 	{"dlg.stats_active", rpc_stats_active, doc_stats_active, 0},

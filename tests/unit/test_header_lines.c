@@ -65,11 +65,28 @@ static void test_nul(void **state)
 	assert_true(header_lines_ended(lines));
 }
 
+static void test_token(void **state)
+{
+	static const char *const good[] = {"INFO", "x", "X-a.b!%*_+`'~9"};
+	static const char *const bad[] = {"",	   " INFO", "IN FO", "INFO ",
+					  "A\r\n", "A:",    "A/b",   "A\t",
+					  "\xc3",  "A\x7f", "A\"",   "<A>"};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(good) / sizeof(good[0]); i++)
+		assert_true(header_is_token(text(good[i])));
+	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++)
+		if (header_is_token(text(bad[i])))
+			fail_msg("row %zu", i);
+	assert_false(header_is_token((struct parley_str){"A\0B", 3}));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_lines),
 		cmocka_unit_test(test_nul),
+		cmocka_unit_test(test_token),
 	};
 
 	cmocka_set_message_output(CM_OUTPUT_TAP);

@@ -1,0 +1,344 @@
+/* See calls.h. */
+#include "core/dset.h"
+
+#include "calls.h"
+#include "facts.h"
+#include "header_lines.h"
+#include "reader.h"
+#include "refer.h"
+#include "request.h"
+#include "tmcb.h"
+
+enum { CALLID_CALLS_MAX = 16, REFER_LINES_MAX = 4096 };
+
+/* Of the callbacks: 8 bits of the leg's number, and who was asked. */
+enum { LEG_MAX = 255, BIT_UPSTREAM = 256 };
+
+static void complain(const char *what, const char *why)
+{
+	log_limited(LOG_CAUSE_SCRIPT, L_ERR, "%s: %s\n", what, why);
+}
+
+/* ------------------------------------------------ who is asked */
+
+/* A leg that can be spoken to: not over, and not one that only rings when
+ * another has answered. */
+static bool is_usable(const struct parley_view *view,
+		      const struct parley_leg_view *leg)
+{
+	if (view->state < PARLEY_STATE_ANSWERED)
+		return leg->state == PARLEY_LEG_EARLY;
+	return leg->state == PARLEY_LEG_ANSWERED ||
+	       leg->state == PARLEY_LEG_CONFIRMED;
+}
+
+/* The leg that the message in hand belongs to, else the first. */
+static const struct parley_leg_view *choose_leg(const struct parley_view *view,
+						const struct ctx *ctx)
+{
+	const struct parley_leg_view *first = NULL;
+	bool own = ctx && ctx->in_dialog && ctx->id.id == view->id.id &&
+		   ctx->id.entry == view->id.entry;
+
+	for (uint32_t i = 0; i < view->leg_count; i++) {
+		const struct parley_leg_view *leg = &view->legs[i];
+
+		if (!is_usable(view, leg))
+			continue;
+		if (own && leg->number == ctx->match.leg)
+			return leg;
+		if (!first)
+			first = leg;
+	}
+	return first;
+}
+
+/* Finds the leg of a call that can take a request. False, and a log line: it
+ * has none. @answered: a leg that only rings will not do. */
+static bool find_leg(struct parley_id id, const struct ctx *ctx, bool answered,
+		     const char *what, uint32_t *number)
+{
+	static struct reader reader;
+	const struct parley_leg_view *leg;
+	struct parley_view view = {0};
+	const char *why = NULL;
+	int rc = reader_read(&reader, id, &view);
+
+	if (rc < 0) {
+		complain(what, rc == PARLEY_E_NO_DIALOG ? "no such call"
+							: "no memory left");
+		return false;
+	}
+	leg = choose_leg(&view, ctx);
+	if (view.state == PARLEY_STATE_DELETED || view.ending)
+		why = "it has ended or is being ended";
+	else if (answered && view.state < PARLEY_STATE_ANSWERED)
+		why = "nobody has answered it";
+	else if (!leg || leg->number > LEG_MAX)
+		why = "it has no callee with a To-tag";
+	if (why) {
+		log_limited(LOG_CAUSE_SCRIPT, L_ERR,
+			    "%s in call %.*s (%u.%u): %s\n", what,
+			    (int)view.callid.len, view.callid.s, id.entry,
+			    id.id, why);
+		return false;
+	}
+	*number = leg->number;
+	return true;
+}
+
+static unsigned int pack(const struct request_what *what)
+{
+	return what->leg |
+	       (what->towards == PARLEY_DIR_UPSTREAM ? BIT_UPSTREAM : 0);
+}
+
+/* ------------------------------------------------ dlg_req_within() */
+
+/* RFC 3261 12.2.1.2: the 2xx to a re-INVITE or UPDATE says where the party is
+ * from now on, also when the request was ours. */
+static void refresh_target(const struct request_result *result)
+{
+	bool upstream = result->bits & BIT_UPSTREAM;
+	struct parley_event event = {0};
+	struct parley_actions actions;
+	struct cseq_body *cseq;
+
+	if (!result->reply || result->code > 299 ||
+	    parse_headers(result->reply, HDR_CSEQ_F | HDR_TO_F, 0) < 0 ||
+	    !result->reply->cseq)
+		return;
+	cseq = get_cseq(result->reply);
+	if (cseq->method_id != METHOD_INVITE &&
+	    cseq->method_id != METHOD_UPDATE)
+		return;
+	if (!facts_within(result->reply, upstream, &event))
+		return;
+	event.type = PARLEY_EV_REPLY_WITHIN;
+	event.id = result->id;
+	event.method = facts_method((int)cseq->method_id);
+	event.code = (uint16_t)result->code;
+	event.contact = facts_contact(result->reply);
+	event.ours = true;
+	if (parley_feed(adapter.engine, host_now(), &event, &actions) == 0)
+		sip_run(NULL, &actions, NULL);
+}
+
+static void on_request_done(struct cell *t, int type,
+			    struct tmcb_params *params)
+{
+	struct request_result result;
+
+	(void)t;
+	if (request_result(type, params, &result))
+		refresh_target(&result);
+}
+
+/* NULL, or what is wrong with what the script says. */
+static const char *request_fault(const struct calls_request *request)
+{
+	const str *method = &request->method;
+
+	if (!request->side)
+		return "side must be caller, callee or all";
+	if (!header_is_token(to_parley(method)))
+		return "method must be a word such as INFO";
+	/* They belong to the transaction of an INVITE. */
+	if ((method->len == 3 && memcmp(method->s, "ACK", 3) == 0) ||
+	    (method->len == 6 && memcmp(method->s, "CANCEL", 6) == 0))
+		return "ACK and CANCEL are no requests of their own";
+	if ((request->body.len > 0) != (request->content_type.len > 0))
+		return "content type and body go together";
+	for (int i = 0; i < request->content_type.len; i++)
+		if ((unsigned char)request->content_type.s[i] < ' ')
+			return "the content type must be one line";
+	return header_lines_fault(to_parley(&request->headers));
+}
+
+static bool send_to(struct parley_id id, const struct calls_request *request,
+		    uint32_t leg, enum parley_direction towards)
+{
+	struct request_what what = {
+		.method = request->method,
+		.leg = leg,
+		.towards = towards,
+		.headers = request->headers,
+		.content_type = request->content_type,
+		.body = request->body,
+		.done = on_request_done,
+	};
+
+	what.bits = pack(&what);
+	return request_send(id, &what) >= 0;
+}
+
+int calls_request(struct sip_msg *msg, const struct calls_request *request)
+{
+	const char *what = "dlg_req_within()";
+	const char *fault = request_fault(request);
+	bool sent = true;
+	struct parley_id id;
+	uint32_t leg;
+
+	if (fault) {
+		complain(what, fault);
+		return -1;
+	}
+	if (!ctx_dialog(msg, &id)) {
+		complain(what, "the message belongs to no call");
+		return -1;
+	}
+	if (!find_leg(id, ctx_find(msg), false, what, &leg))
+		return -1;
+	if (request->side & PARLEY_SIDE_CALLER)
+		sent = send_to(id, request, leg, PARLEY_DIR_UPSTREAM);
+	if (request->side & PARLEY_SIDE_CALLEE)
+		sent = send_to(id, request, leg, PARLEY_DIR_DOWNSTREAM) && sent;
+	return sent ? 1 : -1;
+}
+
+/* ------------------------------------------------ dlg_refer() */
+
+static void on_refer_done(struct cell *t, int type, struct tmcb_params *params)
+{
+	struct request_what bye = {.method = str_init("BYE")};
+	struct request_result result;
+
+	(void)t;
+	if (!request_result(type, params, &result))
+		return;
+	if (result.code < 200 || result.code > 299) {
+		log_limited(LOG_CAUSE_END, L_WARN,
+			    "call %u.%u: the REFER was answered with %d, the "
+			    "call goes on\n",
+			    result.id.entry, result.id.id, result.code);
+		return;
+	}
+	bye.leg = result.bits & LEG_MAX;
+	bye.towards = result.bits & BIT_UPSTREAM ? PARLEY_DIR_UPSTREAM
+						 : PARLEY_DIR_DOWNSTREAM;
+	(void)!request_send(result.id, &bye);
+}
+
+static int refer(struct parley_id id, const struct ctx *ctx,
+		 enum parley_side side, const str *address)
+{
+	const char *name = "REFER";
+	char buffer[REFER_LINES_MAX];
+	struct request_what what = {
+		.method = str_init("REFER"),
+		.towards = side == PARLEY_SIDE_CALLER ? PARLEY_DIR_UPSTREAM
+						      : PARLEY_DIR_DOWNSTREAM,
+		.done = on_refer_done,
+	};
+	str uri;
+
+	if (side != PARLEY_SIDE_CALLER && side != PARLEY_SIDE_CALLEE) {
+		complain(name, "side must be caller or callee");
+		return -1;
+	}
+	if (!refer_uri(address, &uri)) {
+		complain(name, "the address must be a URI such as "
+			       "sip:bob@example.com");
+		return -1;
+	}
+	if (!refer_lines(address, buffer, sizeof(buffer), &what.headers)) {
+		complain(name, "the address is too long");
+		return -1;
+	}
+	if (!find_leg(id, ctx, true, name, &what.leg))
+		return -1;
+	what.bits = pack(&what);
+	return request_send(id, &what) < 0 ? -1 : 1;
+}
+
+int calls_refer(struct sip_msg *msg, enum parley_side side, const str *address)
+{
+	struct parley_id id;
+
+	if (ctx_dialog(msg, &id))
+		return refer(id, ctx_find(msg), side, address);
+	complain("REFER", "the message belongs to no call");
+	return -1;
+}
+
+int calls_refer_id(struct parley_id id, enum parley_side side,
+		   const str *address)
+{
+	return refer(id, NULL, side, address);
+}
+
+int calls_refer_callid(const str *callid, enum parley_side side,
+		       const str *address)
+{
+	static struct reader reader;
+	struct parley_id ids[CALLID_CALLS_MAX];
+	uint32_t count = parley_find_callid(adapter.engine, to_parley(callid),
+					    ids, CALLID_CALLS_MAX);
+
+	for (uint32_t i = 0; i < count; i++) {
+		struct parley_view view = {0};
+
+		if (reader_read(&reader, ids[i], &view) == 0 &&
+		    view.state != PARLEY_STATE_DELETED)
+			return refer(ids[i], NULL, side, address);
+	}
+	log_limited(LOG_CAUSE_SCRIPT, L_ERR,
+		    "REFER: no call with the Call-ID %.*s\n", callid->len,
+		    callid->s);
+	return -1;
+}
+
+/* ------------------------------------------------ dlg_set_ruri() */
+
+static bool is_tag(struct parley_str one, struct parley_str other)
+{
+	return one.len > 0 && one.len == other.len &&
+	       memcmp(one.s, other.s, one.len) == 0;
+}
+
+/* The contact of who the message goes to: from the caller to the callee whose
+ * tag it has, from a callee to the caller. */
+static struct parley_str contact_towards(const struct parley_view *view,
+					 struct sip_msg *msg)
+{
+	const struct ctx *ctx = ctx_find(msg);
+	const struct parley_leg_view *leg = choose_leg(view, ctx);
+	bool upstream = ctx && ctx->dir == PARLEY_DIR_UPSTREAM;
+	struct parley_event call = {0};
+
+	(void)facts_call(msg, &call);
+	for (uint32_t i = 0; i < view->leg_count; i++) {
+		if (is_tag(view->legs[i].tag, call.to_tag))
+			leg = &view->legs[i];
+		else if (is_tag(view->legs[i].tag, call.from_tag))
+			upstream = true;
+	}
+	if (is_tag(view->caller.tag, call.from_tag))
+		upstream = false;
+	if (upstream)
+		return view->caller.contact;
+	return leg ? leg->contact : (struct parley_str){0};
+}
+
+int calls_set_ruri(struct sip_msg *msg)
+{
+	static struct reader reader;
+	struct parley_view view = {0};
+	struct parley_id id;
+	str uri;
+
+	/* As in the stock module, a message of no call is nothing to log. */
+	if (!ctx_dialog(msg, &id) || reader_read(&reader, id, &view) < 0)
+		return -1;
+	uri = to_str(contact_towards(&view, msg));
+	if (uri.len <= 0) {
+		log_limited(LOG_CAUSE_SCRIPT, L_NOTICE,
+			    "dlg_set_ruri() in call %.*s (%u.%u): no Contact "
+			    "of the other party is known\n",
+			    (int)view.callid.len, view.callid.s, id.entry,
+			    id.id);
+		return -1;
+	}
+	return rewrite_uri(msg, &uri) < 0 ? -1 : 1;
+}
