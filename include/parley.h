@@ -98,6 +98,8 @@ enum parley_direction {
 
 #define PARLEY_HOST_VERSION 1
 
+struct parley_shown;
+
 enum parley_log_level {
 	PARLEY_LOG_ERROR,
 	PARLEY_LOG_WARNING,
@@ -133,6 +135,11 @@ struct parley_host {
 	/* Let others run for about a millisecond; used only while a subscriber
 	 * waits for its turn. Returns false when it may not wait. */
 	bool (*pause)(void *self);
+
+	/* Writes what is shown into the host's area of a dialog; see
+	 * parley_set_area(). Called with the shard's lock held, so it must not
+	 * call the engine. May be NULL. */
+	void (*show)(void *self, void *area, const struct parley_shown *shown);
 };
 
 /* ------------------------------------------------------------- set-up */
@@ -142,6 +149,8 @@ enum parley_limits {
 	PARLEY_PROFILES_MAX = 256,
 	PARLEY_LEGS_MAX = 32, /* per dialog; further To-tags are counted */
 	PARLEY_SUBSCRIBERS_MAX = 64, /* global ones */
+	PARLEY_HANDLERS_MAX = 256,   /* of subscriptions to one dialog */
+	PARLEY_AREA_MAX = 4096,	     /* of the host, per dialog */
 	PARLEY_STR_MAX = 65535,	     /* any single text */
 	PARLEY_VALUE_MAX = 4096,     /* profile value, variable key */
 	PARLEY_HASH_SIZE_MAX = 1 << 24,
@@ -338,7 +347,8 @@ struct parley_event {
 	bool invite;	  /* RELEASE: it was the INVITE's transaction */
 	bool can_reply;	  /* TERMINATE in state 1 or 2 can be carried out */
 	bool can_swallow; /* REPLY_2XX: it can still be kept from the caller */
-	bool ours; /* REPLY_WITHIN: we sent the request; nobody is told */
+	bool ours;     /* REPLY_WITHIN: we sent the request; nobody is told */
+	bool was_told; /* REPLY_WITHIN: parley_notify() has told of it */
 	const struct parley_create_facts *create;
 };
 
@@ -705,12 +715,12 @@ struct parley_leg_view {
 struct parley_view {
 	struct parley_id id;
 	uint8_t state;
-	uint32_t refs, flags, options, lifetime_s;
-	uint32_t init_s, start_s, end_s; /* wall clock; 0: not yet */
-	uint32_t left_s;		 /* until the lifetime is over */
-	bool timer_armed;		 /* the lifetime is running */
-	bool ending;			 /* BYEs of ours are on their way */
-	bool replica;			 /* another node's */
+	uint32_t refs, flags, options, lifetime_s; /* refs: notes and pins */
+	uint32_t init_s, start_s, end_s;	   /* wall clock; 0: not yet */
+	uint32_t left_s;  /* until the lifetime is over */
+	bool timer_armed; /* the lifetime is running */
+	bool ending;	  /* BYEs of ours are on their way */
+	bool replica;	  /* another node's */
 	int32_t timeout_route;
 	uint16_t end_code;
 	struct parley_str callid, from_uri, to_uri, req_uri, timeout_route_name;
@@ -735,6 +745,42 @@ PARLEY_MUST_CHECK int parley_read(struct parley *engine, struct parley_now now,
  * whatever comes and goes; {0, 0} starts. The id need not exist any more.
  * Returns false at the end. */
 bool parley_next(struct parley *engine, struct parley_id *idp);
+
+/* ------------------------------------------------------------- areas */
+
+/*
+ * Where a host's other modules must see a dialog as a struct of their own, at
+ * an address that stays: each dialog made from now on has @bytes for the host
+ * in its block, aligned to 8 and zeroed. They and all texts shown are valid
+ * until DESTROY was told, at least as long as the dialog is pinned or a
+ * subscriber is inside. Called before the first dialog; 0: none.
+ */
+PARLEY_MUST_CHECK int parley_set_area(struct parley *engine, uint32_t bytes);
+
+/* What host->show() gets: before each subscriber, and in parley_pin(). A text
+ * that was shown is not freed before the dialog. It is not overwritten either,
+ * unless the dialog has replaced more than 32 of them, and then in its place:
+ * who reads a text without a lock reads no foreign memory. */
+struct parley_shown {
+	struct parley_id id;
+	uint8_t state;
+	bool ending;
+	uint32_t flags, options, lifetime_s;
+	uint32_t init_s, start_s, end_s;
+	struct parley_str callid, from_uri, to_uri, req_uri;
+	struct parley_leg_view caller, callee; /* callee.number 0: none yet */
+};
+
+/* Shows the dialog and keeps it, with its area, until parley_unpin(), though no
+ * longer than end_timeout and PARLEY_PIN_S after its end. ABSENT: it has no
+ * area. FULL: 65535 pins. */
+PARLEY_MUST_CHECK int parley_pin(struct parley *engine, struct parley_id id,
+				 void **areap);
+/* NO_DIALOG: it is gone, or @area is not its area. ABSENT: it is not pinned.
+ * Nothing was done then. */
+PARLEY_MUST_CHECK int parley_unpin(struct parley *engine, struct parley_id id,
+				   const void *area);
+enum { PARLEY_PIN_S = 5 };
 
 /* Dialogs with this Call-ID, up to @max; returns how many were written. */
 uint32_t parley_find_callid(struct parley *engine, struct parley_str callid,
@@ -842,9 +888,23 @@ struct parley_told {
 	enum parley_direction dir;
 	uint8_t old_state, new_state;
 	void *message; /* what the host passed to parley_deliver() */
+	void *self;    /* of the handler; NULL if subscribed without one */
+	void **slot;   /* where param is kept; a new value stays. NULL for a
+			* subscription to all dialogs */
+	void *area;    /* of the dialog, just shown; NULL: it has none */
 };
 typedef void (*parley_subscriber)(struct parley *engine, void *param,
 				  const struct parley_told *told);
+
+/* What many subscriptions have in common. The engine keeps one copy of each
+ * that differs, so that a subscription costs three words. */
+struct parley_handler {
+	parley_subscriber function;
+	void *self; /* the host's */
+	/* Called with param when the subscription ends, after DESTROY, unless
+	 * param is NULL by then; may be NULL. */
+	void (*release)(void *param);
+};
 
 /* Subscribes to all dialogs. Only before a second process uses the engine.
  * Those who came last are told first (as in Kamailio). */
@@ -852,18 +912,24 @@ PARLEY_MUST_CHECK int parley_subscribe_all(struct parley *engine,
 					   uint32_t types,
 					   parley_subscriber function,
 					   void *param);
-/* Subscribes to one dialog. @release(param) is called when the subscription
- * ends, after DESTROY; may be NULL. On error it is not called. */
+/* Subscribes to one dialog. On error release is not called. PARLEY_E_FULL: more
+ * than PARLEY_HANDLERS_MAX handlers. */
+PARLEY_MUST_CHECK int
+parley_subscribe_handler(struct parley *engine, struct parley_id id,
+			 uint32_t types, const struct parley_handler *handler,
+			 void *param);
+/* The same with a handler whose self is NULL. */
 PARLEY_MUST_CHECK int parley_subscribe(struct parley *engine,
 				       struct parley_id id, uint32_t types,
 				       parley_subscriber function, void *param,
 				       void (*release)(void *param));
 
-/* Runs the subscribers of @note, in turn (ARCHITECTURE.md, "Order"). With
- * @message the call happens in this process: it waits for its turn if
- * @may_wait, at most callback_wait_ms. Without, it may be left to the process
- * that is inside. FAILED, TERMINATED, EXPIRED: exactly one, once, and no other
- * note after it but BYE_REPLIED, REPLY_WITHIN of the BYE, and DESTROY. */
+/* Runs the subscribers of @note, in turn (ARCHITECTURE.md, "Order"): those of
+ * the engine, then those of the dialog, each last come first. With @message the
+ * call happens in this process: it waits for its turn if @may_wait, at most
+ * callback_wait_ms. Without, it may be left to the process that is inside.
+ * FAILED, TERMINATED, EXPIRED: exactly one, once, and no other note after it
+ * but BYE_REPLIED, REPLY_WITHIN of the BYE, and DESTROY. */
 void parley_deliver(struct parley *engine, const struct parley_note *note,
 		    void *message, bool may_wait);
 

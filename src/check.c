@@ -91,7 +91,7 @@ static const char *check_dialog(const struct parley *engine,
 	/* What nothing holds has been destroyed. */
 	REQUIRE(dialog->state != PARLEY_STATE_DELETED || dialog->destroying ||
 		dialog->holds > 0 || dialog->byes > 0 || dialog->refs > 0 ||
-		dialog->linger || copy_holds(dialog));
+		dialog->linger || copy_holds(dialog) || area_pins(dialog) > 0);
 	const char *fault = check_legs(dialog);
 	if (!fault)
 		fault = copy_check(dialog);

@@ -72,6 +72,14 @@ static size_t facts_size(const struct parley_event *event)
 	       event->contact.len + event->route_set.len;
 }
 
+/* The area stands behind the texts, where it is aligned. */
+static size_t with_area(const struct parley *engine, size_t size)
+{
+	if (engine->area_len == 0)
+		return size;
+	return (size + 7) / 8 * 8 + engine->area_len;
+}
+
 static char *put(char *to, struct parley_str text)
 {
 	if (text.len > 0)
@@ -120,12 +128,15 @@ static int take_facts(struct parley *engine, struct dialog *dialog,
 struct dialog *dialog_create(struct parley *engine, struct parley_now now,
 			     const struct parley_event *event)
 {
-	size_t size = facts_size(event);
+	size_t size = with_area(engine, facts_size(event));
 	struct dialog *dialog = mem_alloc(&engine->mem, size);
 	if (!dialog)
 		return NULL;
 	memset(dialog, 0, sizeof(*dialog));
 	dialog->size = (uint32_t)size;
+	dialog->area_len = engine->area_len;
+	if (dialog->area_len > 0)
+		memset(area_of(dialog), 0, dialog->area_len);
 	dialog->init_s = now.unix_s;
 	dialog->invite_cseq = event->cseq;
 	dialog->socket = event->socket;
@@ -156,6 +167,7 @@ void dialog_discard(struct parley *engine, struct dialog *dialog)
 	text_fini(&engine->mem, &dialog->route_set);
 	text_fini(&engine->mem, &dialog->end_reason);
 	text_fini(&engine->mem, &dialog->timeout_route_name);
+	area_fini(engine, dialog);
 	mem_free(&engine->mem, dialog, dialog->size);
 }
 
@@ -341,7 +353,7 @@ bool dialog_settle_locked(struct dialog *dialog)
 {
 	if (dialog->state != PARLEY_STATE_DELETED || dialog->destroying ||
 	    dialog->holds > 0 || dialog->byes > 0 || dialog->refs > 0 ||
-	    dialog->linger || copy_holds(dialog))
+	    dialog->linger || copy_holds(dialog) || area_pins(dialog) > 0)
 		return false;
 	dialog->destroying = true;
 	return true;

@@ -11,7 +11,7 @@
 #ifndef DIALOG_H
 #define DIALOG_H
 
-#include "engine.h"
+#include "area.h"
 #include "fsm.h"
 
 /* Why a dialog ended; selects the counter. */
@@ -83,6 +83,20 @@ PARLEY_MUST_CHECK int text_set(struct mem *mem, struct text *text,
 			       struct parley_str value);
 void text_fini(struct mem *mem, struct text *text);
 
+/* ------------------------------------------------ as others see it (view.c) */
+
+/* The two parties; the texts are the dialog's own. */
+struct parley_leg_view dialog_caller(const struct dialog *dialog);
+struct parley_leg_view leg_callee(const struct leg *leg);
+
+/* ------------------------------------------------ variables (var.c) */
+
+PARLEY_MUST_CHECK int var_set_locked(struct parley *engine,
+				     struct dialog *dialog,
+				     struct parley_str key,
+				     struct parley_str value);
+void var_fini(struct parley *engine, struct dialog *dialog);
+
 /* ------------------------------------------------ legs (leg.c) */
 
 struct parley_str leg_tag(const struct leg *leg);
@@ -103,7 +117,8 @@ PARLEY_MUST_CHECK int leg_add(struct parley *engine, struct dialog *dialog,
 			      const struct parley_event *event,
 			      struct leg **legp);
 /* Takes contact, route set and socket of a reply over. */
-PARLEY_MUST_CHECK int leg_refresh(struct parley *engine, struct leg *leg,
+PARLEY_MUST_CHECK int leg_refresh(struct parley *engine, struct dialog *dialog,
+				  struct leg *leg,
 				  const struct parley_event *event);
 /* Makes it the first of the list: the dialog's callee. */
 void leg_to_front(struct dialog *dialog, struct leg *leg);

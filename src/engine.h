@@ -68,10 +68,9 @@ struct variable {
 
 struct subscription {
 	struct subscription *next;
-	uint32_t types;
-	parley_subscriber function;
 	void *param;
-	void (*release)(void *param);
+	uint16_t types; /* PARLEY_NOTE_ */
+	uint16_t handler;
 };
 
 /* A note without message that waits for the process that is inside. */
@@ -101,6 +100,7 @@ struct dialog {
 	uint32_t invite_shift; /* of its last branch; changes, as below */
 	uint16_t callid_len, from_tag_len, from_uri_len, to_uri_len;
 	uint16_t req_uri_len;
+	uint16_t area_len; /* area.h; 0: none */
 
 	/* Changes; the shard's lock guards it. */
 	uint8_t state; /* written by dialog_set_state() only */
@@ -150,6 +150,12 @@ struct shard {
 	struct dialog *changed_first, *changed_last; /* copy.h */
 };
 
+/* Entries below count do not change; the memory lock guards the rest. */
+struct handler_table {
+	_Atomic uint32_t count;
+	struct parley_handler list[PARLEY_HANDLERS_MAX];
+};
+
 struct engine_counts {
 	_Atomic uint64_t in_state[PARLEY_STATES];
 	_Atomic uint64_t legs, processed, expired, failed;
@@ -182,6 +188,8 @@ struct parley {
 	struct global_subscription global[PARLEY_SUBSCRIBERS_MAX];
 	uint32_t global_count;
 	uint32_t global_types;
+	struct handler_table handlers;
+	uint16_t area_len; /* of new dialogs, struct area included */
 	parley_trace trace;
 	void *trace_param;
 };
@@ -231,14 +239,6 @@ PARLEY_MUST_CHECK bool dialog_put_locked(struct parley *engine,
 /* Runs DESTROY subscribers, unlinks, gives profiles back, frees. No lock is
  * held; dialog->destroying has made the caller the only one to do this. */
 void dialog_destroy(struct parley *engine, struct dialog *dialog);
-
-/* ------------------------------------------------ variables (var.c) */
-
-PARLEY_MUST_CHECK int var_set_locked(struct parley *engine,
-				     struct dialog *dialog,
-				     struct parley_str key,
-				     struct parley_str value);
-void var_fini(struct parley *engine, struct dialog *dialog);
 
 #include "notify.h"
 

@@ -145,11 +145,14 @@ static int expire_answered(struct step *step)
 static int expire_end(struct step *step)
 {
 	struct dialog *dialog = step->dialog;
+
 	if (copy_waits(dialog)) {
 		dialog->due_state_ms =
 			step->now.ms + step->engine->config.ack_wait_ms;
 		return step_apply(step, T_END_TIMEOUT);
 	}
+	if (area_expire_pins(dialog))
+		dialog->due_state_ms = step->now.ms + PARLEY_PIN_S * 1000;
 	for (struct leg *leg = dialog->legs; leg; leg = leg->next)
 		leg->byes = 0;
 	dialog->byes = 0;

@@ -145,7 +145,7 @@ static struct leg *reply_leg(struct step *step, int *rcp)
 	else if (leg->state == PARLEY_LEG_EARLY ||
 		 step->dialog->state < PARLEY_STATE_ANSWERED)
 		/* A repeated 2xx may be older than a target refresh. */
-		*rcp = leg_refresh(step->engine, leg, event);
+		*rcp = leg_refresh(step->engine, step->dialog, leg, event);
 	return *rcp == 0 ? leg : NULL;
 }
 
@@ -264,9 +264,9 @@ static int refresh_target(struct step *step, struct leg *leg,
 		leg->socket = event->socket;
 	if (str_empty(event->contact))
 		return 0;
-	return text_set(&step->engine->mem,
-			caller ? &dialog->contact : &leg->contact,
-			event->contact);
+	return area_text_set(step->engine, dialog,
+			     caller ? &dialog->contact : &leg->contact,
+			     event->contact);
 }
 
 static void renew_lifetime(struct step *step)
@@ -388,7 +388,7 @@ static int feed_reply_within(struct step *step)
 	bool bye = event->method == PARLEY_EV_BYE;
 	if (step->dialog->state == PARLEY_STATE_DELETED && !bye)
 		return 0;
-	if (!event->ours)
+	if (!event->ours && !event->was_told)
 		step->notes |= PARLEY_NOTE_REPLY_WITHIN;
 	if (!event->ours && bye && event->code >= 200)
 		step->notes |= PARLEY_NOTE_BYE_REPLIED;

@@ -145,7 +145,8 @@ static void merge_text(struct import *import, struct text *here,
 
 	if (str_equal(text_str(here), there))
 		return;
-	rc = text_set(&import->step.engine->mem, here, there);
+	rc = area_text_set(import->step.engine, import->step.dialog, here,
+			   there);
 	if (rc < 0)
 		import->rc = rc;
 	else

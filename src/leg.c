@@ -29,12 +29,21 @@ bool leg_others_up(const struct dialog *dialog, const struct leg *leg)
 	return false;
 }
 
-static void leg_free(struct parley *engine, struct leg *leg)
+static void leg_free(struct parley *engine, struct dialog *dialog,
+		     struct leg *leg)
 {
+	struct area *area = area_of(dialog);
+
+	atomic_fetch_sub_explicit(&engine->count.legs, 1, memory_order_relaxed);
+	if (area) {
+		/* Its texts may have been shown. */
+		leg->next = area->legs;
+		area->legs = leg;
+		return;
+	}
 	text_fini(&engine->mem, &leg->contact);
 	text_fini(&engine->mem, &leg->route_set);
 	mem_free(&engine->mem, leg, leg->size);
-	atomic_fetch_sub_explicit(&engine->count.legs, 1, memory_order_relaxed);
 }
 
 /* Tag, contact and route set of the reply go behind the struct. */
@@ -76,7 +85,7 @@ static bool leg_give_up(struct parley *engine, struct dialog *dialog)
 		return false;
 	*link = leg->next;
 	dialog->leg_count--;
-	leg_free(engine, leg);
+	leg_free(engine, dialog, leg);
 	return true;
 }
 
@@ -118,15 +127,17 @@ int leg_add(struct parley *engine, struct dialog *dialog,
 	return 0;
 }
 
-int leg_refresh(struct parley *engine, struct leg *leg,
+int leg_refresh(struct parley *engine, struct dialog *dialog, struct leg *leg,
 		const struct parley_event *event)
 {
 	int rc = 0;
 	if (event->contact.len > 0)
-		rc = text_set(&engine->mem, &leg->contact, event->contact);
+		rc = area_text_set(engine, dialog, &leg->contact,
+				   event->contact);
 	/* RFC 3261 13.2.2.4: the route set is that of the 2xx. */
 	if (rc == 0 && event->type == PARLEY_EV_REPLY_2XX)
-		rc = text_set(&engine->mem, &leg->route_set, event->route_set);
+		rc = area_text_set(engine, dialog, &leg->route_set,
+				   event->route_set);
 	if (rc == 0 && event->socket)
 		leg->socket = event->socket;
 	return rc;
@@ -150,7 +161,7 @@ void leg_prune(struct parley *engine, struct dialog *dialog)
 		if (leg->state == PARLEY_LEG_EARLY) {
 			*link = leg->next;
 			dialog->leg_count--;
-			leg_free(engine, leg);
+			leg_free(engine, dialog, leg);
 		} else {
 			link = &leg->next;
 		}
@@ -162,7 +173,7 @@ void leg_remove_all(struct parley *engine, struct dialog *dialog)
 	while (dialog->legs) {
 		struct leg *leg = dialog->legs;
 		dialog->legs = leg->next;
-		leg_free(engine, leg);
+		leg_free(engine, dialog, leg);
 	}
 	dialog->leg_count = 0;
 }

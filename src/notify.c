@@ -24,6 +24,7 @@
  * after the last note has dropped its reference. The list of the engine does
  * not change once several processes use it (parley_subscribe_all()).
  */
+#include "area.h"
 #include "copy.h"
 
 enum {
@@ -80,16 +81,62 @@ int parley_subscribe_all(struct parley *engine, uint32_t types,
 	return 0;
 }
 
-/* NOLINTNEXTLINE(readability-function-size): parley.h has it so. */
-int parley_subscribe(struct parley *engine, struct parley_id id, uint32_t types,
-		     parley_subscriber function, void *param,
-		     void (*release)(void *param))
+static bool handler_equal(const struct parley_handler *a,
+			  const struct parley_handler *b)
+{
+	return a->function == b->function && a->self == b->self &&
+	       a->release == b->release;
+}
+
+/* Where @handler is between @from and @to; @to: it is not. */
+static uint32_t handler_find(const struct handler_table *table,
+			     const struct parley_handler *handler,
+			     uint32_t from, uint32_t to)
+{
+	uint32_t at = from;
+
+	while (at < to && !handler_equal(&table->list[at], handler))
+		at++;
+	return at;
+}
+
+/* Its number in the table, into which it is put if it is new; or
+ * PARLEY_E_FULL. There are as many as the code has places that subscribe. */
+static int handler_number(struct parley *engine,
+			  const struct parley_handler *handler)
+{
+	struct handler_table *table = &engine->handlers;
+	uint32_t known =
+		atomic_load_explicit(&table->count, memory_order_acquire);
+	uint32_t at = handler_find(table, handler, 0, known);
+
+	if (at < known)
+		return (int)at;
+	engine->host.lock(engine->host.self, engine->mem.lock);
+	known = atomic_load_explicit(&table->count, memory_order_relaxed);
+	at = handler_find(table, handler, at, known);
+	if (at == known && known < PARLEY_HANDLERS_MAX) {
+		table->list[at] = *handler;
+		atomic_store_explicit(&table->count, known + 1,
+				      memory_order_release);
+	}
+	engine->host.unlock(engine->host.self, engine->mem.lock);
+	return at < PARLEY_HANDLERS_MAX ? (int)at : PARLEY_E_FULL;
+}
+
+int parley_subscribe_handler(struct parley *engine, struct parley_id id,
+			     uint32_t types,
+			     const struct parley_handler *handler, void *param)
 {
 	struct subscription *subscription = NULL;
 	struct dialog *dialog;
+	int number;
 
-	if (!types_valid(types) || function == NULL)
+	if (!types_valid(types) || handler->function == NULL)
 		return PARLEY_E_ARGUMENT;
+	number = handler_number(engine, handler);
+	if (number < 0)
+		return number;
 	dialog = dialog_find_lock(engine, id);
 	if (dialog == NULL)
 		return PARLEY_E_NO_DIALOG;
@@ -97,10 +144,9 @@ int parley_subscribe(struct parley *engine, struct parley_id id, uint32_t types,
 	if (subscription != NULL) {
 		*subscription = (struct subscription){
 			.next = dialog->subscriptions,
-			.types = types,
-			.function = function,
 			.param = param,
-			.release = release,
+			.types = (uint16_t)types,
+			.handler = (uint16_t)number,
 		};
 		dialog->subscriptions = subscription;
 		dialog->note_types |= types;
@@ -114,14 +160,26 @@ int parley_subscribe(struct parley *engine, struct parley_id id, uint32_t types,
 	return 0;
 }
 
+/* NOLINTNEXTLINE(readability-function-size): parley.h has it so. */
+int parley_subscribe(struct parley *engine, struct parley_id id, uint32_t types,
+		     parley_subscriber function, void *param,
+		     void (*release)(void *param))
+{
+	const struct parley_handler handler = {function, NULL, release};
+
+	return parley_subscribe_handler(engine, id, types, &handler, param);
+}
+
 void note_fini(struct parley *engine, struct dialog *dialog)
 {
 	while (dialog->subscriptions != NULL) {
 		struct subscription *subscription = dialog->subscriptions;
+		const struct parley_handler *handler =
+			&engine->handlers.list[subscription->handler];
 
 		dialog->subscriptions = subscription->next;
-		if (subscription->release != NULL)
-			subscription->release(subscription->param);
+		if (handler->release != NULL && subscription->param != NULL)
+			handler->release(subscription->param);
 		mem_free(&engine->mem, subscription, sizeof(*subscription));
 	}
 	mem_free(&engine->mem, dialog->deferred,
@@ -252,35 +310,65 @@ static bool may_start(const struct dialog *dialog,
 	return !atomic_load(&dialog->turns.ended);
 }
 
-/* Runs the subscribers of one type, last come first, those of the dialog before
- * those of the engine. */
-static void type_tell(struct parley *engine, struct dialog *dialog,
-		      const struct parley_told *told)
+/* True: whoever comes next may still be told. */
+static bool goes_on(const struct dialog *dialog, const struct parley_told *told)
 {
-	bool terminal = ((uint32_t)told->type & NOTES_TERMINAL) != 0;
-	const struct subscription *own;
+	return ((uint32_t)told->type & NOTES_TERMINAL) != 0 ||
+	       may_start(dialog, told);
+}
 
-	if (terminal && atomic_exchange(&dialog->turns.ended, true))
-		return;
-	lock_of(engine, dialog);
-	own = dialog->subscriptions;
-	unlock_of(engine, dialog);
-	for (; own != NULL; own = own->next) {
-		if ((own->types & (uint32_t)told->type) == 0)
-			continue;
-		if (!terminal && !may_start(dialog, told))
-			return;
-		own->function(engine, own->param, told);
-	}
+/* Those of the engine, last come first. False: the call has ended. */
+static bool tell_all(struct parley *engine, struct dialog *dialog,
+		     const struct parley_told *told)
+{
 	for (uint32_t i = engine->global_count; i > 0; i--) {
 		const struct global_subscription *all = &engine->global[i - 1];
 
 		if ((all->types & (uint32_t)told->type) == 0)
 			continue;
-		if (!terminal && !may_start(dialog, told))
-			return;
+		if (!goes_on(dialog, told))
+			return false;
 		all->function(engine, all->param, told);
 	}
+	return true;
+}
+
+/* Those of the dialog, last come first. */
+static void tell_own(struct parley *engine, struct dialog *dialog,
+		     struct subscription *own, struct parley_told *told)
+{
+	for (; own != NULL; own = own->next) {
+		const struct parley_handler *handler =
+			&engine->handlers.list[own->handler];
+
+		if ((own->types & (uint32_t)told->type) == 0)
+			continue;
+		if (!goes_on(dialog, told))
+			return;
+		told->self = handler->self;
+		told->slot = &own->param;
+		handler->function(engine, own->param, told);
+	}
+	told->self = NULL;
+	told->slot = NULL;
+}
+
+/* Runs the subscribers of one type. Those of the engine come first: the host's
+ * event routes prepare what others then store. */
+static void type_tell(struct parley *engine, struct dialog *dialog,
+		      struct parley_told *told)
+{
+	bool terminal = ((uint32_t)told->type & NOTES_TERMINAL) != 0;
+	struct subscription *own;
+
+	if (terminal && atomic_exchange(&dialog->turns.ended, true))
+		return;
+	lock_of(engine, dialog);
+	told->area = area_show_locked(engine, dialog);
+	own = dialog->subscriptions;
+	unlock_of(engine, dialog);
+	if (tell_all(engine, dialog, told))
+		tell_own(engine, dialog, own, told);
 }
 
 static void note_tell(struct parley *engine, struct dialog *dialog,

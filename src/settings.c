@@ -107,7 +107,8 @@ int parley_set_target(struct parley *engine, struct parley_id id,
 	if (!end_of(dialog, target, &end))
 		rc = PARLEY_E_NO_LEG;
 	else if (target->contact.len > 0)
-		rc = text_set(&engine->mem, end.contact, target->contact);
+		rc = area_text_set(engine, dialog, end.contact,
+				   target->contact);
 	if (rc == 0 && target->socket)
 		*end.socket = target->socket;
 	if (rc == 0)

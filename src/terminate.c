@@ -105,7 +105,7 @@ int terminate_crossing(struct step *step)
 	if (!leg)
 		rc = leg_add(step->engine, dialog, event, &leg);
 	else if (leg->state == PARLEY_LEG_EARLY)
-		rc = leg_refresh(step->engine, leg, event);
+		rc = leg_refresh(step->engine, dialog, leg, event);
 	if (rc < 0)
 		return rc;
 	if (leg->state == PARLEY_LEG_EARLY) {

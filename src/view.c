@@ -54,20 +54,50 @@ static void view_arrays(struct packer *packer, const struct dialog *dialog,
 						    sizeof(*view->profiles));
 }
 
-static void view_caller(struct packer *packer, const struct dialog *dialog,
-			struct parley_leg_view *caller)
+struct parley_leg_view dialog_caller(const struct dialog *dialog)
 {
 	const struct leg *leg = dialog->legs;
+	struct parley_leg_view caller = {
+		.tag = dialog_from_tag(dialog),
+		.contact = text_str(&dialog->contact),
+		.route_set = text_str(&dialog->route_set),
+		.socket = dialog->socket,
+		.cseq = dialog->invite_cseq,
+	};
 
-	caller->tag = pack_text(packer, dialog_from_tag(dialog));
-	caller->contact = pack_text(packer, text_str(&dialog->contact));
-	caller->route_set = pack_text(packer, text_str(&dialog->route_set));
-	caller->socket = dialog->socket;
-	caller->cseq = dialog->invite_cseq;
 	/* The caller counts on each leg (RFC 3261 12.2.1.1); the dialog's
 	 * callee is the one that users mean. */
-	if (leg != NULL && leg->caller_cseq > caller->cseq)
-		caller->cseq = leg->caller_cseq;
+	if (leg != NULL && leg->caller_cseq > caller.cseq)
+		caller.cseq = leg->caller_cseq;
+	return caller;
+}
+
+struct parley_leg_view leg_callee(const struct leg *leg)
+{
+	return (struct parley_leg_view){
+		.number = leg->number,
+		.state = leg->state,
+		.tag = leg_tag(leg),
+		.contact = text_str(&leg->contact),
+		.route_set = text_str(&leg->route_set),
+		.socket = leg->socket,
+		.cseq = leg->callee_cseq,
+		.caller_cseq = leg->caller_cseq,
+		.invite_cseq = leg->invite_cseq,
+		.caller_shift = leg->from_caller.next,
+		.caller_invite_shift = leg->from_caller.invite,
+		.callee_shift = leg->from_callee.next,
+		.callee_invite_shift = leg->from_callee.invite,
+	};
+}
+
+static struct parley_leg_view pack_party(struct packer *packer,
+					 struct parley_leg_view party)
+{
+	party.tag = pack_text(packer, party.tag);
+	party.contact = pack_text(packer, party.contact);
+	party.route_set = pack_text(packer, party.route_set);
+	return party;
 }
 
 static void view_legs(struct packer *packer, const struct dialog *dialog,
@@ -75,22 +105,8 @@ static void view_legs(struct packer *packer, const struct dialog *dialog,
 {
 	for (const struct leg *leg = dialog->legs; leg != NULL;
 	     leg = leg->next) {
-		struct parley_leg_view one = {
-			.number = leg->number,
-			.state = leg->state,
-			.tag = pack_text(packer, leg_tag(leg)),
-			.contact = pack_text(packer, text_str(&leg->contact)),
-			.route_set =
-				pack_text(packer, text_str(&leg->route_set)),
-			.socket = leg->socket,
-			.cseq = leg->callee_cseq,
-			.caller_cseq = leg->caller_cseq,
-			.invite_cseq = leg->invite_cseq,
-			.caller_shift = leg->from_caller.next,
-			.caller_invite_shift = leg->from_caller.invite,
-			.callee_shift = leg->from_callee.next,
-			.callee_invite_shift = leg->from_callee.invite,
-		};
+		struct parley_leg_view one =
+			pack_party(packer, leg_callee(leg));
 
 		if (to != NULL)
 			*to++ = one;
@@ -136,7 +152,7 @@ static void view_numbers(const struct dialog *dialog, struct parley_now now,
 {
 	view->id = dialog->id;
 	view->state = dialog->state;
-	view->refs = dialog->refs;
+	view->refs = dialog->refs + area_pins(dialog);
 	view->flags = dialog->flags;
 	view->options = dialog->options;
 	view->lifetime_s = dialog->lifetime_s;
@@ -177,7 +193,7 @@ size_t view_locked(const struct dialog *dialog, struct parley_now now,
 	view_numbers(dialog, now, view);
 	view_arrays(&packer, dialog, view);
 	view_texts(&packer, dialog, view);
-	view_caller(&packer, dialog, &view->caller);
+	view->caller = pack_party(&packer, dialog_caller(dialog));
 	view_legs(&packer, dialog, view->legs);
 	view_vars(&packer, dialog, view->vars);
 	view_profiles(&packer, dialog, view->profiles);

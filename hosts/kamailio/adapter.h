@@ -59,6 +59,7 @@ struct adapter {
 	const char *name; /* dialog, ims_dialog or dialog_ng */
 	struct parley *engine;
 	bool answered_is_told; /* somebody subscribed to 2xx of calls */
+	bool has_modules;      /* one has called load_dlg() (capi.h) */
 	struct tm_binds tm;
 	struct rr_binds rr;
 };
@@ -110,6 +111,7 @@ enum log_cause {
 	LOG_CAUSE_SCRIPT,
 	LOG_CAUSE_PV,
 	LOG_CAUSE_RPC,
+	LOG_CAUSE_MODULE, /* one that has called load_dlg() */
 	LOG_CAUSES
 };
 /* @level is Kamailio's L_ERR, L_WARN, ...; the text ends in a line end. */
@@ -215,8 +217,9 @@ int sip_manage(struct sip_msg *msg);
 
 /* What subscribers get as parley_told.message. */
 struct adapter_message {
-	struct sip_msg *req; /* NULL: none at hand */
-	struct sip_msg *rpl; /* NULL, FAKED_REPLY or a reply */
+	struct sip_msg *req;	 /* NULL: none at hand */
+	struct sip_msg *rpl;	 /* NULL, FAKED_REPLY or a reply */
+	struct sip_msg *own_bye; /* answered, with req NULL; or NULL */
 };
 
 /* Runs what the engine asked for, then delivers the note. @msg is the request
@@ -227,6 +230,8 @@ int sip_run(struct sip_msg *msg, const struct parley_actions *actions,
 /* The same for a reply: @rpl may be NULL or FAKED_REPLY. */
 int sip_run_reply(struct sip_msg *req, struct sip_msg *rpl,
 		  const struct parley_actions *actions);
+/* The same for a BYE of ours that is done. @bye: what was sent, or NULL. */
+int sip_run_own_bye(struct sip_msg *bye, const struct parley_actions *actions);
 
 /* Ends a dialog: feeds TERMINATE and runs what comes out. @reason may be
  * empty or NULL. 0, or PARLEY_E_NO_DIALOG, PARLEY_E_STATE, ... : not ended. */

@@ -121,7 +121,8 @@ int events_init(void)
 		LM_WARN("event_callback=\"%s\": is never called, because "
 			"there is no KEMI script (cfgengine)\n",
 			adapter.set.event_callback.s);
-	adapter.answered_is_told = types & PARLEY_NOTE_ANSWERED;
+	if (types & PARLEY_NOTE_ANSWERED)
+		adapter.answered_is_told = true;
 	if (faked_msg_init() < 0)
 		return -1;
 	if (types != 0 &&

@@ -12,7 +12,7 @@
 #include "core/pt.h"
 #include "core/ut.h"
 
-#include "adapter.h"
+#include "capi.h"
 
 enum {
 	LOG_LINES_PER_SECOND = 10,
@@ -188,6 +188,7 @@ static void log_left_out(enum log_cause cause, uint32_t lines)
 		[LOG_CAUSE_SCRIPT] = "script functions",
 		[LOG_CAUSE_PV] = "pseudo-variables",
 		[LOG_CAUSE_RPC] = "RPC commands",
+		[LOG_CAUSE_MODULE] = "calls of modules on top",
 	};
 
 	if (lines > 0)
@@ -259,6 +260,7 @@ int host_init(void)
 		.hash = host_hash,
 		.log = host_log,
 		.pause = host_pause,
+		.show = capi_show,
 	};
 	struct parley_config config;
 	const char *fault;

@@ -6,6 +6,7 @@
  */
 #include "core/script_cb.h"
 
+#include "capi.h"
 #include "cseq.h"
 #include "events.h"
 #include "exports.h"
@@ -114,8 +115,8 @@ static int start(const char *name)
 	}
 	if (host_init() < 0)
 		return -1;
-	if (events_init() < 0 || sip_in_init() < 0 || stats_init() < 0 ||
-	    procs_init() < 0 || cseq_init() < 0)
+	if (events_init() < 0 || capi_init() < 0 || sip_in_init() < 0 ||
+	    stats_init() < 0 || procs_init() < 0 || cseq_init() < 0)
 		return -1;
 	return 0;
 }

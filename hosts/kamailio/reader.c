@@ -95,15 +95,21 @@ int reader_refs(const struct parley_view *view)
 	return (int)view->refs + 1;
 }
 
-int reader_dflags(const struct parley_view *view)
+unsigned int reader_state_dflags(uint8_t state, bool answered, bool ending)
 {
-	int flags = 0;
+	unsigned int flags = 0;
 
-	if (view->state == PARLEY_STATE_DELETED && view->start_s)
+	if (state == PARLEY_STATE_DELETED && answered)
 		flags |= DFLAG_HAS_BYE;
-	if (view->ending)
+	if (ending)
 		flags |= DFLAG_CALLER_BYE | DFLAG_CALLEE_BYE;
-	if (view->state > PARLEY_STATE_UNCONFIRMED)
+	if (state > PARLEY_STATE_UNCONFIRMED)
 		flags |= DFLAG_TM;
 	return flags;
+}
+
+int reader_dflags(const struct parley_view *view)
+{
+	return (int)reader_state_dflags(view->state, view->start_s != 0,
+					view->ending);
 }

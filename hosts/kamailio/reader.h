@@ -55,5 +55,6 @@ int reader_refs(const struct parley_view *view);
  * ended after an answer, 16 and 32 a BYE of ours towards caller and callee is
  * on its way, 512 the call is in a transaction. */
 int reader_dflags(const struct parley_view *view);
+unsigned int reader_state_dflags(uint8_t state, bool answered, bool ending);
 
 #endif

@@ -1,7 +1,9 @@
 /* See request.h. */
 #include <stdio.h>
 
+#include "core/msg_translator.h"
 #include "core/parser/parse_rr.h"
+#include "core/receive.h"
 #include "modules/tm/dlg.h"
 #include "modules/tm/uac.h"
 
@@ -46,8 +48,9 @@ static unsigned int party_bits(const struct parley_action *action)
 						  : bits;
 }
 
+/* @bye: what was sent, or NULL. */
 static void report_done(enum parley_event_type type, struct parley_id id,
-			unsigned int bits, int code)
+			unsigned int bits, int code, struct sip_msg *bye)
 {
 	const struct parley_event event = {
 		.type = type,
@@ -60,17 +63,38 @@ static void report_done(enum parley_event_type type, struct parley_id id,
 	struct parley_actions actions;
 
 	if (parley_feed(adapter.engine, host_now(), &event, &actions) == 0)
-		sip_run(NULL, &actions, NULL);
+		sip_run_own_bye(bye, &actions);
+}
+
+/* Modules on top want a request when a call has ended. tm has none for a BYE of
+ * ours, only the bytes that were sent. */
+static void report_bye_with(const struct cell *t,
+			    const struct request_result *result)
+{
+	const struct retr_buf *sent = &t->uac[0].request;
+	struct sip_msg bye;
+	bool parsed = sent->buffer && sent->buffer_len > 0 &&
+		      build_sip_msg_from_buf(&bye, sent->buffer,
+					     (int)sent->buffer_len,
+					     inc_msg_no()) == 0;
+
+	report_done(PARLEY_EV_BYE_DONE, result->id, result->bits, result->code,
+		    parsed ? &bye : NULL);
+	if (parsed)
+		free_sip_msg(&bye);
 }
 
 static void on_bye_done(struct cell *t, int type, struct tmcb_params *params)
 {
 	struct request_result result;
 
-	(void)t;
-	if (request_result(type, params, &result))
+	if (!request_result(type, params, &result))
+		return;
+	if (adapter.has_modules && type != TMCB_DESTROY)
+		report_bye_with(t, &result);
+	else
 		report_done(PARLEY_EV_BYE_DONE, result.id, result.bits,
-			    result.code);
+			    result.code, NULL);
 }
 
 static void on_ping_done(struct cell *t, int type, struct tmcb_params *params)
@@ -80,7 +104,7 @@ static void on_ping_done(struct cell *t, int type, struct tmcb_params *params)
 	(void)t;
 	if (request_result(type, params, &result))
 		report_done(PARLEY_EV_PING_DONE, result.id, result.bits,
-			    result.code);
+			    result.code, NULL);
 }
 
 /* ------------------------------------------------ header lines */
@@ -319,7 +343,7 @@ int request_bye(struct parley_id id, const struct parley_action *action,
 		rc = request_send(id, &what);
 	}
 	if (rc <= 0)
-		report_done(PARLEY_EV_BYE_DONE, id, what.bits, 0);
+		report_done(PARLEY_EV_BYE_DONE, id, what.bits, 0, NULL);
 	return rc < 0 ? -1 : 0;
 }
 

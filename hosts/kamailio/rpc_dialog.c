@@ -1,5 +1,6 @@
 /* See rpc_dialog.h. */
 #include "rpc_dialog.h"
+#include "capi.h"
 #include "reader.h"
 
 static int duration(const struct parley_view *view)
@@ -150,7 +151,6 @@ static bool add_new(rpc_t *rpc, void *h, const struct parley_view *view)
 bool rpc_dialog_add(rpc_t *rpc, void *c, const struct parley_view *view,
 		    bool context)
 {
-	rpc_cb_ctx_t told = {.rpc = rpc};
 	void *h;
 
 	if (rpc->add(c, "{", &h) < 0 || !add_head(rpc, h, view) ||
@@ -158,11 +158,8 @@ bool rpc_dialog_add(rpc_t *rpc, void *c, const struct parley_view *view,
 	    !add_party(rpc, h, "callee", reader_callee(view)) ||
 	    !add_profiles(rpc, h, view) || !add_variables(rpc, h, view))
 		return false;
-	if (context) {
-		told.c = h;
-		parley_notify(adapter.engine, view->id, PARLEY_NOTE_RPC_CONTEXT,
-			      PARLEY_DIR_NONE, &told);
-	}
+	if (context)
+		capi_rpc_context(rpc, c, h, view->id);
 	return add_new(rpc, h, view);
 }
 

@@ -8,6 +8,7 @@
 #include "core/script_cb.h"
 #include "core/ut.h"
 
+#include "capi.h"
 #include "cookie.h"
 #include "cseq.h"
 #include "facts.h"
@@ -49,6 +50,20 @@ uint32_t sip_lifetime(struct sip_msg *msg)
 	    !(value.flags & PV_VAL_INT) || value.ri <= 0)
 		return 0;
 	return (uint32_t)value.ri;
+}
+
+void sip_lifetime_again(struct sip_msg *msg, struct parley_id id,
+			uint32_t before)
+{
+	uint32_t lifetime_s;
+
+	if (!adapter.has_modules)
+		return;
+	lifetime_s = sip_lifetime(msg);
+	if (lifetime_s > 0 && lifetime_s != before)
+		/* It fails for a call that has ended meanwhile. */
+		(void)!parley_set_lifetime(adapter.engine, host_now(), id,
+					   lifetime_s);
 }
 
 /* What the script has said before there was a dialog. */
@@ -105,10 +120,12 @@ static void log_untracked(const struct parley_event *event, const char *why)
 static void announce_late(struct ctx *ctx)
 {
 	struct parley_note note = ctx->note;
+	uint32_t before = adapter.has_modules ? sip_lifetime(ctx->msg) : 0;
 
 	ctx->note.types = 0;
 	parley_deliver(adapter.engine, &note,
 		       &(struct adapter_message){.req = ctx->msg}, false);
+	sip_lifetime_again(ctx->msg, note.id, before);
 }
 
 /* The dialog that was just made is taken back. */
@@ -136,7 +153,7 @@ static int watch_invite(struct sip_msg *msg, struct cell *t,
 
 	/* Under tm's reply lock nobody is told anything, so a 2xx that has
 	 * listeners waits until it is ready. */
-	if (!adapter.answered_is_told)
+	if (!adapter.answered_is_told || adapter.has_modules)
 		types |= TMCB_RESPONSE_FWDED;
 	if (rr_count > TMCB_BITS_MAX)
 		rr_count = TMCB_BITS_MAX;
@@ -151,11 +168,14 @@ static int watch_invite(struct sip_msg *msg, struct cell *t,
 static void announce(struct sip_msg *msg, struct ctx *ctx,
 		     struct parley_actions *actions, bool in_script)
 {
+	uint32_t before = adapter.has_modules ? sip_lifetime(msg) : 0;
+
 	if (!in_script) {
 		ctx->note = actions->note;
 		actions->note.types = 0;
 	}
 	sip_run(msg, actions, NULL);
+	sip_lifetime_again(msg, actions->id, before);
 }
 
 /* What $dlg(req_uri) will be: the Request-URI unless ruri_pvar says otherwise.
@@ -346,6 +366,17 @@ static void feed_reply(struct cell *t, struct parley_id id,
 	sip_run_reply(params->req, rpl, &actions);
 }
 
+/* Modules on top may change the reply, and the lifetime with it. */
+static void tell_forwarded(struct parley_id id, struct tmcb_params *params)
+{
+	uint32_t before = sip_lifetime(params->req);
+
+	if (params->code <= 100)
+		return;
+	capi_reply_forwarded(id, params->req, params->rpl);
+	sip_lifetime_again(params->req, id, before);
+}
+
 /* ------------------------------------------------ the transaction */
 
 void on_invite(struct cell *t, int type, struct tmcb_params *params)
@@ -369,7 +400,9 @@ void on_invite(struct cell *t, int type, struct tmcb_params *params)
 			invite_sent(t, id, rr_count);
 		return;
 	case TMCB_RESPONSE_FWDED:
-		if (params->code >= 200) {
+		if (adapter.has_modules) {
+			tell_forwarded(id, params);
+		} else if (params->code >= 200) {
 			/* tm does not know yet that it will relay it. */
 			feed_reply(t, id, rr_count, params);
 			compat_ready_is_known(t, on_invite);

@@ -141,7 +141,7 @@ static int run(struct adapter_message *message,
 {
 	static int depth;
 	int failed = 0;
-	bool empty = !message->req && !message->rpl;
+	bool empty = !message->req && !message->rpl && !message->own_bye;
 
 	depth++;
 	for (uint32_t i = 0; i < actions->count; i++)
@@ -169,6 +169,14 @@ int sip_run_reply(struct sip_msg *req, struct sip_msg *rpl,
 {
 	const struct command command = {0};
 	struct adapter_message message = {.req = req, .rpl = rpl};
+
+	return run(&message, actions, &command);
+}
+
+int sip_run_own_bye(struct sip_msg *bye, const struct parley_actions *actions)
+{
+	const struct command command = {0};
+	struct adapter_message message = {.own_bye = bye};
 
 	return run(&message, actions, &command);
 }

@@ -2,6 +2,7 @@
 #include "core/forward.h"
 #include "core/socket_info.h"
 
+#include "capi.h"
 #include "cookie.h"
 #include "cseq.h"
 #include "facts.h"
@@ -45,6 +46,8 @@ static void commit(struct sip_msg *msg, void **slot, bool upstream, bool hold)
 		*slot = tmcb_pack(id, tmcb_bits(*slot) | WITHIN_HELD);
 	sip_run(msg, &actions, NULL);
 	scripted_changed(&actions);
+	if (event.type != PARLEY_EV_BYE)
+		sip_lifetime_again(msg, id, event.lifetime_s);
 }
 
 /* From a transaction callback. */
@@ -72,6 +75,7 @@ static void feed_reply(struct parley_id id, unsigned int bits,
 	    event.method != PARLEY_EV_UPDATE && event.method != PARLEY_EV_BYE)
 		return; /* it changes nothing */
 	event.id = id;
+	event.was_told = adapter.has_modules;
 	event.code = (uint16_t)params->code;
 	if (params->rpl && params->rpl != FAKED_REPLY) {
 		event.socket = params->rpl->rcv.bind_address;
@@ -105,6 +109,19 @@ static void on_reply(struct cell *t, struct tmcb_params *params)
 		feed_reply(tmcb_id(*slot), bits, params);
 }
 
+/* A reply that is about to be relayed, and that modules on top may change. */
+static void tell_forwarded(struct parley_id id, unsigned int bits,
+			   struct tmcb_params *params)
+{
+	uint32_t before = sip_lifetime(params->req);
+
+	capi_reply_within(id,
+			  bits & WITHIN_UPSTREAM ? PARLEY_DIR_UPSTREAM
+						 : PARLEY_DIR_DOWNSTREAM,
+			  params->req, params->rpl);
+	sip_lifetime_again(params->req, id, before);
+}
+
 void on_within(struct cell *t, int type, struct tmcb_params *params)
 {
 	void **slot = params->param;
@@ -116,6 +133,9 @@ void on_within(struct cell *t, int type, struct tmcb_params *params)
 		if (!(bits & (WITHIN_COMMITTED | WITHIN_DROPPED)))
 			commit_from(params->req, ctx_find_request(params->req),
 				    slot);
+	} else if (type == TMCB_RESPONSE_FWDED) {
+		if (bits & WITHIN_COMMITTED)
+			tell_forwarded(tmcb_id(*slot), bits, params);
 	} else if (type == TMCB_RESPONSE_READY) {
 		on_reply(t, params);
 	} else if (type == TMCB_DESTROY && (bits & WITHIN_HELD)) {
@@ -221,6 +241,8 @@ static void watch(struct sip_msg *msg, const struct parley_event *call,
 
 	if (msg->REQ_METHOD == METHOD_BYE)
 		types |= TMCB_DESTROY;
+	if (adapter.has_modules)
+		types |= TMCB_RESPONSE_FWDED;
 	if (adapter.tm.register_tmcb(msg, NULL, types, on_within,
 				     tmcb_pack(match->id, bits), NULL) <= 0)
 		log_limited(LOG_CAUSE_MEMORY, L_ERR,

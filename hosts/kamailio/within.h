@@ -35,5 +35,9 @@ int within_init(void);
 
 /* The lifetime that timeout_avp holds now; 0: none. (sip_in.c) */
 uint32_t sip_lifetime(struct sip_msg *msg);
+/* Callbacks have run, which may have set it (sst does): the dialog gets the new
+ * one. @before: what sip_lifetime() said before them. (sip_in.c) */
+void sip_lifetime_again(struct sip_msg *msg, struct parley_id id,
+			uint32_t before);
 
 #endif
