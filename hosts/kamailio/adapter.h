@@ -160,6 +160,7 @@ struct ctx {
 
 	/* before the dialog exists */
 	uint32_t flags;
+	uint32_t options; /* PARLEY_OPT_, but for timeout_bye */
 	int on, timeout, timeout_bye;
 	int timeout_route;
 	char timeout_route_name[32];

@@ -197,6 +197,19 @@ static int fixup_get_var(void **param, int param_no)
 			     : fixup_spve_null(param, 1);
 }
 
+/* The stock module starts with any property; the function is then false. */
+static int fixup_property(void **param, int param_no)
+{
+	str text = {*param, (int)strlen(*param)};
+
+	(void)param_no;
+	if (!strchr(text.s, '$') && op_option(&text) == 0)
+		LM_WARN("property \"%s\": must be ka-src, ka-dst or "
+			"timeout-noreset, will be false\n",
+			text.s);
+	return fixup_spve_null(param, 1);
+}
+
 static int fixup_texts(void **param, int param_no)
 {
 	(void)param_no;
@@ -359,6 +372,22 @@ static int f_is_flag_set(struct sip_msg *msg, char *param, char *p2)
 	return int_of(msg, param, &flag) ? op_flag(msg, flag, FLAG_TEST) : -1;
 }
 
+static int f_set_property(struct sip_msg *msg, char *param, char *p2)
+{
+	str name;
+
+	(void)p2;
+	return text_of(msg, param, &name) ? op_property_set(msg, &name) : -1;
+}
+
+static int f_reset_property(struct sip_msg *msg, char *param, char *p2)
+{
+	str name;
+
+	(void)p2;
+	return text_of(msg, param, &name) ? op_property_reset(msg, &name) : -1;
+}
+
 static int f_get(struct sip_msg *msg, char *p1, char *p2, char *p3)
 {
 	str callid, tag1, tag2;
@@ -490,6 +519,10 @@ cmd_export_t adapter_cmds[] = {
 	 fixup_free_igp_null, ANY_ROUTE},
 	{"dlg_isflagset", FUNCTION(f_is_flag_set), 1, fixup_isflagset,
 	 fixup_free_igp_null, ANY_ROUTE},
+	{"dlg_set_property", FUNCTION(f_set_property), 1, fixup_property, NULL,
+	 ANY_ROUTE},
+	{"dlg_reset_property", FUNCTION(f_reset_property), 1, fixup_property,
+	 NULL, ANY_ROUTE},
 	{"dlg_get", FUNCTION(f_get), 3, fixup_texts, NULL, ANY_ROUTE},
 	{"dlg_get_var", FUNCTION(f_get_var), 5, fixup_get_var, NULL, ANY_ROUTE},
 	{"dlg_set_var", FUNCTION(f_set_var), 5, fixup_texts, NULL, ANY_ROUTE},

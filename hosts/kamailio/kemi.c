@@ -126,6 +126,16 @@ static int ki_isflagset(sip_msg_t *msg, int flag)
 	return op_flag(msg, flag, FLAG_TEST);
 }
 
+static int ki_set_property(sip_msg_t *msg, str *property)
+{
+	return op_property_set(msg, property);
+}
+
+static int ki_reset_property(sip_msg_t *msg, str *property)
+{
+	return op_property_reset(msg, property);
+}
+
 static int ki_get(sip_msg_t *msg, str *callid, str *tag1, str *tag2)
 {
 	return op_get(msg, callid, tag1, tag2);
@@ -307,6 +317,8 @@ static const sr_kemi_t functions[] = {
 	KEMI("dlg_setflag", I, ki_setflag, I),
 	KEMI("dlg_resetflag", I, ki_resetflag, I),
 	KEMI("dlg_isflagset", I, ki_isflagset, I),
+	KEMI("dlg_set_property", I, ki_set_property, S),
+	KEMI("dlg_reset_property", I, ki_reset_property, S),
 	KEMI("var_sets", I, ki_var_sets, S, S),
 	KEMI("var_get", SR_KEMIP_XVAL, ki_var_get, S),
 	KEMI("var_gete", SR_KEMIP_XVAL, ki_var_gete, S),

@@ -132,6 +132,59 @@ int op_flag(struct sip_msg *msg, int index, enum flag_op op)
 	return op != FLAG_TEST || (flags & bit) ? 1 : -1;
 }
 
+uint32_t op_option(const str *property)
+{
+	static const struct {
+		const char *name;
+		uint32_t option;
+	} known[] = {
+		{"ka-src", PARLEY_OPT_KA_CALLER},
+		{"ka-dst", PARLEY_OPT_KA_CALLEE},
+		{"timeout-noreset", PARLEY_OPT_TIMEOUT_NORESET},
+	};
+
+	for (size_t i = 0; i < sizeof(known) / sizeof(known[0]); i++)
+		if ((size_t)property->len == strlen(known[i].name) &&
+		    memcmp(property->s, known[i].name, strlen(known[i].name)) ==
+			    0)
+			return known[i].option;
+	return 0;
+}
+
+static int property(struct sip_msg *msg, const str *name, bool set)
+{
+	uint32_t bit = op_option(name), ignored;
+	struct parley_id id;
+	struct ctx *ctx;
+
+	if (bit == 0) {
+		log_limited(LOG_CAUSE_SCRIPT, L_ERR,
+			    "unknown property \"%.*s\": must be ka-src, "
+			    "ka-dst or timeout-noreset\n",
+			    name->len, name->s);
+		return -1;
+	}
+	if (ctx_dialog(msg, &id))
+		return parley_options(adapter.engine, host_now(), id,
+				      set ? bit : 0, set ? 0 : bit,
+				      &ignored) < 0
+			       ? -1
+			       : 1;
+	ctx = ctx_pending(msg);
+	ctx->options = set ? ctx->options | bit : ctx->options & ~bit;
+	return 1;
+}
+
+int op_property_set(struct sip_msg *msg, const str *name)
+{
+	return property(msg, name, true);
+}
+
+int op_property_reset(struct sip_msg *msg, const str *name)
+{
+	return property(msg, name, false);
+}
+
 int op_get(struct sip_msg *msg, const str *callid, const str *tag1,
 	   const str *tag2)
 {

@@ -41,6 +41,12 @@ int op_is_known(struct sip_msg *msg);
 /* @side 0 is no side: false. */
 int op_end(struct sip_msg *msg, enum parley_side side, const str *reason);
 
+/* The option of the engine that "ka-src", "ka-dst" or "timeout-noreset" names;
+ * 0: none. */
+uint32_t op_option(const str *property);
+int op_property_set(struct sip_msg *msg, const str *property);
+int op_property_reset(struct sip_msg *msg, const str *property);
+
 int op_set_timeout(struct sip_msg *msg, int seconds);
 int op_set_timeout_of(struct parley_id id, int seconds);
 

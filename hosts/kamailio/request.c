@@ -293,7 +293,7 @@ int request_send(struct parley_id id, const struct request_what *what)
 		why = "it has no usable Contact or Record-Route, or the "
 		      "headers are too long";
 		headers.len = 0;
-		if ((is_ack || headers_of(&headers, what)) &&
+		if (headers_of(&headers, what) &&
 		    fill_dialog(&request, &dialog)) {
 			lines = (str){headers.text, (int)headers.len};
 			set_uac_req(&uac, &method, &lines,

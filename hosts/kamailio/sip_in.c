@@ -75,7 +75,8 @@ static void fill_create(struct sip_msg *msg, const struct ctx *ctx,
 
 	*create = (struct parley_create_facts){
 		.flags = ctx->flags,
-		.options = ctx->timeout_bye ? PARLEY_OPT_BYE_ON_TIMEOUT : 0,
+		.options = ctx->options |
+			   (ctx->timeout_bye ? PARLEY_OPT_BYE_ON_TIMEOUT : 0),
 		.lifetime_s = ctx->timeout > 0 ? (uint32_t)ctx->timeout
 					       : sip_lifetime(msg),
 		.timeout_route = ctx->timeout_route,
