@@ -1,8 +1,8 @@
 #!/usr/bin/python3
 """Parley beside the packaged modules: python3 bench/run.py [what...]
 
-  what            instructions, memory, growth, timers, lists, shutdown,
-                  ending; all of them if none is named
+  what            instructions, operations, memory, growth, timers, lists,
+                  shutdown, ending; all of them if none is named
   --build DIR     where the modules and the load generator lie (build)
   --modules A,B   of none, dialog, ims_dialog, parley, parley_ims
   --allocators    of default,fm (instructions)
@@ -23,8 +23,8 @@ import time
 
 import setup
 
-ALL = ("instructions", "memory", "growth", "timers", "lists", "shutdown",
-       "ending")
+ALL = ("instructions", "operations", "memory", "growth", "timers", "lists",
+       "shutdown", "ending")
 FLAGS = ("-std=c17 -O2 -Wall -Wextra -Wpedantic -Wshadow -Wconversion "
          "-Wstrict-prototypes -Wmissing-prototypes -Wvla -Werror").split()
 
