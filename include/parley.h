@@ -283,6 +283,13 @@ enum parley_event_type {
 	 * them, the call gets the lifetime ping_failed_lifetime_s, never a
 	 * longer one than it has. */
 	PARLEY_EV_PING_DONE,
+	/* The state by decree of a script or an administrator: id, state,
+	 * to_tag (the callee who counts as having answered; empty: the first
+	 * that rings). Nothing is sent and nobody is told, whatever it leads
+	 * to. PARLEY_E_STATE: back to before the answer, back from 5, or
+	 * anything but 5 while the call is being ended. PARLEY_E_NO_LEG: no
+	 * callee has shown a tag. */
+	PARLEY_EV_SET_STATE,
 	PARLEY_EVENTS
 };
 
@@ -339,6 +346,7 @@ struct parley_event {
 	uint32_t cseq;	     /* as the party wrote it that sent the request */
 	uint32_t cseq_shift; /* REPLY_1XX, REPLY_2XX: what was added to it */
 	uint16_t code;	     /* SIP status */
+	uint8_t state;	     /* SET_STATE: enum parley_state */
 	uint32_t lifetime_s; /* new lifetime; 0: keep */
 	uint32_t leg;	     /* BYE_DONE, PING_DONE */
 	enum parley_event_type method; /* REPLY_WITHIN */

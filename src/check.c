@@ -24,6 +24,7 @@ static const char *check_legs(const struct dialog *dialog)
 			leg->state <= PARLEY_LEG_ENDED);
 		REQUIRE(leg_find(dialog, leg_tag(leg)) == leg);
 		REQUIRE(!leg->bye_wait || leg->bye_caller);
+		REQUIRE(!leg->assumed || leg->state != PARLEY_LEG_EARLY);
 	}
 	REQUIRE(count == dialog->leg_count);
 	REQUIRE(byes == dialog->byes);

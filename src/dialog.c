@@ -289,16 +289,21 @@ struct parley_member *dialog_set_state(struct parley *engine,
 
 	switch ((enum parley_state)state) {
 	case PARLEY_STATE_UNCONFIRMED:
-		if (engine->config.early_timeout_s > 0)
+		/* early_timeout counts from the INVITE */
+		if (old == PARLEY_STATE_NONE &&
+		    engine->config.early_timeout_s > 0)
 			dialog->due_state_ms =
 				after_s(now, engine->config.early_timeout_s);
 		break;
 	case PARLEY_STATE_EARLY:
-		break; /* early_timeout counts from the INVITE */
+		break;
 	case PARLEY_STATE_ANSWERED:
-		dialog->start_s = now.unix_s;
-		dialog->answered_ms = now.ms;
-		dialog->due_lifetime_ms = after_s(now, dialog->lifetime_s);
+		if (old < PARLEY_STATE_ANSWERED) {
+			dialog->start_s = now.unix_s;
+			dialog->answered_ms = now.ms;
+			dialog->due_lifetime_ms =
+				after_s(now, dialog->lifetime_s);
+		}
 		dialog->due_state_ms = UINT64_MAX;
 		if (engine->config.noack_timeout_s > 0)
 			dialog->due_state_ms =

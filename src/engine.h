@@ -47,6 +47,7 @@ struct leg {
 	bool bye_caller,
 		bye_callee; /* a BYE of ours towards it was asked for */
 	bool bye_wait;	    /* BYE to the caller waits for the ACK */
+	bool assumed;	    /* answered by decree, its 2xx was not seen */
 	uint8_t byes;	    /* of ours, not yet done */
 	uint16_t tag_len;
 	uint16_t caller_lost, callee_lost; /* failed keep-alives in a row */

@@ -142,7 +142,7 @@ static struct leg *reply_leg(struct step *step, int *rcp)
 	*rcp = 0;
 	if (!leg)
 		*rcp = leg_add(step->engine, step->dialog, event, &leg);
-	else if (leg->state == PARLEY_LEG_EARLY ||
+	else if (leg->state == PARLEY_LEG_EARLY || leg->assumed ||
 		 step->dialog->state < PARLEY_STATE_ANSWERED)
 		/* A repeated 2xx may be older than a target refresh. */
 		*rcp = leg_refresh(step->engine, step->dialog, leg, event);
@@ -183,9 +183,11 @@ static void answer_leg(struct step *step, struct leg *leg)
 	bool first = step->dialog->state < PARLEY_STATE_ANSWERED;
 
 	/* An early leg that got a BYE may still answer (RFC 3261 15.1.2). */
-	if (leg->state != PARLEY_LEG_EARLY && !first)
+	if (leg->state != PARLEY_LEG_EARLY && !leg->assumed && !first)
 		return;
-	leg->state = PARLEY_LEG_ANSWERED;
+	if (!leg->assumed)
+		leg->state = PARLEY_LEG_ANSWERED;
+	leg->assumed = false;
 	cseq_answer(leg, event->cseq, event->cseq_shift);
 	if (!first)
 		return;
@@ -469,6 +471,7 @@ static const handler handlers[PARLEY_EVENTS] = {
 	[PARLEY_EV_EXPIRE] = expire_command,
 	[PARLEY_EV_TIMEOUT_ROUTE_DONE] = expire_route_done,
 	[PARLEY_EV_PING_DONE] = ping_done,
+	[PARLEY_EV_SET_STATE] = force_state,
 };
 
 /* False: nothing that another node would have to know. */

@@ -45,6 +45,11 @@ enum table_event {
 	T_IMPORT_ANSWERED,
 	T_IMPORT_CONFIRMED,
 	T_IMPORT_ENDED,
+	T_SET_UNCONFIRMED, /* by decree (force.c): nobody is told */
+	T_SET_EARLY,
+	T_SET_ANSWERED,
+	T_SET_CONFIRMED,
+	T_SET_DELETED,
 	T_EVENTS
 };
 

@@ -53,6 +53,11 @@ bool terminate_pending(const struct dialog *dialog);
 PARLEY_MUST_CHECK int terminate_command(struct step *step);
 PARLEY_MUST_CHECK int terminate_bye_done(struct step *step);
 
+/* ------------------------------------------------ force.c */
+
+/* Handler of PARLEY_EV_SET_STATE. */
+PARLEY_MUST_CHECK int force_state(struct step *step);
+
 /* ------------------------------------------------ expire.c */
 
 /* Handlers of PARLEY_EV_EXPIRE and PARLEY_EV_TIMEOUT_ROUTE_DONE. */

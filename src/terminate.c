@@ -104,12 +104,14 @@ int terminate_crossing(struct step *step)
 
 	if (!leg)
 		rc = leg_add(step->engine, dialog, event, &leg);
-	else if (leg->state == PARLEY_LEG_EARLY)
+	else if (leg->state == PARLEY_LEG_EARLY || leg->assumed)
 		rc = leg_refresh(step->engine, dialog, leg, event);
 	if (rc < 0)
 		return rc;
-	if (leg->state == PARLEY_LEG_EARLY) {
-		leg->state = PARLEY_LEG_ANSWERED;
+	if (leg->state == PARLEY_LEG_EARLY || leg->assumed) {
+		if (!leg->assumed)
+			leg->state = PARLEY_LEG_ANSWERED;
+		leg->assumed = false;
 		cseq_answer(leg, event->cseq, event->cseq_shift);
 	}
 	step_action(step, (struct parley_action){.type = PARLEY_ACT_ACK,

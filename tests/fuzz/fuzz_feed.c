@@ -101,6 +101,7 @@ static void fill_event(struct world *world, struct parley_event *event)
 	event->method =
 		(enum parley_event_type)input_below(input, PARLEY_EVENTS);
 	event->side = (enum parley_side)input_below(input, 5);
+	event->state = (uint8_t)(event->leg + input_below(input, 2));
 	uint32_t bits = input_byte(input);
 	event->hold = bits & 1;
 	event->invite = (bits & 2) != 0;

@@ -103,6 +103,9 @@ static void chaos_event(struct sim *sim, struct model_dialog *dialog)
 	event.method = (enum parley_event_type)rng_range(
 		&sim->rng, PARLEY_EV_ACK, PARLEY_EV_REQUEST);
 	event.side = (enum parley_side)rng_below(&sim->rng, 5);
+	event.state = (uint8_t)rng_below(&sim->rng, 7);
+	if (event.type == PARLEY_EV_SET_STATE && rng_chance(&sim->rng, 500))
+		event.to_tag = str_of("");
 	event.hold = rng_chance(&sim->rng, 300);
 	event.invite = rng_chance(&sim->rng, 500);
 	event.can_reply = rng_chance(&sim->rng, 600);

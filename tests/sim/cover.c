@@ -31,6 +31,8 @@ static const struct unreachable {
 	{0, "IMPORT_ANSWERED", "the same"},
 	{0, "IMPORT_CONFIRMED", "the same"},
 	{0, "IMPORT_ENDED", "the same"},
+	{1, "SET_CONFIRMED", "force.c goes by way of SET_ANSWERED"},
+	{2, "SET_CONFIRMED", "force.c goes by way of SET_ANSWERED"},
 };
 
 static const char *unreachable_why(int state, const char *event)

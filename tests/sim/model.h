@@ -34,7 +34,7 @@ struct model_leg {
 	char contact[MODEL_TEXT], route_set[MODEL_TEXT];
 	void *socket;
 	uint32_t caller_cseq, callee_cseq, invite_cseq;
-	bool bye_caller, bye_callee, bye_wait;
+	bool bye_caller, bye_callee, bye_wait, assumed;
 	uint32_t byes;
 	uint32_t lost[2]; /* failed keep-alives: callee's, caller's */
 };
@@ -89,6 +89,7 @@ struct model_dialog {
 	uint32_t terminal_made, terminal_type;
 	uint32_t terminal_told[SUBSCRIBERS], destroy_told[SUBSCRIBERS];
 	bool terminal_entered;
+	bool silent;   /* ended by decree: nobody is told */
 	uint32_t subs; /* what subscriptions of its own want */
 	uint64_t born; /* the higher the newer */
 };

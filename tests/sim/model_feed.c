@@ -6,19 +6,12 @@
  */
 #include <string.h>
 
-#include "sim.h"
+#include "story.h"
 
 /* How long the engine waits for the end of a timeout route. */
 enum { ROUTE_MS = 10000 };
 /* After which it looks again at an ended dialog whose note is under way. */
 enum { END_AGAIN_MS = 1000 };
-
-struct story {
-	struct sim *sim;
-	const struct parley_event *event;
-	struct model_dialog *dialog;
-	struct model_result *result;
-};
 
 static uint64_t after_s(const struct story *story, uint32_t seconds)
 {
@@ -53,7 +46,7 @@ static bool deleted(const struct model_dialog *dialog)
 	return dialog->state == PARLEY_STATE_DELETED;
 }
 
-static void move(const struct story *story, uint8_t state)
+void story_move(const struct story *story, uint8_t state)
 {
 	struct parley_stats *stats = &story->sim->model.stats;
 
@@ -63,7 +56,7 @@ static void move(const struct story *story, uint8_t state)
 }
 
 /* The call ends; @counter is who did it, or NULL. */
-static void end(const struct story *story, uint32_t note, uint64_t *counter)
+void story_end(const struct story *story, uint32_t note, uint64_t *counter)
 {
 	struct model_dialog *dialog = story->dialog;
 	struct sim *sim = story->sim;
@@ -78,7 +71,7 @@ static void end(const struct story *story, uint32_t note, uint64_t *counter)
 	dialog->linger = dialog->ended_by_us && until > sim->now_ms;
 	if (counter != NULL)
 		++*counter;
-	move(story, PARLEY_STATE_DELETED);
+	story_move(story, PARLEY_STATE_DELETED);
 	dialog->end_s = sim->wall_s;
 	dialog->due_lifetime_ms = UINT64_MAX;
 	dialog->due_state_ms =
@@ -173,7 +166,7 @@ static bool ringing_goes(const struct story *story)
 	return true;
 }
 
-static struct model_leg *leg_new(const struct story *story)
+struct model_leg *story_leg_new(const struct story *story)
 {
 	const struct parley_event *event = story->event;
 	struct model_dialog *dialog = story->dialog;
@@ -217,7 +210,7 @@ static void leg_update(const struct story *story, struct model_leg *leg)
 		leg->socket = event->socket;
 }
 
-static void leg_first(struct model_dialog *dialog, struct model_leg *leg)
+void story_leg_first(struct model_dialog *dialog, struct model_leg *leg)
 {
 	struct model_leg copy = *leg;
 
@@ -239,17 +232,19 @@ static int story_1xx(const struct story *story)
 		if (leg != NULL)
 			leg_update(story, leg);
 		else
-			leg_new(story);
+			story_leg_new(story);
 	}
 	if (dialog->state == PARLEY_STATE_UNCONFIRMED)
-		move(story, PARLEY_STATE_EARLY);
+		story_move(story, PARLEY_STATE_EARLY);
 	story->result->notes = PARLEY_NOTE_EARLY;
 	return 0;
 }
 
 static void leg_answered(const struct story *story, struct model_leg *leg)
 {
-	leg->state = PARLEY_LEG_ANSWERED;
+	if (!leg->assumed)
+		leg->state = PARLEY_LEG_ANSWERED;
+	leg->assumed = false;
 	leg->invite_cseq = story->event->cseq;
 	if (leg->caller_cseq < story->event->cseq)
 		leg->caller_cseq = story->event->cseq;
@@ -261,12 +256,12 @@ static int story_crossing(const struct story *story)
 	struct model_leg *leg = model_leg(story->dialog, story->event->to_tag);
 
 	if (leg == NULL)
-		leg = leg_new(story);
-	else if (leg->state == PARLEY_LEG_EARLY)
+		leg = story_leg_new(story);
+	else if (leg->state == PARLEY_LEG_EARLY || leg->assumed)
 		leg_update(story, leg);
 	if (leg == NULL)
 		return story->result->rc;
-	if (leg->state == PARLEY_LEG_EARLY)
+	if (leg->state == PARLEY_LEG_EARLY || leg->assumed)
 		leg_answered(story, leg);
 	act(story, PARLEY_ACT_ACK, leg, PARLEY_DIR_NONE);
 	if (!leg->bye_callee) {
@@ -278,10 +273,24 @@ static int story_crossing(const struct story *story)
 	return 0;
 }
 
-static int story_2xx(const struct story *story)
+void story_answered(const struct story *story)
 {
 	struct model_dialog *dialog = story->dialog;
 	struct sim *sim = story->sim;
+
+	story_move(story, PARLEY_STATE_ANSWERED);
+	dialog->start_s = sim->wall_s;
+	dialog->answered_ms = sim->now_ms;
+	dialog->due_lifetime_ms = after_s(story, dialog->lifetime_s);
+	dialog->due_state_ms = UINT64_MAX;
+	if (sim->config.noack_timeout_s > 0)
+		dialog->due_state_ms =
+			after_s(story, sim->config.noack_timeout_s);
+}
+
+static int story_2xx(const struct story *story)
+{
+	struct model_dialog *dialog = story->dialog;
 	struct model_leg *leg;
 	bool first = early(dialog);
 
@@ -293,26 +302,19 @@ static int story_2xx(const struct story *story)
 		return 0;
 	leg = model_leg(dialog, story->event->to_tag);
 	if (leg == NULL) {
-		leg = leg_new(story);
+		leg = story_leg_new(story);
 		if (leg == NULL)
 			return story->result->rc;
-	} else if (leg->state == PARLEY_LEG_EARLY || first) {
+	} else if (leg->state == PARLEY_LEG_EARLY || leg->assumed || first) {
 		/* Only the first 2xx of a leg says anything new; a repeated
 		 * one may be older than a target refresh. */
 		leg_update(story, leg);
 	}
-	if (leg->state == PARLEY_LEG_EARLY || first)
+	if (leg->state == PARLEY_LEG_EARLY || leg->assumed || first)
 		leg_answered(story, leg);
 	if (first) {
-		leg_first(dialog, leg);
-		move(story, PARLEY_STATE_ANSWERED);
-		dialog->start_s = sim->wall_s;
-		dialog->answered_ms = sim->now_ms;
-		dialog->due_lifetime_ms = after_s(story, dialog->lifetime_s);
-		dialog->due_state_ms = UINT64_MAX;
-		if (sim->config.noack_timeout_s > 0)
-			dialog->due_state_ms =
-				after_s(story, sim->config.noack_timeout_s);
+		story_leg_first(dialog, leg);
+		story_answered(story);
 		story->result->notes = PARLEY_NOTE_ANSWERED;
 	}
 	if (dialog->ending)
@@ -334,8 +336,8 @@ static int story_fail(const struct story *story)
 	if (!dialog->ended_by_us)
 		text_copy(dialog->end_reason, sizeof(dialog->end_reason),
 			  story->event->reason);
-	end(story, PARLEY_NOTE_FAILED,
-	    dialog->ended_by_us ? &sim->model.stats.ended_by_us : NULL);
+	story_end(story, PARLEY_NOTE_FAILED,
+		  dialog->ended_by_us ? &sim->model.stats.ended_by_us : NULL);
 	if (!sim->config.wait_ack) {
 		dialog->holds = 0;
 		dialog->invite_held = false;
@@ -409,7 +411,7 @@ static int story_ack(const struct story *story)
 	bool first = leg->state == PARLEY_LEG_ANSWERED;
 
 	if (dialog->state == PARLEY_STATE_ANSWERED) {
-		move(story, PARLEY_STATE_CONFIRMED);
+		story_move(story, PARLEY_STATE_CONFIRMED);
 		if (!dialog->ending)
 			dialog->due_state_ms = UINT64_MAX;
 		story->result->notes = PARLEY_NOTE_CONFIRMED;
@@ -451,10 +453,10 @@ static int story_bye(const struct story *story)
 		return 0;
 	if (model_up(leg) && !others_up(dialog, leg) && !deleted(dialog) &&
 	    !early(dialog))
-		end(story, PARLEY_NOTE_TERMINATED,
-		    story->event->dir == PARLEY_DIR_DOWNSTREAM
-			    ? &stats->ended_by_caller
-			    : &stats->ended_by_callee);
+		story_end(story, PARLEY_NOTE_TERMINATED,
+			  story->event->dir == PARLEY_DIR_DOWNSTREAM
+				  ? &stats->ended_by_caller
+				  : &stats->ended_by_callee);
 	else if (!deleted(dialog))
 		story->result->notes = PARLEY_NOTE_REQUEST_WITHIN;
 	counted(leg, story->event->dir, story->event->cseq);
@@ -528,7 +530,7 @@ static int story_abandon(const struct story *story)
 	if (!early(dialog) && !deleted(dialog))
 		return bogus(story);
 	if (early(dialog))
-		end(story, PARLEY_NOTE_FAILED, NULL);
+		story_end(story, PARLEY_NOTE_FAILED, NULL);
 	dialog->holds = 0;
 	dialog->invite_held = false;
 	return 0;
@@ -549,7 +551,7 @@ static int story_release(const struct story *story)
 		return 0;
 	dialog->invite_held = false;
 	if (early(dialog))
-		end(story, PARLEY_NOTE_FAILED, NULL);
+		story_end(story, PARLEY_NOTE_FAILED, NULL);
 	if (deleted(dialog))
 		return 0;
 	/* The losers of the fork are forgotten. */
@@ -606,8 +608,9 @@ static int story_bye_done(const struct story *story)
 	dialog->byes--;
 	/* In state 1 or 2 it was that of a 2xx which crossed our CANCEL. */
 	if (!byes_pending(dialog) && !deleted(dialog) && !early(dialog))
-		end(story, PARLEY_NOTE_TERMINATED | PARLEY_NOTE_BYE_REPLIED,
-		    &story->sim->model.stats.ended_by_us);
+		story_end(story,
+			  PARLEY_NOTE_TERMINATED | PARLEY_NOTE_BYE_REPLIED,
+			  &story->sim->model.stats.ended_by_us);
 	return 0;
 }
 
@@ -622,7 +625,8 @@ static int lifetime_over(const struct story *story)
 	dialog->due_lifetime_ms = UINT64_MAX;
 	if (!sim->config.bye_on_timeout &&
 	    !(dialog->options & PARLEY_OPT_BYE_ON_TIMEOUT)) {
-		end(story, PARLEY_NOTE_EXPIRED, &sim->model.stats.expired);
+		story_end(story, PARLEY_NOTE_EXPIRED,
+			  &sim->model.stats.expired);
 		return 0;
 	}
 	sim->model.stats.expired++;
@@ -692,6 +696,8 @@ static int story_of(const struct story *story)
 	case PARLEY_EV_PING_DONE:
 		return model_ping_done(story->sim, story->event, story->dialog,
 				       story->result);
+	case PARLEY_EV_SET_STATE:
+		return story_set_state(story);
 	case PARLEY_EV_INVITE:
 	case PARLEY_EVENTS:
 		break;
@@ -745,8 +751,8 @@ static void expire_state(const struct story *story)
 				sim->now_ms + config->ack_wait_ms;
 			end_early(story, config->end_early_code);
 		} else {
-			end(story, PARLEY_NOTE_FAILED,
-			    &sim->model.stats.forgotten_early);
+			story_end(story, PARLEY_NOTE_FAILED,
+				  &sim->model.stats.forgotten_early);
 		}
 		return;
 	}
@@ -766,8 +772,9 @@ static void expire_state(const struct story *story)
 	}
 	if (!waits) {
 		dialog->byes = 0;
-		end(story, PARLEY_NOTE_TERMINATED | PARLEY_NOTE_BYE_REPLIED,
-		    &sim->model.stats.ended_by_us);
+		story_end(story,
+			  PARLEY_NOTE_TERMINATED | PARLEY_NOTE_BYE_REPLIED,
+			  &sim->model.stats.ended_by_us);
 	}
 }
 

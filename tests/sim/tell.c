@@ -5,10 +5,11 @@
 #include "tell.h"
 
 static const char *const event_names[] = {
-	"?",	  "INVITE",	"SPIRAL",    "ABANDON", "1XX",	     "2XX",
-	"FAIL",	  "ACK",	"BYE",	     "PRACK",	"REINVITE",  "UPDATE",
-	"CANCEL", "REQUEST",	"WITHIN",    "RELEASE", "TERMINATE", "BYE_DONE",
-	"EXPIRE", "ROUTE_DONE", "PING_DONE",
+	"?",	     "INVITE",	  "SPIRAL",   "ABANDON", "1XX",
+	"2XX",	     "FAIL",	  "ACK",      "BYE",	 "PRACK",
+	"REINVITE",  "UPDATE",	  "CANCEL",   "REQUEST", "WITHIN",
+	"RELEASE",   "TERMINATE", "BYE_DONE", "EXPIRE",	 "ROUTE_DONE",
+	"PING_DONE", "SET_STATE",
 };
 
 static const char *const action_names[] = {

@@ -1,0 +1,31 @@
+/*
+ * story.h - what the files with the model's rules share
+ *
+ * What:    one event on its way through the model.
+ * Owns:    nothing.
+ */
+#ifndef SIM_STORY_H
+#define SIM_STORY_H
+
+#include "sim.h"
+
+struct story {
+	struct sim *sim;
+	const struct parley_event *event;
+	struct model_dialog *dialog;
+	struct model_result *result;
+};
+
+/* model_feed.c */
+void story_move(const struct story *story, uint8_t state);
+/* The call ends; @counter is who did it, or NULL. */
+void story_end(const struct story *story, uint32_t note, uint64_t *counter);
+/* A leg from the event; NULL and result->rc if there can be none. */
+struct model_leg *story_leg_new(const struct story *story);
+void story_leg_first(struct model_dialog *dialog, struct model_leg *leg);
+void story_answered(const struct story *story);
+
+/* model_state.c */
+int story_set_state(const struct story *story);
+
+#endif
