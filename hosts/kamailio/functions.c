@@ -17,6 +17,7 @@
 #include "functions_profile.h"
 #include "ops.h"
 #include "scripted.h"
+#include "state.h"
 
 /* ------------------------------------------------------------- fixups */
 
@@ -489,6 +490,30 @@ static int f_update_state(struct sip_msg *msg, char *p1, char *p2)
 	return scripted_update(msg);
 }
 
+static int f_set_state(struct sip_msg *msg, char *param, char *p2)
+{
+	str name;
+
+	(void)p2;
+	return text_of(msg, param, &name) ? op_set_state(msg, &name) : -1;
+}
+
+static int f_db_load_callid(struct sip_msg *msg, char *callid, char *p2)
+{
+	(void)msg;
+	(void)callid;
+	(void)p2;
+	return op_db_load("dlg_db_load_callid");
+}
+
+static int f_db_load_extra(struct sip_msg *msg, char *p1, char *p2)
+{
+	(void)msg;
+	(void)p1;
+	(void)p2;
+	return op_db_load("dlg_db_load_extra");
+}
+
 /* clang-format off */
 cmd_export_t adapter_cmds[] = {
 	{"load_dlg", FUNCTION(capi_load), 0, NULL, NULL, 0},
@@ -523,6 +548,12 @@ cmd_export_t adapter_cmds[] = {
 	 ANY_ROUTE},
 	{"dlg_reset_property", FUNCTION(f_reset_property), 1, fixup_property,
 	 NULL, ANY_ROUTE},
+	{"dlg_set_state", FUNCTION(f_set_state), 1, fixup_texts, NULL,
+	 ANY_ROUTE},
+	{"dlg_db_load_callid", FUNCTION(f_db_load_callid), 1, fixup_texts,
+	 NULL, ANY_ROUTE},
+	{"dlg_db_load_extra", FUNCTION(f_db_load_extra), 0, NULL, NULL,
+	 ANY_ROUTE},
 	{"dlg_get", FUNCTION(f_get), 3, fixup_texts, NULL, ANY_ROUTE},
 	{"dlg_get_var", FUNCTION(f_get_var), 5, fixup_get_var, NULL, ANY_ROUTE},
 	{"dlg_set_var", FUNCTION(f_set_var), 5, fixup_texts, NULL, ANY_ROUTE},

@@ -12,6 +12,7 @@
 #include "exports.h"
 #include "functions_calls.h"
 #include "ops.h"
+#include "state.h"
 #include "scripted.h"
 
 /* The index of a profile by name. KEMI scripts have no fixups, so the first
@@ -196,6 +197,25 @@ static int ki_remote(sip_msg_t *msg, str *command, str *profile, str *value,
 	return op_remote(&remote);
 }
 
+static int ki_set_state(sip_msg_t *msg, str *name)
+{
+	return op_set_state(msg, name);
+}
+
+/* Nothing can be loaded as long as nothing is stored. */
+static int ki_db_load_callid(sip_msg_t *msg, str *callid)
+{
+	(void)msg;
+	(void)callid;
+	return op_db_load("dlg_db_load_callid");
+}
+
+static int ki_db_load_extra(sip_msg_t *msg)
+{
+	(void)msg;
+	return op_db_load("dlg_db_load_extra");
+}
+
 static int ki_var_sets(sip_msg_t *msg, str *name, str *value)
 {
 	return var_set(msg, name, value) < 0 ? -1 : 1;
@@ -297,6 +317,9 @@ static const sr_kemi_t functions[] = {
 	KEMI("dlg_set_timeout", I, op_set_timeout, I),
 	KEMI("dlg_set_timeout_id", I, ki_set_timeout_id, I, I, I),
 	KEMI("dlg_get", I, ki_get, S, S, S),
+	KEMI("dlg_set_state", I, ki_set_state, S),
+	KEMI("dlg_db_load_callid", I, ki_db_load_callid, S),
+	KEMI("dlg_db_load_extra", I, ki_db_load_extra, NONE),
 	KEMI("dlg_get_var", SR_KEMIP_XVAL, ki_get_var, S, S, S, S),
 	KEMI("dlg_set_var", I, ki_set_var, S, S, S, S, S),
 	KEMI("dlg_update_contact", I, op_update_contact, NONE),

@@ -260,6 +260,14 @@ int op_timeout_by_profile(int profile, struct parley_str value, int seconds)
 	return error < 0 ? -1 : 1;
 }
 
+int op_db_load(const char *function)
+{
+	log_limited(LOG_CAUSE_SCRIPT, L_ERR,
+		    "%s(): this version has no database, nothing is loaded\n",
+		    function);
+	return -1;
+}
+
 static bool text_is(const str *text, const char *name)
 {
 	return (size_t)text->len == strlen(name) &&

@@ -68,6 +68,9 @@ int op_update_socket(struct sip_msg *msg);
 /* A new lifetime for all calls of a profile. */
 int op_timeout_by_profile(int profile, struct parley_str value, int seconds);
 
+/* There is no database: false, after a line that says so. */
+int op_db_load(const char *function);
+
 /* Places of other servers' calls. */
 struct op_remote {
 	str command; /* add or rm */

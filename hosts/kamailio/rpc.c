@@ -10,6 +10,8 @@
 #include "rpc_args.h"
 #include "rpc_bridge.h"
 #include "rpc_list.h"
+#include "rpc_match.h"
+#include "rpc_state.h"
 
 static const str empty = STR_STATIC_INIT("");
 
@@ -207,6 +209,10 @@ static void rpc_stats(rpc_t *rpc, void *c)
 DOC(doc_list, "List all dialogs: [limit [h_entry h_id]]; the ids are those of "
 	      "the last dialog of the page before");
 DOC(doc_list_ctx, "As dlg.list, with what other modules add");
+DOC(doc_list_match, "List the dialogs that fit: key operator value [limit]; "
+		    "key of ruri furi turi callid start_ts; operator of eq re "
+		    "sw for texts, of gt lt eq for start_ts");
+DOC(doc_list_match_ctx, "As dlg.list_match, with what other modules add");
 DOC(doc_dlg_list, "List the dialogs of a call: callid [from_tag]");
 DOC(doc_dlg_list_ctx, "As dlg.dlg_list, with what other modules add");
 DOC(doc_briefing, "List dialogs in short: [letters [limit [h_entry h_id]]]; "
@@ -217,6 +223,9 @@ DOC(doc_terminate_dlg,
     "that nobody has answered may be empty");
 DOC(doc_bridge_dlg, "Bring two parties together: from to [outbound proxy or .] "
 		    "[body, . for the usual or _ for none]");
+DOC(doc_set_state, "Set the state of a call, by default 5: callid from_tag "
+		   "to_tag [state]; nothing is sent and no route runs");
+DOC(doc_is_alive, "Tell whether a call is confirmed: callid from_tag to_tag");
 DOC(doc_profile_size, "Count the dialogs in a profile: profile [value]");
 DOC(doc_profile_list, "List the dialogs in a profile: profile [value]");
 DOC(doc_stats_active, "Count the calls by state");
@@ -226,6 +235,9 @@ DOC(doc_stats, "All counters");
 rpc_export_t adapter_rpcs[] = {
 	{"dlg.list", rpc_list, doc_list, RET_ARRAY},
 	{"dlg.list_ctx", rpc_list_ctx, doc_list_ctx, RET_ARRAY},
+	{"dlg.list_match", rpc_list_match, doc_list_match, RET_ARRAY},
+	{"dlg.list_match_ctx", rpc_list_match_ctx, doc_list_match_ctx,
+	 RET_ARRAY},
 	{"dlg.dlg_list", rpc_dlg_list, doc_dlg_list, 0},
 	{"dlg.dlg_list_ctx", rpc_dlg_list_ctx, doc_dlg_list_ctx, 0},
 	{"dlg.briefing", rpc_briefing, doc_briefing, RET_ARRAY},
@@ -234,6 +246,8 @@ rpc_export_t adapter_rpcs[] = {
 	{"dlg.bridge_dlg", rpc_bridge_dlg, doc_bridge_dlg, 0},
 	{"dlg.profile_get_size", rpc_profile_get_size, doc_profile_size, 0},
 	{"dlg.profile_list", rpc_profile_list, doc_profile_list, RET_ARRAY},
+	{"dlg.set_state", rpc_set_state, doc_set_state, 0},
+	{"dlg.is_alive", rpc_is_alive, doc_is_alive, 0},
 	{"dlg.stats_active", rpc_stats_active, doc_stats_active, 0},
 	{"dlg.stats", rpc_stats, doc_stats, 0},
 	{0},

@@ -1,28 +1,17 @@
 /* See rpc_list.h. */
-#include "reader.h"
 #include "rpc_args.h"
 #include "rpc_dialog.h"
 #include "rpc_list.h"
 
 enum { WALK_IDS = 64 };
 
-/* A command that lists. */
-struct listing {
-	rpc_t *rpc;
-	void *c;
-	struct reader reader;
-	bool context;
-	const str *letters;  /* dlg.briefing; NULL: whole dialogs */
-	const str *from_tag; /* only dialogs with this tag; NULL: all */
-	uint32_t count;	     /* listed so far */
-};
-
 static uint32_t list_max(void)
 {
 	return (uint32_t)adapter.set.rpc_list_max;
 }
 
-static bool too_many(const struct listing *l, uint64_t count, const char *way)
+bool rpc_listing_too_many(const struct rpc_listing *l, uint64_t count,
+			  const char *way)
 {
 	if (count <= list_max())
 		return false;
@@ -31,8 +20,7 @@ static bool too_many(const struct listing *l, uint64_t count, const char *way)
 	return true;
 }
 
-/* Adds one dialog. False: a fault was sent. One that has gone is no fault. */
-static bool list_one(struct listing *l, struct parley_id id)
+bool rpc_listing_add(struct rpc_listing *l, struct parley_id id)
 {
 	struct parley_view view;
 	bool added;
@@ -48,6 +36,8 @@ static bool list_one(struct listing *l, struct parley_id id)
 			    memcmp(view.caller.tag.s, l->from_tag->s,
 				   view.caller.tag.len) != 0))
 		return true;
+	if (l->fits && !l->fits(l->match, &view))
+		return true;
 	added = l->letters ? rpc_dialog_brief(l->rpc, l->c, &view, l->letters)
 			   : rpc_dialog_add(l->rpc, l->c, &view, l->context);
 	if (!added)
@@ -58,7 +48,7 @@ static bool list_one(struct listing *l, struct parley_id id)
 }
 
 /* All dialogs, or a page of them. */
-static void list_page(struct listing *l, const struct rpc_page *page)
+static void list_page(struct rpc_listing *l, const struct rpc_page *page)
 {
 	static const char way[] = ": give a limit, or h_entry and h_id of the "
 				  "last one as well";
@@ -69,16 +59,17 @@ static void list_page(struct listing *l, const struct rpc_page *page)
 	for (int state = PARLEY_STATE_UNCONFIRMED; state < PARLEY_STATES;
 	     state++)
 		count += parley_count(adapter.engine, (enum parley_state)state);
-	if (!page->limit && too_many(l, count, way))
+	if (!page->limit && rpc_listing_too_many(l, count, way))
 		return;
 	while (parley_next(adapter.engine, &id)) {
 		if (l->count == limit) {
 			/* Some came while we were listing. */
 			if (!page->limit)
-				too_many(l, (uint64_t)limit + 1, way);
+				rpc_listing_too_many(l, (uint64_t)limit + 1,
+						     way);
 			break;
 		}
-		if (!list_one(l, id))
+		if (!rpc_listing_add(l, id))
 			break;
 	}
 	reader_fini(&l->reader);
@@ -86,7 +77,7 @@ static void list_page(struct listing *l, const struct rpc_page *page)
 
 static void list_all(rpc_t *rpc, void *c, bool context)
 {
-	struct listing l = {.rpc = rpc, .c = c, .context = context};
+	struct rpc_listing l = {.rpc = rpc, .c = c, .context = context};
 	struct rpc_page page;
 
 	if (rpc_page_next(rpc, c, &page))
@@ -105,7 +96,7 @@ void rpc_list_ctx(rpc_t *rpc, void *c)
 
 void rpc_briefing(rpc_t *rpc, void *c)
 {
-	struct listing l = {.rpc = rpc, .c = c};
+	struct rpc_listing l = {.rpc = rpc, .c = c};
 	struct rpc_text letters;
 	struct rpc_page page;
 
@@ -123,9 +114,7 @@ void rpc_briefing(rpc_t *rpc, void *c)
 		list_page(&l, &page);
 }
 
-/* The ids of all dialogs with a Call-ID, in memory of this process. NULL: no
- * memory. Usually there is one; a loop without spiral detection makes many. */
-static struct parley_id *ids_of_call(struct parley_str callid, uint32_t *count)
+struct parley_id *rpc_listing_ids(struct parley_str callid, uint32_t *count)
 {
 	uint32_t max = 8;
 	struct parley_id *ids;
@@ -144,7 +133,7 @@ static struct parley_id *ids_of_call(struct parley_str callid, uint32_t *count)
 
 static void list_call(rpc_t *rpc, void *c, bool context)
 {
-	struct listing l = {.rpc = rpc, .c = c, .context = context};
+	struct rpc_listing l = {.rpc = rpc, .c = c, .context = context};
 	struct rpc_text callid, tag;
 	struct parley_id *ids;
 	uint32_t count;
@@ -157,14 +146,14 @@ static void list_call(rpc_t *rpc, void *c, bool context)
 		l.from_tag = &tag.s;
 	if (!rpc_no_more(rpc, c))
 		return;
-	ids = ids_of_call(to_parley(&callid.s), &count);
+	ids = rpc_listing_ids(to_parley(&callid.s), &count);
 	if (!ids) {
 		rpc->fault(c, 500, "No memory left");
 		return;
 	}
-	if (!too_many(&l, count, ""))
+	if (!rpc_listing_too_many(&l, count, ""))
 		for (uint32_t i = 0; i < count; i++)
-			if (!list_one(&l, ids[i]))
+			if (!rpc_listing_add(&l, ids[i]))
 				break;
 	pkg_free(ids);
 	reader_fini(&l.reader);
@@ -180,21 +169,21 @@ void rpc_dlg_list_ctx(rpc_t *rpc, void *c)
 	list_call(rpc, c, true);
 }
 
-static void list_walk(struct listing *l, struct parley_profile_walk *walk)
+static void list_walk(struct rpc_listing *l, struct parley_profile_walk *walk)
 {
 	struct parley_id ids[WALK_IDS];
 	uint32_t count;
 
 	while ((count = parley_profile_walk_next(walk, ids, WALK_IDS)) > 0)
 		for (uint32_t i = 0; i < count; i++)
-			if (too_many(l, l->count + 1, "") ||
-			    !list_one(l, ids[i]))
+			if (rpc_listing_too_many(l, l->count + 1, "") ||
+			    !rpc_listing_add(l, ids[i]))
 				return;
 }
 
 void rpc_profile_list(rpc_t *rpc, void *c)
 {
-	struct listing l = {.rpc = rpc, .c = c};
+	struct rpc_listing l = {.rpc = rpc, .c = c};
 	struct parley_profile_walk *walk = NULL;
 	struct rpc_profile which;
 	struct parley_stats stats;
@@ -208,7 +197,7 @@ void rpc_profile_list(rpc_t *rpc, void *c)
 	/* Calls of other servers are counted there, but not listed. */
 	parley_get_stats(adapter.engine, &stats);
 	if (error == PARLEY_OK && stats.remote_members == 0 &&
-	    too_many(&l, size, ""))
+	    rpc_listing_too_many(&l, size, ""))
 		return;
 	if (error == PARLEY_OK)
 		error = parley_profile_walk_begin(adapter.engine, which.profile,

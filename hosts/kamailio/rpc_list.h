@@ -13,11 +13,40 @@
 
 #include "core/rpc.h"
 
+#include "reader.h"
+
 void rpc_list(rpc_t *rpc, void *c);
 void rpc_list_ctx(rpc_t *rpc, void *c);
 void rpc_dlg_list(rpc_t *rpc, void *c);
 void rpc_dlg_list_ctx(rpc_t *rpc, void *c);
 void rpc_profile_list(rpc_t *rpc, void *c);
 void rpc_briefing(rpc_t *rpc, void *c);
+
+/* ------------------------------------------------ for rpc_match.c */
+
+/* A command that lists. */
+struct rpc_listing {
+	rpc_t *rpc;
+	void *c;
+	struct reader reader;
+	bool context;
+	const str *letters;  /* dlg.briefing; NULL: whole dialogs */
+	const str *from_tag; /* only dialogs with this tag; NULL: all */
+	/* Only dialogs of which this is true; NULL: all. */
+	bool (*fits)(const void *match, const struct parley_view *view);
+	const void *match;
+	uint32_t count; /* listed so far */
+};
+
+/* Adds one dialog. False: a fault was sent. One that has gone is no fault. */
+bool rpc_listing_add(struct rpc_listing *l, struct parley_id id);
+
+/* True, and a fault was sent: @count is above rpc_list_max. */
+bool rpc_listing_too_many(const struct rpc_listing *l, uint64_t count,
+			  const char *way);
+
+/* The ids of all dialogs with a Call-ID, in memory of this process. NULL: no
+ * memory. Usually there is one; a loop without spiral detection makes many. */
+struct parley_id *rpc_listing_ids(struct parley_str callid, uint32_t *count);
 
 #endif

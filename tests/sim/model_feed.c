@@ -273,21 +273,6 @@ static int story_crossing(const struct story *story)
 	return 0;
 }
 
-void story_answered(const struct story *story)
-{
-	struct model_dialog *dialog = story->dialog;
-	struct sim *sim = story->sim;
-
-	story_move(story, PARLEY_STATE_ANSWERED);
-	dialog->start_s = sim->wall_s;
-	dialog->answered_ms = sim->now_ms;
-	dialog->due_lifetime_ms = after_s(story, dialog->lifetime_s);
-	dialog->due_state_ms = UINT64_MAX;
-	if (sim->config.noack_timeout_s > 0)
-		dialog->due_state_ms =
-			after_s(story, sim->config.noack_timeout_s);
-}
-
 static int story_2xx(const struct story *story)
 {
 	struct model_dialog *dialog = story->dialog;

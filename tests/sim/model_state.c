@@ -3,6 +3,26 @@
 
 #include "story.h"
 
+static uint64_t after_s(const struct sim *sim, uint32_t seconds)
+{
+	return sim->now_ms + (uint64_t)seconds * 1000;
+}
+
+void story_answered(const struct story *story)
+{
+	struct model_dialog *dialog = story->dialog;
+	struct sim *sim = story->sim;
+
+	story_move(story, PARLEY_STATE_ANSWERED);
+	dialog->start_s = sim->wall_s;
+	dialog->answered_ms = sim->now_ms;
+	dialog->due_lifetime_ms = after_s(sim, dialog->lifetime_s);
+	dialog->due_state_ms = UINT64_MAX;
+	if (sim->config.noack_timeout_s > 0)
+		dialog->due_state_ms =
+			after_s(sim, sim->config.noack_timeout_s);
+}
+
 static int refused(const struct story *story)
 {
 	story->result->bogus = true;
@@ -67,8 +87,7 @@ static int unanswered(const struct story *story)
 	dialog->due_state_ms = UINT64_MAX;
 	if (sim->config.noack_timeout_s > 0)
 		dialog->due_state_ms =
-			sim->now_ms +
-			(uint64_t)sim->config.noack_timeout_s * 1000;
+			after_s(sim, sim->config.noack_timeout_s);
 	return 0;
 }
 

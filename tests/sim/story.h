@@ -23,9 +23,10 @@ void story_end(const struct story *story, uint32_t note, uint64_t *counter);
 /* A leg from the event; NULL and result->rc if there can be none. */
 struct model_leg *story_leg_new(const struct story *story);
 void story_leg_first(struct model_dialog *dialog, struct model_leg *leg);
-void story_answered(const struct story *story);
 
 /* model_state.c */
+/* The first answer, by message or by decree. */
+void story_answered(const struct story *story);
 int story_set_state(const struct story *story);
 
 #endif
