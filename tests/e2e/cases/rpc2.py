@@ -257,7 +257,7 @@ def test_stats_active_own(env):
 # ------------------------------------------------ both modules
 
 # Commands of the packaged module that another part of the work brings.
-LATER = {"dlg.bridge_dlg", "dlg.dump_file"}
+LATER = {"dlg.dump_file"}
 
 
 @parley_only("it compares both modules by itself")
