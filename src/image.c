@@ -401,6 +401,8 @@ static void take_owner(struct import *import)
 		import->rc = rc;
 	else
 		copy->replica = image->view.owner.len > 0;
+	ping_update_locked(import->step.engine, import->step.dialog,
+			   import->step.now);
 }
 
 static bool image_newer(const struct dialog *dialog,
@@ -745,6 +747,7 @@ int parley_adopt(struct parley *engine, struct parley_now now,
 	else if (step.dialog->state != PARLEY_STATE_DELETED &&
 		 copy->owner_ending)
 		(void)!terminate_answered(&step, PARLEY_SIDE_ALL);
+	ping_update_locked(engine, step.dialog, now);
 	dialog_arm_locked(engine, step.dialog);
 	copy_changed(engine, step.dialog);
 	step_end(&step);

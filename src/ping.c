@@ -1,4 +1,5 @@
 /* See ping.h. */
+#include "copy.h"
 #include "ping.h"
 
 enum { KA_OPTIONS = PARLEY_OPT_KA_CALLER | PARLEY_OPT_KA_CALLEE };
@@ -7,7 +8,7 @@ bool ping_wanted(const struct parley *engine, const struct dialog *dialog)
 {
 	return engine->config.ping_interval_ms > 0 &&
 	       dialog->state == PARLEY_STATE_CONFIRMED && !dialog->ending &&
-	       (dialog->options & KA_OPTIONS);
+	       !copy_replica(dialog) && (dialog->options & KA_OPTIONS);
 }
 
 bool ping_asks(const struct parley *engine, const struct dialog *dialog,

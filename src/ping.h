@@ -21,15 +21,16 @@
 
 #include "step.h"
 
-/* Confirmed, not being ended, and somebody wants to know. */
+/* Confirmed, not being ended, not another node's, and somebody wants to know.
+ */
 bool ping_wanted(const struct parley *engine, const struct dialog *dialog);
 
 /* True if the party of @leg in this direction is to be asked now. */
 bool ping_asks(const struct parley *engine, const struct dialog *dialog,
 	       const struct leg *leg, enum parley_direction towards);
 
-/* After state, ending or options have changed: starts or stops the clock of
- * keep-alives. Who calls it arms the timer afterwards. */
+/* After state, ending, options or owner have changed: starts or stops the clock
+ * of keep-alives. Who calls it arms the timer afterwards. */
 void ping_update_locked(struct parley *engine, struct dialog *dialog,
 			struct parley_now now);
 

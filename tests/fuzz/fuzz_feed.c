@@ -255,8 +255,9 @@ static void op_match(struct world *world)
 	if (parley_match(world->engine, &query, &match) == 0)
 		(void)!parley_request_prepare(
 			world->engine, match.id, match.leg, match.dir,
-			input_byte(input) % 4 == 0, &request, world->buffer,
-			sizeof(world->buffer), &needed);
+			(enum parley_request_kind)input_below(input, 4),
+			&request, world->buffer, sizeof(world->buffer),
+			&needed);
 	(void)!parley_find_call(world->engine, query.callid, query.from_tag,
 				query.to_tag, &match);
 }
@@ -359,6 +360,12 @@ static int start(struct world *world)
 	config.bye_on_timeout = (bits & 2) != 0;
 	config.wait_ack = (bits & 4) != 0;
 	config.end_at_early_timeout = (bits & 8) != 0;
+	config.local_only = (bits & 16) != 0;
+	if (bits & 32) {
+		config.ping_interval_ms = 1000u + input_byte(input);
+		config.ping_spread_ms = input_byte(input);
+		config.ping_failed_limit = input_below(input, 3);
+	}
 	config.profiles = profiles;
 	config.profile_count = PROFILES;
 	fuzz_host_fill(&world->host, &host);

@@ -58,6 +58,7 @@ static bool node_begin(struct node *node, struct test_host *host,
 	config.replicate = true;
 	config.node = number;
 	config.lifetime_s = 100;
+	config.ping_interval_ms = 30000;
 	config.profiles = profiles;
 	config.profile_count = 2;
 	node->name = name;
@@ -484,6 +485,31 @@ static void the_survivor_expires_it(void **state)
 	assert_int_equal(pair->a.told.expired + pair->a.told.ended, 0);
 }
 
+/* Keep-alives are the owner's; who takes over begins with a whole interval, so
+ * that the calls of a node that has gone are not all asked at once. */
+static void the_owner_asks(void **state)
+{
+	struct pair *pair = *state;
+	struct call *a = &pair->a.call, *b = &pair->b.call;
+	uint32_t bits;
+
+	up(pair);
+	assert_int_equal(parley_options(a->engine, a->now, a->id,
+					PARLEY_OPT_KA_CALLER, 0, &bits),
+			 0);
+	settle(pair);
+	assert_int_equal(call_wait(a, 30200), 1);
+	assert_int_equal(call_count(a, PARLEY_ACT_PING), 1);
+	assert_int_equal(call_wait(b, 30200), 0);
+	assert_int_equal(adopt(&pair->b, "a"), 0);
+	assert_int_equal(call_wait(b, 29500), 0);
+	assert_int_equal(call_wait(b, 700), 1);
+	assert_int_equal(call_count(b, PARLEY_ACT_PING), 1);
+	/* And the first owner stops when it hears of that. */
+	settle(pair);
+	assert_int_equal(call_wait(a, 35000), 0);
+}
+
 /* The call ended through the peer, and the owner died before it heard of it. */
 static void an_end_that_nobody_told(void **state)
 {
@@ -651,6 +677,7 @@ int main(void)
 		PAIR(old_ones_lose),
 		PAIR(senseless_ones_are_refused),
 		PAIR(the_survivor_expires_it),
+		PAIR(the_owner_asks),
 		PAIR(an_end_that_nobody_told),
 		PAIR(the_survivor_ends_what_was_being_ended),
 		PAIR(a_call_that_rang_dies_with_its_node),
