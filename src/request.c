@@ -92,7 +92,9 @@ int parley_request_prepare(struct parley *engine, struct parley_id id,
 			   struct parley_request *request, void *buffer,
 			   size_t size, size_t *neededp)
 {
-	if (towards != PARLEY_DIR_DOWNSTREAM && towards != PARLEY_DIR_UPSTREAM)
+	if ((towards != PARLEY_DIR_DOWNSTREAM &&
+	     towards != PARLEY_DIR_UPSTREAM) ||
+	    kind > PARLEY_REQUEST_PING)
 		return PARLEY_E_ARGUMENT;
 	struct dialog *dialog = dialog_find_lock(engine, id);
 	if (!dialog)

@@ -184,7 +184,7 @@ static void op_settings(struct world *world)
 		break;
 	case 3:
 		(void)!parley_options(world->engine, world->now, id,
-				      number & 15, 0, &out);
+				      number & 15, number >> 4 & 15, &out);
 		break;
 	case 4:
 		(void)!parley_set_lifetime(world->engine, world->now, id,
