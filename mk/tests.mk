@@ -1,6 +1,6 @@
 # The test levels. Each target prints result lines (tools/report.py).
 
-LEVELS := style compilers unit sim fuzz tools e2e
+LEVELS := style compilers unit sim fuzz tools e2e list
 FUZZ_SECONDS ?= 60
 FUZZ_RUNS ?= 1000000
 JOBS := $(shell nproc)
@@ -8,7 +8,7 @@ QUIET_MAKE = $(MAKE) --no-print-directory -s -j$(JOBS)
 
 TEST_FLAGS := $(ENGINE_FLAGS) -Itests -Ihosts/kamailio
 
-.PHONY: test run bench mutants $(LEVELS)
+.PHONY: test run bench mutants list-names list-slice list-check $(LEVELS)
 
 deps:
 	@tools/deps.sh run test
@@ -174,6 +174,32 @@ tools:
 
 e2e:
 	@$(call script,e2e,tests/e2e/run.py,$(E2E_ARGS))
+
+# Every documented name is offered (tests/list). The probe is a module that
+# tells what another one exports.
+LIST_PROBE := $(BUILD)/list/probe.so
+
+$(LIST_PROBE): tests/list/probe.c $(BUILD)/obj/flags \
+		$(BUILD)/kamailio.flags | $(KAMAILIO_HEADER)
+	@mkdir -p $(@D)
+	$(obj.CC) $(HOST_FLAGS) $(obj.FLAGS) -fvisibility=default -shared \
+		-o $@ $<
+
+list: list-names list-slice
+
+list-names:
+	@$(QUIET_MAKE) all $(LIST_PROBE) && \
+	PARLEY_BUILD=$(abspath $(BUILD)) $(PYTHON) tests/list/run.py \
+		$(BUILD) $(LIST_PROBE)
+
+# Takes exports out, one at a time, and sees that the tests notice: a few of
+# them, or all.
+list-slice:
+	@$(PYTHON) tests/list/check.py --slice
+
+list-check:
+	@tools/deps.sh test
+	@$(PYTHON) tests/list/check.py $(LIST_ARGS)
 
 bench:
 	@tools/deps.sh test

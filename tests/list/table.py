@@ -1,0 +1,107 @@
+"""tests/list/surface.tsv: every documented name, and where it stands.
+
+    kind        param, function, pv, rpc, statistic, event, kemi, api, mi
+    name        as a user writes it
+    documented  K Kamailio's dialog, I ims_dialog, N dialog_ng, O OpenSIPS'
+                dialog, master: later versions of K, own: ours only
+    part        from which part of the work on it is there
+    sample      how it is used: a parameter's value, calls of a function
+    case        an end-to-end case that fails when it is taken out
+    meaning     a few words
+"""
+import collections
+import os
+import re
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+ROOT = os.path.dirname(os.path.dirname(HERE))
+PATH = os.path.join(HERE, "surface.tsv")
+PART = 2  # what is to be there now
+
+# Rows whose export or whose case is not there yet; they are skipped.
+AWAITED = {
+    ("param", "enable_dmq"),
+    ("param", "dmq_peer_id"),
+    ("param", "enable_dmq_ka_iflags_sync"),
+    ("param", "dmq_ka_iflags_sync"),
+    ("param", "enable_dmq_load_callbacks"),
+    ("param", "dump_dir"),
+    ("function", "dlg_bridge"),
+    ("function", "dlg_set_property"),
+    ("function", "dlg_reset_property"),
+    ("function", "dlg_set_state"),
+    ("function", "dlg_remove_dialogs_from_node"),
+    ("function", "dlg_db_load_callid"),
+    ("function", "dlg_db_load_extra"),
+    ("rpc", "dlg.list_match"),
+    ("rpc", "dlg.list_match_ctx"),
+    ("rpc", "dlg.dump_file"),
+    ("rpc", "dlg.set_state"),
+    ("rpc", "dlg.is_alive"),
+    ("rpc", "dlg.bridge_dlg"),
+    ("kemi", "dlg_set_property"),
+    ("kemi", "dlg_reset_property"),
+    ("kemi", "dlg_db_load_callid"),
+    ("kemi", "dlg_db_load_extra"),
+    ("kemi", "dlg_bridge"),
+    ("kemi", "dlg_set_state"),
+    ("kemi", "dlg_remove_dialogs_from_node"),
+    ("kemi", "dlg_refer_did"),
+    ("kemi", "dlg_refer_cid"),
+    ("kemi", "dlg_req_within4"),
+    ("kemi", "dlg_refer"),
+    ("kemi", "dlg_set_ruri"),
+    ("kemi", "dlg_req_within2"),
+    ("kemi", "dlg_req_within3"),
+    ("kemi", "dlg_req_within5"),
+    ("api", "load_dlg"),
+}
+
+KINDS = ("param", "function", "pv", "rpc", "statistic", "event", "kemi", "api",
+         "mi")
+DOCUMENTED = {"K", "I", "N", "O", "master", "own"}
+
+Row = collections.namedtuple(
+    "Row", "kind name documented part sample case meaning")
+
+
+def rows():
+    """All rows; ValueError names the first bad line."""
+    found, seen = [], set()
+    with open(PATH, encoding="utf-8") as file:
+        for number, line in enumerate(file, 1):
+            fields = line.rstrip("\n").split("\t")
+            if number == 1:
+                if tuple(fields) != Row._fields:
+                    raise ValueError("line 1: columns are %r" % (fields,))
+                continue
+            if len(fields) != len(Row._fields):
+                raise ValueError("line %d has %d fields" % (number,
+                                                            len(fields)))
+            row = Row(*fields)._replace(part=int(fields[3]))
+            if row.kind not in KINDS or not 1 <= row.part <= 5 or \
+                    not set(row.documented.split()) <= DOCUMENTED or \
+                    not row.documented or not row.meaning:
+                raise ValueError("line %d: %r" % (number, fields))
+            if row[:2] in seen:
+                raise ValueError("line %d: %s %s is there twice" % (
+                    (number,) + row[:2]))
+            seen.add(row[:2])
+            found.append(row)
+    return found
+
+
+def now(kind=None):
+    return [r for r in rows() if r.part <= PART and kind in (None, r.kind) and
+            r[:2] not in AWAITED]
+
+
+def loading(kind):
+    """What is offered already: later rows with a sample load, too."""
+    return [r for r in rows() if r.kind == kind and r[:2] not in AWAITED and
+            (r.part <= PART or r.sample)]
+
+
+def calls(row):
+    """The sample calls of a function."""
+    return re.split(r"(?<=\)) (?=[a-z_]+\()", row.sample)
