@@ -271,6 +271,23 @@ static int ki_var_is_null(sip_msg_t *msg, str *name)
 	return error < 0 && error != PARLEY_E_SPACE ? 1 : -1;
 }
 
+/* The languages of 5.6 take a text only from functions of up to three
+ * parameters: here the result goes into a variable. */
+static int ki_get_var_to(sip_msg_t *msg, str *callid, str *ftag, str *ttag,
+			 str *name, str *target)
+{
+	const struct op_call call = {*callid, *ftag, *ttag};
+	pv_spec_t *spec = pv_cache_get(target);
+
+	if (!spec) {
+		log_limited(LOG_CAUSE_SCRIPT, L_ERR,
+			    "dlg_get_var_to(): %.*s is no variable\n",
+			    target->len, target->s);
+		return -1;
+	}
+	return op_get_var(msg, &call, name, spec);
+}
+
 static sr_kemi_xval_t *ki_get_var(sip_msg_t *msg, str *callid, str *ftag,
 				  str *ttag, str *name)
 {
@@ -349,6 +366,7 @@ static const sr_kemi_t functions[] = {
 	KEMI("var_rm", I, ki_var_rm, S),
 	KEMI("var_is_null", I, ki_var_is_null, S),
 	/* not in the stock module */
+	KEMI("dlg_get_var_to", I, ki_get_var_to, S, S, S, S, S),
 	KEMI("dlg_set_timeout_by_profile_static", I,
 	     ki_timeout_by_profile_static, S, I),
 	KEMI("dlg_set_timeout_by_profile", I, ki_timeout_by_profile, S, S, I),

@@ -49,6 +49,18 @@ def test_hash_size(env):
                  ["hash_size", value, "power of two"])
 
 
+@parley_only("it has a database")
+def test_db_mode(env):
+    """Nobody may believe that calls are stored. The names of the database's
+    other parameters load."""
+    for value in (1, 2, 3):
+        _refused(env, [("db_mode", value), ("db_url", "mysql://a:b@c/d")],
+                 ["db_mode", value, "stores no calls"], early=False)
+    _refused(env, [("db_mode", 4)], ["db_mode", 4, "from 0 to 3"])
+    with env.proxy([("db_mode", 0), ("db_url", "mysql://a:b@c/d")]) as server:
+        check("db_" not in server.log(), "a line about the database")
+
+
 @parley_only(QUIET)
 def test_default_timeout(env):
     """A plain int parameter: judged at start."""

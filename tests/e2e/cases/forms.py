@@ -267,6 +267,9 @@ COLUMNS = ("call_id", "from_uri", "from_tag", "to_uri", "to_tag", "h_id",
            "to_route", "from_route", "to_contact", "from_contact", "to_sock",
            "from_sock", "sflags", "toroute_name", "vars_h_id", "vars_h_entry",
            "vars_key", "vars_value")
+# The other spellings, of ours only.
+ALSO = ("callid", "caller_cseq", "callee_cseq", "caller_route", "callee_route",
+        "caller_contact", "callee_contact", "caller_sock", "callee_sock")
 HEADERS = "a line that is no header would be in each request of ours"
 # Parameter: (values that only the packaged module starts with, why)
 STRICT = {
@@ -310,6 +313,7 @@ def test_names_of_columns(env):
     """All at once: each loads, and none makes the other fail."""
     params = [("%s_column" % name, name) for name in COLUMNS] + \
         [("table_name", "t"), ("vars_table_name", "v"), ("db_url", "x://y")]
-    for stock in (True, False):
-        started, log = _starts(env, stock, "exit", params)
+    also = [("%s_column" % name, name) for name in ALSO]
+    for stock, given in ((True, params), (False, params + also)):
+        started, log = _starts(env, stock, "exit", given)
         check(started, "stock %s: %s", stock, log[-300:])

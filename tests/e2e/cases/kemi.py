@@ -185,6 +185,44 @@ def test_end(env):
             same("end", results(server)["end"], "1")
 
 
+LATER = say(
+    ("update", 'd.dlg_update_state()'), ("contact", 'd.dlg_update_contact()'),
+    ("socket", 'd.dlg_update_socket()'),
+    ("set", 'd.dlg_set_var(KSR.pv.get("$ci"), KSR.pv.get("$ft"), '
+            'KSR.pv.get("$tt"), "w", "other")'),
+    ("to", 'd.dlg_get_var_to(KSR.pv.get("$ci"), KSR.pv.get("$tt"), '
+           'KSR.pv.get("$ft"), "w", "$var(w)")'),
+    ("got", 'KSR.pv.get("$var(w)")'),
+    ("early", 'd.dlg_get_var_to(KSR.pv.get("$ci"), KSR.pv.get("$ft"), "", '
+              '"v", "$var(w)")'),
+    ("got_early", 'KSR.pv.get("$var(w)")'),
+    ("none", 'd.dlg_get_var_to("nobody", "x", "", "w", "$avp(n)")'),
+    ("got_none", 'KSR.pv.get("$avp(n)")'),
+    ("wrong", 'd.dlg_get_var_to("nobody", "x", "", "w", "nothing")'),
+    # Kamailio 5.6 takes no text from a function of four parameters.
+    ("get", 'd.dlg_get_var("nobody", "x", "", "w") == "text"'),
+    ("set_none", 'd.dlg_set_var("nobody", "x", "", "w", "y")'))
+
+
+@parley_only("it is in later versions of it")
+def test_later_names(env):
+    """Functions that later versions of the packaged module have."""
+    text = functions('\td.var_sets("v", "text")\n\td.dlg_manage()',
+                     "\tif KSR.is_method_in('O') then\n" + LATER + "\tend\n")
+    with lua_proxy(env, text) as server, sip.Party(server, "a") as a, \
+            sip.Party(server, "b") as b:
+        call = sip.establish(a, b)
+        wait_state(server, call.callid, 4)
+        call.caller.request("OPTIONS")
+        b.reply(b.expect("OPTIONS"), 200)
+        a.expect(200, "OPTIONS")
+        same("results", results(server), {
+            "update": "1", "contact": "1", "socket": "1", "set": "1",
+            "to": "1", "got": "other", "early": "1", "got_early": "text",
+            "none": "1", "got_none": "nil", "wrong": "-1", "get": "false",
+            "set_none": "-1"})
+
+
 @parley_only("dlg_join_profile() is ours")
 def test_documentation(env):
     """The example of docs/kemi.md: two calls, and the third is refused."""
