@@ -143,3 +143,20 @@ def test_failed(env):
         side.ack_failure(a.expect(486, callid=side.callid))
         net.wait_until(lambda: _cdrs(server, side.callid), 5, "a CDR is there")
         same("CDRs", len(_cdrs(server, side.callid)), 1)
+
+
+@stock_differs("its lifetime is read before sst has set it")
+def test_created_later(env):
+    """initial_cbs_inscript 0: sst looks at the INVITE when tm gets it, and sees
+    a flag that is set after dlg_manage()."""
+    for inscript, lifetime in ((1, 43200), (0, 1200)):
+        params = [("initial_cbs_inscript", inscript),
+                  ("timeout_avp", "$avp(timeout)")]
+        with env.proxy(params, script(initial="dlg_manage(); setflag(6);"),
+                       last=SST) as server, sip.Party(server, "a") as a, \
+                sip.Party(server, "b") as b:
+            call = sip.establish(a, b, headers=[
+                ("Session-Expires", "1200"), ("Supported", "timer")])
+            wait_state(server, call.callid, 4)
+            found = server.rpc("dlg.dlg_list", call.callid)
+            same("lifetime with %d" % inscript, found["lifetime"], lifetime)

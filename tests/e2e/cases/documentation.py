@@ -11,6 +11,8 @@ import re
 from lib import proxy
 from lib.case import check, parley_only, script, sip
 
+HOST = os.path.join(os.path.dirname(__file__), "..", "..", "..", "hosts",
+                    "kamailio")
 DOCS = os.path.join(os.path.dirname(__file__), "..", "..", "..", "docs")
 BLOCK = re.compile(r"^```cfg +(\S+)\n(.*?)^```$", re.M | re.S)
 
@@ -86,3 +88,51 @@ def test_none_forgotten(env):
              "statistics.md"}
     check({e[0] for e in examples()} == known, "pages with examples: %r",
           sorted({e[0] for e in examples()}))
+
+
+# Page, files with an export table, how a name stands in it.
+TABLES = (
+    ("functions.md", "functions*.c", r'\{"(\w+)", FUNCTION'),
+    ("parameters.md", "params*.c",
+     r'\bBY_(?:INT|TEXT)\((\w+)|\{"(\w+)", PARAM_'),
+    ("variables.md", "pv.c", r'\{STR_STATIC_INIT\("(\w+)"\), PVT'),
+    ("variables.md", "pv*.c", r'\[(?:KEY|CTX)_\w+\] = "(\w+)"'),
+    ("rpc.md", "rpc*.c", r'\{"(dlg\.\w+)"'),
+    ("kemi.md", "kemi*.c", r'\bKEMI\("(\w+)"'),
+    ("statistics.md", "stats.c", r'"(\w+_dialogs)"'),
+)
+
+
+# Their pages are being written.
+AWAITED = {
+    "dlg_bridge", "dlg_refer", "dlg_refer_cid", "dlg_refer_did",
+    "dlg_req_within", "dlg_req_within2", "dlg_req_within3", "dlg_req_within4",
+    "dlg_req_within5", "dlg_set_ruri", "dlg.bridge_dlg", "keep_proxy_rr",
+    "dmq_ka_iflags_sync", "dmq_peer_id", "dump_dir", "enable_dmq",
+    "enable_dmq_ka_iflags_sync", "enable_dmq_load_callbacks"}
+
+
+def exports(files, pattern):
+    """The names in the export tables of some files."""
+    found = set()
+    for path in glob.glob(os.path.join(HOST, files)):
+        with open(path, encoding="utf-8") as source:
+            for names in re.findall(pattern, source.read()):
+                found |= {names} if isinstance(names, str) else set(names)
+    return found - {"", "name", "load_dlg"}  # the C API has no page here
+
+
+@parley_only(REASON)
+def test_every_export(env):
+    """Each name that the module exports is in its page."""
+    missing = []
+    for page, files, pattern in TABLES:
+        names = exports(files, pattern)
+        check(len(names) > 4, "only %r in %s", names, files)
+        with open(os.path.join(DOCS, page), encoding="utf-8") as file:
+            # As `name`, `name(`, `$name` or in a heading.
+            words = set(re.findall(r"[`$( ,#]([a-zA-Z_.]+[0-9]?)\b",
+                                   file.read()))
+        missing += ["%s: %s" % (page, n) for n in sorted(names - words - AWAITED)]
+    check(not missing, "%d names are not in their page: %s", len(missing),
+          ", ".join(missing))
