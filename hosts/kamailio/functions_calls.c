@@ -3,6 +3,7 @@
 
 #include "bridge.h"
 #include "calls.h"
+#include "fixups.h"
 #include "functions_calls.h"
 #include "ops.h"
 
@@ -51,27 +52,28 @@ int fixup_call_texts(void **param, int param_no)
 /* ------------------------------------------------ kamailio.cfg */
 
 /* False, and a log line: the variables in it have no value. */
-static bool text_of(struct sip_msg *msg, const char *function, char *param,
-		    str *text)
+static bool take_text(struct sip_msg *msg, const char *function, char *param,
+		      str *text)
 {
 	*text = (str){0};
-	if (!param || fixup_get_svalue(msg, (gparam_t *)param, text) == 0)
+	if (!param || text_of(msg, param, text))
 		return true;
 	log_limited(LOG_CAUSE_SCRIPT, L_ERR, "%s: a parameter has no value\n",
 		    function);
 	return false;
 }
 
+/* NOLINTNEXTLINE(readability-function-size): Kamailio has it so. */
 int f_request5(struct sip_msg *msg, char *side, char *method, char *headers,
 	       char *ctype, char *body)
 {
 	const char *function = "dlg_req_within()";
 	struct calls_request request = {.side = (enum parley_side)(long)side};
 
-	if (!text_of(msg, function, method, &request.method) ||
-	    !text_of(msg, function, headers, &request.headers) ||
-	    !text_of(msg, function, ctype, &request.content_type) ||
-	    !text_of(msg, function, body, &request.body))
+	if (!take_text(msg, function, method, &request.method) ||
+	    !take_text(msg, function, headers, &request.headers) ||
+	    !take_text(msg, function, ctype, &request.content_type) ||
+	    !take_text(msg, function, body, &request.body))
 		return -1;
 	return calls_request(msg, &request);
 }
@@ -96,7 +98,7 @@ int f_refer(struct sip_msg *msg, char *side, char *param)
 {
 	str address;
 
-	if (!text_of(msg, "dlg_refer()", param, &address))
+	if (!take_text(msg, "dlg_refer()", param, &address))
 		return -1;
 	return calls_refer(msg, (enum parley_side)(long)side, &address);
 }
@@ -107,14 +109,13 @@ int f_refer_did(struct sip_msg *msg, char *p1, char *p2, char *p3, char *p4)
 	int entry, number;
 	str side, address;
 
-	if (fixup_get_ivalue(msg, (gparam_t *)p1, &entry) != 0 ||
-	    fixup_get_ivalue(msg, (gparam_t *)p2, &number) != 0) {
+	if (!int_of(msg, p1, &entry) || !int_of(msg, p2, &number)) {
 		log_limited(LOG_CAUSE_SCRIPT, L_ERR,
 			    "%s: h_entry and h_id must be numbers\n", function);
 		return -1;
 	}
-	if (!text_of(msg, function, p3, &side) ||
-	    !text_of(msg, function, p4, &address))
+	if (!take_text(msg, function, p3, &side) ||
+	    !take_text(msg, function, p4, &address))
 		return -1;
 	return ki_refer_did(msg, entry, number, &side, &address);
 }
@@ -124,9 +125,9 @@ int f_refer_cid(struct sip_msg *msg, char *p1, char *p2, char *p3)
 	const char *function = "dlg_refer_cid()";
 	str callid, side, address;
 
-	if (!text_of(msg, function, p1, &callid) ||
-	    !text_of(msg, function, p2, &side) ||
-	    !text_of(msg, function, p3, &address))
+	if (!take_text(msg, function, p1, &callid) ||
+	    !take_text(msg, function, p2, &side) ||
+	    !take_text(msg, function, p3, &address))
 		return -1;
 	return ki_refer_cid(msg, &callid, &side, &address);
 }
@@ -136,9 +137,9 @@ int f_bridge(struct sip_msg *msg, char *p1, char *p2, char *p3)
 	const char *function = "dlg_bridge()";
 	str from, to, proxy;
 
-	if (!text_of(msg, function, p1, &from) ||
-	    !text_of(msg, function, p2, &to) ||
-	    !text_of(msg, function, p3, &proxy))
+	if (!take_text(msg, function, p1, &from) ||
+	    !take_text(msg, function, p2, &to) ||
+	    !take_text(msg, function, p3, &proxy))
 		return -1;
 	return ki_bridge(msg, &from, &to, &proxy);
 }
@@ -158,6 +159,7 @@ static str text_or_empty(const str *text)
 }
 
 /* As in the stock module, no side means both. */
+/* NOLINTNEXTLINE(readability-function-size): Kamailio has it so. */
 int ki_request5(sip_msg_t *msg, str *side, str *method, str *headers,
 		str *ctype, str *body)
 {

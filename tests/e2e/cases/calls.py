@@ -3,6 +3,7 @@ import contextlib
 import re
 import time
 
+from cases import documentation
 from lib.case import (check, net, proxy, parley_only, same, script, sip,
                       state_of, stock_differs, wait_state, wait_statistic)
 
@@ -635,3 +636,74 @@ def test_ruri_pvar_empty(env):
             server, _, b, call):
         same("req_uri", server.rpc("dlg.dlg_list", call.callid)["req_uri"],
              b.contact)
+
+
+# ------------------------------------------------------------ documentation
+
+
+def example(name):
+    """An example of docs/*.md, by its name."""
+    found = [text for _, key, text in documentation.examples() if key == name]
+    same("examples called " + name, len(found), 1)
+    return found[0]
+
+
+def text_with(name):
+    text = example(name)
+    inside = "route(IN_CALL);" if "route[IN_CALL]" in text else ""
+    return script(inside=inside, more=text)
+
+
+@contextlib.contextmanager
+def example_call(env, name):
+    """A call through the script of an example."""
+    with env.proxy(routes=text_with(name)) as server, \
+            sip.Party(server, "alice") as a, sip.Party(server, "b") as b:
+        call = sip.establish(a, b)
+        wait_state(server, call.callid, 4)
+        yield server, a, b, call
+
+
+def info(call, *headers):
+    call.caller.request("INFO", headers)
+    call.caller.party.expect(200, "INFO")
+
+
+@parley_only("the documentation is ours")
+def test_documentation(env):
+    """What the examples say they do."""
+    with example_call(env, "dlg_req_within") as (_, a, b, call):
+        info(call, ("X-Tell", "your credit is low"))
+        message = b.expect("MESSAGE")
+        same("MESSAGE", [message.get("X-From"), message.get("Content-Type"),
+                         message.body],
+             ["alice", "text/plain", "your credit is low"])
+    with example_call(env, "dlg_refer") as (_, a, b, call):
+        info(call, ("X-Park", "yes"))
+        same("Refer-To", a.expect("REFER").get("Refer-To"),
+             "sip:park@127.0.0.1")
+    with example_call(env, "dlg_refer_did") as (server, a, b, call):
+        found = server.rpc("dlg.dlg_list", call.callid)
+        info(call, ("X-Entry", found["h_entry"]), ("X-Id", found["h_id"]))
+        for party in (a, b):
+            same("Refer-To", party.expect("REFER").get("Refer-To"),
+                 "sip:park@127.0.0.1")
+    with example_call(env, "dlg_bridge") as (_, a, b, call):
+        info(call, ("X-Dial", "sip:x@127.0.0.1"))
+        same("To", a.expect("INVITE").get("To").strip("<>"), a.contact)
+    with example_call(env, "dlg_set_ruri") as (server, a, b, call):
+        call.caller.request("UPDATE",
+                            uri="sip:wrong@127.0.0.1:%d" % server.port)
+        same("Request-URI", b.expect("UPDATE").uri, b.contact)
+    with example_call(env, "bridge_contact") as (_, a, b, call):
+        call.caller.request("NOTIFY", uri="sip:click-to-dial@127.0.0.1:5060")
+        a.expect(200, "NOTIFY")
+        b.never("NOTIFY", seconds=0.1)
+    with example_call(env, "bridge_controller") as (server, a, _, _):
+        server.rpc("dlg.bridge_dlg", a.contact, "sip:x@127.0.0.1")
+        check("<sip:click-to-dial@example.com>" in a.expect(
+            "INVITE").get("From"), "From")
+    with example_call(env, "lreq_callee_headers") as (server, a, b, call):
+        found = server.rpc("dlg.dlg_list", call.callid)
+        server.rpc("dlg.end_dlg", found["h_entry"], found["h_id"])
+        same("TH", [p.expect("BYE").get("TH") for p in (a, b)], ["", "dlh"])

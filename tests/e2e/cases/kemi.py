@@ -223,6 +223,55 @@ def test_later_names(env):
             "set_none": "-1"})
 
 
+REQUESTS = (
+    ("two", 'd.dlg_req_within2("callee", "X-2")'),
+    ("three", 'd.dlg_req_within3("callee", "X-3", "H: 3")'),
+    ("four", 'd.dlg_req_within4("", "X-4", "a/b", "4")'),
+    ("five", 'd.dlg_req_within5("all", "X-5", "H: 5\\r\\n", "a/b", "5")'),
+    ("plain", 'd.dlg_req_within4("caller", "X-P", "", "")'),
+    ("wrong", 'd.dlg_req_within2("nobody", "X-2")'),
+    ("half", 'd.dlg_req_within4("callee", "X-4", "", "4")'),
+    ("refer", 'd.dlg_refer("caller", "sip:1@127.0.0.1")'),
+    ("did", 'd.dlg_refer_did(KSR.pv.get("$dlg(h_entry)"), '
+            'KSR.pv.get("$dlg(h_id)"), "callee", "sip:2@127.0.0.1")'),
+    ("cid", 'd.dlg_refer_cid(KSR.pv.get("$ci"), "callee", '
+            '"sip:3@127.0.0.1")'),
+    ("no_side", 'd.dlg_refer("all", "sip:1@127.0.0.1")'),
+    ("no_call", 'd.dlg_refer_did(1, 1, "callee", "sip:2@127.0.0.1")'),
+    ("bridge", 'd.dlg_bridge(KSR.pv.get("$hdr(X-Me)"), "sip:4@127.0.0.1", "")'),
+    ("no_uri", 'd.dlg_bridge("me", "sip:4@127.0.0.1", "")'),
+    ("ruri", "d.dlg_set_ruri()"))
+
+
+@parley_only("most of them are ours")
+def test_requests(env):
+    """Requests of the proxy: what arrives."""
+    text = functions("\td.dlg_manage()", "\tif KSR.is_method_in('O') then\n" +
+                     say(*REQUESTS) + "\t\tKSR.sl.sl_send_reply(200, 'OK')\n"
+                     "\t\treturn\n\tend\n")
+    with lua_proxy(env, text) as server, \
+            sip.Party(server, "a") as a, sip.Party(server, "b") as b:
+        call = sip.establish(a, b)
+        wait_state(server, call.callid, 4)
+        call.caller.request("OPTIONS", [("X-Me", a.contact)])
+        a.expect(200, "OPTIONS")
+        false = ("wrong", "half", "no_side", "no_call", "no_uri")
+        same("results", results(server),
+             {n: "-1" if n in false else "1" for n, _ in REQUESTS})
+        b.expect("X-2")
+        same("H", b.expect("X-3").get("H"), "3")
+        for party in (a, b):
+            same("4", party.expect("X-4").body, "4")
+            five = party.expect("X-5")
+            same("5", [five.get("H"), five.get("Content-Type"), five.body],
+                 ["5", "a/b", "5"])
+        same("plain", a.expect("X-P").body, "")
+        same("refer", a.expect("REFER").get("Refer-To"), "sip:1@127.0.0.1")
+        same("did, cid", [b.expect("REFER").get("Refer-To") for _ in "23"],
+             ["sip:2@127.0.0.1", "sip:3@127.0.0.1"])
+        same("bridge", a.expect("INVITE").get("To").strip("<>"), a.contact)
+
+
 @parley_only("dlg_join_profile() is ours")
 def test_documentation(env):
     """The example of docs/kemi.md: two calls, and the third is refused."""
