@@ -205,9 +205,10 @@ static int fixup_property(void **param, int param_no)
 
 	(void)param_no;
 	if (!strchr(text.s, '$') && op_option(&text) == 0)
-		LM_WARN("property \"%s\": must be ka-src, ka-dst or "
-			"timeout-noreset, will be false\n",
-			text.s);
+		log_limited(LOG_CAUSE_SCRIPT, L_WARN,
+			    "property \"%s\": must be ka-src, ka-dst or "
+			    "timeout-noreset, will be false\n",
+			    text.s);
 	return fixup_spve_null(param, 1);
 }
 
@@ -215,6 +216,26 @@ static int fixup_texts(void **param, int param_no)
 {
 	(void)param_no;
 	return fixup_spve_null(param, 1);
+}
+
+/* The opposites. With one Kamailio takes variables without quotes, too, and
+ * calls both for each message. */
+static int free_texts(void **param, int param_no)
+{
+	(void)param_no;
+	return fixup_free_spve_null(param, 1);
+}
+
+static int free_get_var(void **param, int param_no)
+{
+	return param_no == 5 ? fixup_free_pvar_all(param, 1)
+			     : fixup_free_spve_null(param, 1);
+}
+
+static int free_refer_did(void **param, int param_no)
+{
+	return param_no <= 2 ? fixup_free_igp_null(param, 1)
+			     : fixup_free_spve_null(param, 1);
 }
 
 /* --------------------------------------------------- values at run time */
@@ -544,19 +565,19 @@ cmd_export_t adapter_cmds[] = {
 	 fixup_free_igp_null, ANY_ROUTE},
 	{"dlg_isflagset", FUNCTION(f_is_flag_set), 1, fixup_isflagset,
 	 fixup_free_igp_null, ANY_ROUTE},
-	{"dlg_set_property", FUNCTION(f_set_property), 1, fixup_property, NULL,
+	{"dlg_set_property", FUNCTION(f_set_property), 1, fixup_property, free_texts,
 	 ANY_ROUTE},
 	{"dlg_reset_property", FUNCTION(f_reset_property), 1, fixup_property,
-	 NULL, ANY_ROUTE},
-	{"dlg_set_state", FUNCTION(f_set_state), 1, fixup_texts, NULL,
+	 free_texts, ANY_ROUTE},
+	{"dlg_set_state", FUNCTION(f_set_state), 1, fixup_texts, free_texts,
 	 ANY_ROUTE},
 	{"dlg_db_load_callid", FUNCTION(f_db_load_callid), 1, fixup_texts,
-	 NULL, ANY_ROUTE},
+	 free_texts, ANY_ROUTE},
 	{"dlg_db_load_extra", FUNCTION(f_db_load_extra), 0, NULL, NULL,
 	 ANY_ROUTE},
 	{"dlg_get", FUNCTION(f_get), 3, fixup_texts, NULL, ANY_ROUTE},
-	{"dlg_get_var", FUNCTION(f_get_var), 5, fixup_get_var, NULL, ANY_ROUTE},
-	{"dlg_set_var", FUNCTION(f_set_var), 5, fixup_texts, NULL, ANY_ROUTE},
+	{"dlg_get_var", FUNCTION(f_get_var), 5, fixup_get_var, free_get_var, ANY_ROUTE},
+	{"dlg_set_var", FUNCTION(f_set_var), 5, fixup_texts, free_texts, ANY_ROUTE},
 	{"dlg_update_contact", FUNCTION(f_update_contact), 0, NULL, NULL,
 	 ANY_ROUTE},
 	{"dlg_update_socket", FUNCTION(f_update_socket), 0, NULL, NULL,
@@ -576,9 +597,9 @@ cmd_export_t adapter_cmds[] = {
 	{"dlg_req_within", FUNCTION(f_request5), 5, fixup_request, NULL,
 	 ANY_ROUTE},
 	{"dlg_refer", FUNCTION(f_refer), 2, fixup_refer, NULL, ANY_ROUTE},
-	{"dlg_refer_did", FUNCTION(f_refer_did), 4, fixup_refer_did, NULL,
+	{"dlg_refer_did", FUNCTION(f_refer_did), 4, fixup_refer_did, free_refer_did,
 	 ANY_ROUTE},
-	{"dlg_refer_cid", FUNCTION(f_refer_cid), 3, fixup_call_texts, NULL,
+	{"dlg_refer_cid", FUNCTION(f_refer_cid), 3, fixup_call_texts, free_texts,
 	 ANY_ROUTE},
 	{"dlg_bridge", FUNCTION(f_bridge), 3, fixup_call_texts, NULL,
 	 ANY_ROUTE},

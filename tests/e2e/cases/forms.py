@@ -25,6 +25,9 @@ IDS = (('"$ci"', '"$ft"', '"$tt"'),
        ('""', '"a"', '"b"'), ('"c"', '""', '"b"'), ('"c"', '"a"', '""'),
        ('"c"', '"$avp(no)"', '"$avp(no)"'), ('"$ci"', '"$ft"', "'$tt'"),
        ('"$ci"', '"$ft"', '""'), ('"$ci"', '"$var(empty)"', '"$tt"'))
+PROPERTIES = ('"ka-src"', '"ka-dst"', '"timeout-noreset"', '"KA-SRC"',
+              '"ka-srcx"', '"nosuch"', '"$var(prop)"', '"ka-$si"',
+              '"$var(empty)"', '"$avp(no)"', '"5"', "5", "$var(prop)")
 PROFILE_CALLS = ("set_dlg_profile", "is_in_profile", "unset_dlg_profile")
 
 
@@ -43,6 +46,12 @@ def _calls():
         out += ['%s("wv", %s)' % (name, t) for t in TEXTS]
         out += ['%s("nv", %s)' % (name, t) for t in TEXTS]
         out += ['%s("nv")' % name, '%s("wv")' % name]
+    for name, prop in itertools.product(
+            ("dlg_set_property", "dlg_reset_property"), PROPERTIES):
+        out.append("%s(%s)" % (name, prop))
+    out += ["dlg_set_ruri()", "dlg_db_load_callid($ci)", 'dlg_db_load_callid("$ci")',
+            'dlg_db_load_callid("$var(empty)")',
+            "dlg_db_load_extra()"]
     out += ["is_known_dlg()", "dlg_manage()"]
     for result in ('"$var(n)"', '"$avp(n)"', '"$avp(s:n)"', '"$avp(i:7)"'):
         out += ['get_profile_size("wv", %s, %s)' % (t, result) for t in TEXTS]
@@ -53,7 +62,7 @@ def _calls():
 
 
 VALUES = ('$var(i) = 6; $var(t) = "7"; $var(word) = "abc"; $var(neg) = -3; '
-          '$var(empty) = ""; ')
+          '$var(empty) = ""; $var(prop) = "ka-dst"; ')
 NO_VALUE = ("a value for a profile without values is ignored, as the "
             "documents say")
 ANY_VALUE = "without a value any of the profile's is meant, as documented"
@@ -172,6 +181,32 @@ START = (
     ('dlg_get("$nosuch(x)", "a", "b")', False),
     ('dlg_get(1, 2, 3)', True), ('is_known_dlg("x")', False),
     ('dlg_manage("x")', False),
+    ('dlg_refer("caller", "sip:x@y")', True),
+    ('dlg_refer("CALLEE", "$var(x)")', True),
+    ('dlg_refer("all", "sip:x@y")', False), ('dlg_refer("caller", "")', True),
+    ('dlg_refer("caller", $var(x))', False), ('dlg_refer("caller")', False),
+    ('dlg_bridge("sip:a@b", "sip:c@d", "")', True),
+    ('dlg_bridge("$fu", "$tu", "$var(x)")', True),
+    ('dlg_bridge("sip:a@b", "sip:c@d")', False),
+    ('dlg_bridge("", "", "")', True), ('dlg_bridge($fu, $tu, "")', False),
+    ('dlg_set_property($var(x))', True), ('dlg_db_load_callid($ci)', True),
+    ('dlg_set_property("")', True), ('dlg_set_property()', False),
+    ('dlg_set_timeout_by_profile("nv", "5")', True),
+    ('dlg_set_timeout_by_profile("nv", 5)', True),
+    ('dlg_set_timeout_by_profile("wv", "x$fU", "5")', True),
+    ('dlg_set_timeout_by_profile("nosuch", "5")', False),
+    ('dlg_set_timeout_by_profile("wv", "", "5")', False),
+    ('dlg_set_timeout_by_profile("wv", "$nosuch(x)", "5")', False),
+    ('dlg_set_timeout_by_profile("wv", "x", $var(x))', False),
+    ('dlg_remote_profile("add", "wv", "x", "u", "5")', True),
+    ('dlg_remote_profile("rm", "nv", "", "$ci", "$var(x)")', True),
+    ('dlg_remote_profile("$var(x)", "$fU", "$rU", "$ci", "$TS")', True),
+    ('dlg_remote_profile("add", "wv", "x", "u", $var(x))', False),
+    ('dlg_remote_profile("add", "wv", "x", "u", 5)', True),
+    ('dlg_remote_profile("add", "wv", "x", "u", "")', True),
+    ('dlg_remote_profile("add", "wv", "x", "u")', False),
+    ('dlg_set_ruri("x")', False), ('dlg_db_load_callid()', False),
+    ('dlg_db_load_extra("x")', False),
     ('$dlg_ctx(timeout) = "x"', True), ('$dlg_ctx(set) = 1', True),
     ('$dlg_ctx(nosuch) = 1', False), ('$dlg(state) = 1', False),
     ('$dlg(nosuch) == 1', False), ('$var(x) = $dlg()', False),
@@ -184,6 +219,11 @@ MORE = {
     'dlg_bye("both")': "the documents of ims_dialog and dialog_ng have both",
     "$dlg_ctx(flags) = 5": "there the name can never be read",
     "$var(x) = $dlg(timeout_left)": "a key of ours",
+    'dlg_get_var($ci, $ft, "", "x", "$var(x)")': "later versions take it",
+    'dlg_set_var($ci, $ft, $tt, $fU, $ru)': "later versions take it",
+    "dlg_set_state($var(x))": "later versions take it",
+    'dlg_refer_cid($ci, "caller", $ru)': "later versions take it",
+    'dlg_refer_did($var(x), 5, "caller", $ru)': "later versions take it",
 }
 
 
@@ -230,7 +270,13 @@ CALLS = (
     'is_in_profile("nv")', 'get_profile_size("nv", "$var(n)")',
     "dlg_setflag(1)", "dlg_resetflag(1)", "dlg_isflagset(1)",
     'dlg_bye("all")', 'dlg_get("a", "b", "c")', "is_known_dlg()",
-    "dlg_set_timeout(5)", 'dlg_set_timeout("5", "1", "2")')
+    "dlg_set_timeout(5)", 'dlg_set_timeout("5", "1", "2")',
+    'dlg_refer("caller", "sip:x@y")', 'dlg_bridge("sip:a@b", "sip:c@d", "")',
+    'dlg_set_timeout_by_profile("nv", "5")',
+    'dlg_set_timeout_by_profile("wv", "x", "5")',
+    'dlg_set_property("ka-src")', 'dlg_reset_property("ka-src")',
+    'dlg_remote_profile("add", "nv", "", "x", "5")', "dlg_set_ruri()",
+    'dlg_db_load_callid("x")', "dlg_db_load_extra()")
 
 
 @parley_only(REASON)

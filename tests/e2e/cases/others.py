@@ -19,7 +19,8 @@ def test_get_var(env):
     """Early by Call-ID and From-tag, later with both tags."""
     asked = step("get", "dlg_get_var(%s, \"acc\", \"$var(v)\")" % NAMED) + \
         show("v", "$var(v)") + 'if ($var(v) != $null) { %s }' % \
-        step("set", 'dlg_set_var(%s, "more", "$var(v)-2")' % NAMED) + ANSWER
+        step("set", 'dlg_set_var(%s, "more", "$var(v)-2")' %
+                                 NAMED.replace('"', "")) + ANSWER
     routes = script(out_of_dialog=asked.join(
         ['if (is_method("OPTIONS")) {', "}"]),
         initial='$dlg_var(acc) = "one"; dlg_manage();')
