@@ -67,11 +67,14 @@ struct variable {
 	char bytes[]; /* key, value */
 };
 
-struct subscription {
-	struct subscription *next;
-	void *param;
-	uint16_t types; /* PARLEY_NOTE_ */
-	uint16_t handler;
+/* Some subscriptions to one dialog, the last come at the end. */
+enum { SUBSCRIPTIONS = 5 };
+struct subscriptions {
+	struct subscriptions *next; /* earlier ones; full */
+	uint16_t types[SUBSCRIPTIONS];
+	uint8_t handler[SUBSCRIPTIONS];
+	uint8_t count;
+	void *param[SUBSCRIPTIONS];
 };
 
 /* A note without message that waits for the process that is inside. */
@@ -136,7 +139,7 @@ struct dialog {
 	struct leg *legs; /* the answered one first */
 	struct variable *vars;
 	struct parley_member *members;
-	struct subscription *subscriptions;
+	struct subscriptions *subscriptions;
 	struct parley_note *deferred; /* DIALOG_DEFERRED_MAX of them, or NULL */
 	struct turns turns;
 	uint32_t note_types; /* what subscriptions of this dialog want */

@@ -19,10 +19,11 @@
  *      dialog_destroy() runs when there are none.
  *
  * The list of a dialog's subscriptions is walked without a lock. That is safe:
- * its head is read under the lock; new ones are only put in front of it; what
- * is in the list is not changed and not freed before note_fini(), which runs
- * after the last note has dropped its reference. The list of the engine does
- * not change once several processes use it (parley_subscribe_all()).
+ * its head is read under the lock, and how many that has; new ones are only put
+ * behind those, or in front of it; what is in the list is not changed and not
+ * freed before note_fini(), which runs after the last note has dropped its
+ * reference. The list of the engine does not change once several processes use
+ * it (parley_subscribe_all()).
  */
 #include "area.h"
 #include "copy.h"
@@ -124,11 +125,29 @@ static int handler_number(struct parley *engine,
 	return at < PARLEY_HANDLERS_MAX ? (int)at : PARLEY_E_FULL;
 }
 
+/* A block of the dialog's subscriptions with a free place, the first of its
+ * list; NULL: no memory. */
+static struct subscriptions *room_for_one(struct parley *engine,
+					  struct dialog *dialog)
+{
+	struct subscriptions *block = dialog->subscriptions;
+
+	if (block != NULL && block->count < SUBSCRIPTIONS)
+		return block;
+	block = mem_alloc(&engine->mem, sizeof(*block));
+	if (block == NULL)
+		return NULL;
+	block->next = dialog->subscriptions;
+	block->count = 0;
+	dialog->subscriptions = block;
+	return block;
+}
+
 int parley_subscribe_handler(struct parley *engine, struct parley_id id,
 			     uint32_t types,
 			     const struct parley_handler *handler, void *param)
 {
-	struct subscription *subscription = NULL;
+	struct subscriptions *block;
 	struct dialog *dialog;
 	int number;
 
@@ -140,19 +159,16 @@ int parley_subscribe_handler(struct parley *engine, struct parley_id id,
 	dialog = dialog_find_lock(engine, id);
 	if (dialog == NULL)
 		return PARLEY_E_NO_DIALOG;
-	subscription = mem_alloc(&engine->mem, sizeof(*subscription));
-	if (subscription != NULL) {
-		*subscription = (struct subscription){
-			.next = dialog->subscriptions,
-			.param = param,
-			.types = (uint16_t)types,
-			.handler = (uint16_t)number,
-		};
-		dialog->subscriptions = subscription;
+	block = room_for_one(engine, dialog);
+	if (block != NULL) {
+		block->types[block->count] = (uint16_t)types;
+		block->handler[block->count] = (uint8_t)number;
+		block->param[block->count] = param;
+		block->count++;
 		dialog->note_types |= types;
 	}
 	dialog_unlock(engine, id);
-	if (subscription == NULL) {
+	if (block == NULL) {
 		atomic_fetch_add_explicit(&engine->count.no_memory, 1,
 					  memory_order_relaxed);
 		return PARLEY_E_MEMORY;
@@ -173,14 +189,18 @@ int parley_subscribe(struct parley *engine, struct parley_id id, uint32_t types,
 void note_fini(struct parley *engine, struct dialog *dialog)
 {
 	while (dialog->subscriptions != NULL) {
-		struct subscription *subscription = dialog->subscriptions;
-		const struct parley_handler *handler =
-			&engine->handlers.list[subscription->handler];
+		struct subscriptions *block = dialog->subscriptions;
 
-		dialog->subscriptions = subscription->next;
-		if (handler->release != NULL && subscription->param != NULL)
-			handler->release(subscription->param);
-		mem_free(&engine->mem, subscription, sizeof(*subscription));
+		while (block->count > 0) {
+			uint8_t i = --block->count;
+			const struct parley_handler *handler =
+				&engine->handlers.list[block->handler[i]];
+
+			if (handler->release != NULL && block->param[i] != NULL)
+				handler->release(block->param[i]);
+		}
+		dialog->subscriptions = block->next;
+		mem_free(&engine->mem, block, sizeof(*block));
 	}
 	mem_free(&engine->mem, dialog->deferred,
 		 DIALOG_DEFERRED_MAX * sizeof(*dialog->deferred));
@@ -333,21 +353,25 @@ static bool tell_all(struct parley *engine, struct dialog *dialog,
 	return true;
 }
 
-/* Those of the dialog, last come first. */
+/* Those of the dialog, last come first; @count of them are in the first block.
+ */
 static void tell_own(struct parley *engine, struct dialog *dialog,
-		     struct subscription *own, struct parley_told *told)
+		     struct subscriptions *block, uint8_t count,
+		     struct parley_told *told)
 {
-	for (; own != NULL; own = own->next) {
-		const struct parley_handler *handler =
-			&engine->handlers.list[own->handler];
+	for (; block != NULL; block = block->next, count = SUBSCRIPTIONS) {
+		for (uint8_t i = count; i > 0; i--) {
+			const struct parley_handler *handler =
+				&engine->handlers.list[block->handler[i - 1]];
 
-		if ((own->types & (uint32_t)told->type) == 0)
-			continue;
-		if (!goes_on(dialog, told))
-			return;
-		told->self = handler->self;
-		told->slot = &own->param;
-		handler->function(engine, own->param, told);
+			if ((block->types[i - 1] & (uint32_t)told->type) == 0)
+				continue;
+			if (!goes_on(dialog, told))
+				return;
+			told->self = handler->self;
+			told->slot = &block->param[i - 1];
+			handler->function(engine, *told->slot, told);
+		}
 	}
 	told->self = NULL;
 	told->slot = NULL;
@@ -359,16 +383,18 @@ static void type_tell(struct parley *engine, struct dialog *dialog,
 		      struct parley_told *told)
 {
 	bool terminal = ((uint32_t)told->type & NOTES_TERMINAL) != 0;
-	struct subscription *own;
+	struct subscriptions *own;
+	uint8_t count;
 
 	if (terminal && atomic_exchange(&dialog->turns.ended, true))
 		return;
 	lock_of(engine, dialog);
 	told->area = area_show_locked(engine, dialog);
 	own = dialog->subscriptions;
+	count = own == NULL ? 0 : own->count;
 	unlock_of(engine, dialog);
 	if (tell_all(engine, dialog, told))
-		tell_own(engine, dialog, own, told);
+		tell_own(engine, dialog, own, count, told);
 }
 
 static void note_tell(struct parley *engine, struct dialog *dialog,
