@@ -22,8 +22,18 @@ FAULTS = [
     Fault("note_without_reference", "src/notify.c",
           "\tdialog->refs++;\n\tif ((uint16_t)", "\tif ((uint16_t)"),
     Fault("subscribers_under_the_lock", "src/notify.c",
-          "\town = dialog->subscriptions;\n\tunlock_of(engine, dialog);",
-          "\town = dialog->subscriptions;"),
+          "\tcount = own == NULL ? 0 : own->count;\n"
+          "\tunlock_of(engine, dialog);",
+          "\tcount = own == NULL ? 0 : own->count;"),
+    Fault("pins_for_ever", "src/area.c",
+          "\t\tarea->pins_warned = true;\n", ""),
+    Fault("pin_of_another", "src/area.c",
+          "area == NULL || area->host != host", "area == NULL"),
+    Fault("shown_text_is_freed", "src/area.c",
+          "\tif (area == NULL || text->own)\n", "\tif (true)\n"),
+    Fault("last_subscriber_is_lost", "src/notify.c",
+          "for (uint8_t i = count; i > 0; i--)",
+          "for (uint8_t i = count; i > 1; i--)"),
 
     # ------------------------------------------------- the table
     Fault("cell_2xx_confirms", "src/fsm.c",
