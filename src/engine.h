@@ -86,6 +86,7 @@ struct turns {
 	uint16_t serving;   /* lowest ticket that is not done */
 	uint16_t running;   /* processes inside subscribers */
 	_Atomic bool ended; /* FAILED, TERMINATED or EXPIRED was entered */
+	bool ending;	    /* one of them is about to be */
 	uint8_t deferred_count;
 	uint64_t done; /* bit i: ticket serving + i is done out of order */
 };

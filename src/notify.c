@@ -14,7 +14,9 @@
  *      it. Nothing is left behind: each ticket before it belongs to a process
  *      that has yet to enter and to leave, or to a note that is put away too.
  *   4. FAILED, TERMINATED, EXPIRED: the first one to be entered shuts the door
- *      for all but BYE_REPLIED, the REPLY_WITHIN of a BYE, and DESTROY.
+ *      for all but BYE_REPLIED, the REPLY_WITHIN of a BYE, and DESTROY. It
+ *      waits for those inside as for its turn, if it may: who is told of the
+ *      end frees what the others still work on.
  *   5. DESTROY comes last: each note holds a reference until it is told, and
  *      dialog_destroy() runs when there are none.
  *
@@ -230,6 +232,19 @@ static bool turn_come(const struct turns *turns, const struct parley_note *note)
 	return note->ticket == turns->serving;
 }
 
+static bool is_terminal(const struct parley_note *note)
+{
+	return (note->types & NOTES_TERMINAL) != 0;
+}
+
+/* Nothing stands in the way of @note. */
+static bool turn_free(const struct turns *turns, const struct parley_note *note)
+{
+	if (is_terminal(note) && turns->running > 0)
+		return false;
+	return note->ticket == NOTE_NO_TICKET || turn_come(turns, note);
+}
+
 static void turn_done(struct turns *turns, const struct parley_note *note)
 {
 	if (note->ticket == NOTE_NO_TICKET)
@@ -247,7 +262,7 @@ static void turn_wait_locked(struct parley *engine, struct dialog *dialog,
 {
 	uint32_t tries = engine->config.callback_wait_ms;
 
-	while (!turn_come(&dialog->turns, note) && tries > 0) {
+	while (!turn_free(&dialog->turns, note) && tries > 0) {
 		bool paused;
 
 		unlock_of(engine, dialog);
@@ -289,6 +304,7 @@ static bool turn_resume_locked(struct dialog *dialog, struct parley_note *note)
 		if (at->ticket != NOTE_NO_TICKET && !turn_come(turns, at))
 			continue;
 		*note = *at;
+		turns->ending = turns->ending || is_terminal(note);
 		turns->deferred_count--;
 		memmove(at, at + 1,
 			(size_t)(turns->deferred_count - i) * sizeof(*at));
@@ -462,9 +478,11 @@ void parley_deliver(struct parley *engine, const struct parley_note *note,
 			dialog_unlock(engine, note->id);
 			return;
 		}
-	} else if (may_wait && note->ticket != NOTE_NO_TICKET) {
+	} else if (may_wait) {
 		turn_wait_locked(engine, dialog, note);
 	}
+	if (is_terminal(note))
+		dialog->turns.ending = true;
 	if (!turn_come(&dialog->turns, note))
 		count_missed(engine);
 	dialog->turns.running++;
@@ -493,6 +511,8 @@ void parley_notify(struct parley *engine, struct parley_id id,
 	};
 	if (copy_replica(dialog) && type != PARLEY_NOTE_RPC_CONTEXT)
 		note.types = 0; /* its owner tells it */
+	if (dialog->turns.ending && (note.types & NOTES_LATE) == 0)
+		note.types = 0;
 	if (note.types != 0) {
 		dialog->refs++;
 		dialog->turns.running++;

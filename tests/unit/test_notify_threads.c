@@ -239,10 +239,95 @@ static void test_end_of_threads(void **state)
 	calls_stop(&host, ends.engine);
 }
 
+/* ------------------------------------------------------------ readers */
+
+struct reading {
+	struct parley *engine;
+	struct parley_id id;
+	pthread_barrier_t barrier;
+	_Atomic uint32_t read;
+};
+
+/* Two subscriptions of one module: what one reads the other frees at the end
+ * of the call, and tells by its parameter. */
+static void reading_run(struct parley *engine, void *param,
+			const struct parley_told *told)
+{
+	struct reading *reading = told->self;
+	uint32_t **shared = param;
+
+	(void)engine;
+	if (told->type == PARLEY_NOTE_TERMINATED) {
+		free(*shared);
+		*shared = NULL;
+		return;
+	}
+	need(**shared == 42);
+	atomic_fetch_add(&reading->read, 1);
+}
+
+static void *reading_work(void *param)
+{
+	struct reading *reading = param;
+
+	pthread_barrier_wait(&reading->barrier);
+	for (uint32_t i = 0; i < 50; i++)
+		parley_notify(reading->engine, reading->id,
+			      PARLEY_NOTE_RPC_CONTEXT, PARLEY_DIR_NONE, NULL);
+	return NULL;
+}
+
+/* The end of a call waits for those who are inside for other reasons, and
+ * nobody comes in after it. */
+static void test_end_waits_for_readers(void **state)
+{
+	struct test_host host;
+	struct parley_config config = calls_config();
+	struct reading reading = {0};
+	struct parley_handler handler = {.function = reading_run,
+					 .self = &reading};
+
+	(void)state;
+	test_host_init(&host, CALLS_LOCKS, 1);
+	config.callback_wait_ms = UINT32_MAX; /* pauses are short here */
+	reading.engine = calls_engine(&host, &config);
+	for (uint32_t i = 0; i < CALLS; i++) {
+		uint32_t *shared = malloc(sizeof(*shared));
+		struct parley_actions actions;
+		pthread_t thread;
+
+		assert_non_null(shared);
+		*shared = 42;
+		reading.id = calls_up(reading.engine, i);
+		assert_int_equal(
+			parley_subscribe_handler(reading.engine, reading.id,
+						 PARLEY_NOTE_RPC_CONTEXT |
+							 PARLEY_NOTE_TERMINATED,
+						 &handler, &shared),
+			0);
+		pthread_barrier_init(&reading.barrier, NULL, 2);
+		assert_int_equal(
+			pthread_create(&thread, NULL, reading_work, &reading),
+			0);
+		pthread_barrier_wait(&reading.barrier);
+		while (i % 2 && atomic_load(&reading.read) == 0)
+			sched_yield();
+		assert_int_equal(calls_feed(reading.engine, reading.id,
+					    PARLEY_EV_BYE, &actions),
+				 0);
+		parley_deliver(reading.engine, &actions.note, &actions, true);
+		assert_null(shared);
+		assert_int_equal(pthread_join(thread, NULL), 0);
+		pthread_barrier_destroy(&reading.barrier);
+	}
+	calls_stop(&host, reading.engine);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_order_of_threads),
+		cmocka_unit_test(test_end_waits_for_readers),
 		cmocka_unit_test(test_end_of_threads),
 	};
 
