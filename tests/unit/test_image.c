@@ -569,6 +569,32 @@ static void its_own_call_comes_back(void **state)
 	assert_int_equal(pair->a.told.expired, 1);
 }
 
+/* What is restored is asked like any other call. */
+static void a_restored_call_is_asked(void **state)
+{
+	struct pair *pair = *state;
+	struct call *a = &pair->a.call;
+	_Alignas(max_align_t) char buffer[IMAGE_BYTES];
+	struct parley_image image;
+	uint32_t bits;
+
+	up(pair);
+	assert_int_equal(parley_options(a->engine, a->now, a->id,
+					PARLEY_OPT_KA_CALLEE, 0, &bits),
+			 0);
+	settle(pair);
+	call_end(a);
+	assert_true(node_begin(&pair->a, pair->host, "a", 1));
+	assert_int_equal(
+		export(&pair->b, &pair->a, pair->b.call.id, &image, buffer), 0);
+	assert_int_equal(take(&pair->a, &image), 0);
+	assert_int_equal(call_wait(a, 29900), 0);
+	assert_int_equal(call_wait(a, 300), 1);
+	assert_int_equal(a->actions.count, 1);
+	assert_int_equal(a->actions.list[0].type, PARLEY_ACT_PING);
+	assert_int_equal(a->actions.list[0].dir, DOWN);
+}
+
 static void forgotten_without_a_word(void **state)
 {
 	struct pair *pair = *state;
@@ -678,6 +704,7 @@ int main(void)
 		PAIR(senseless_ones_are_refused),
 		PAIR(the_survivor_expires_it),
 		PAIR(the_owner_asks),
+		PAIR(a_restored_call_is_asked),
 		PAIR(an_end_that_nobody_told),
 		PAIR(the_survivor_ends_what_was_being_ended),
 		PAIR(a_call_that_rang_dies_with_its_node),
