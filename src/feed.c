@@ -112,7 +112,7 @@ static int feed_invite(struct step *step)
 	/* The places in profiles move in and get the identity before others
 	 * can see the dialog. */
 	if (event->create)
-		dialog->members = event->create->members;
+		dialog->members = profile_reversed(event->create->members);
 	step->dialog = dialog;
 	step->dir = PARLEY_DIR_DOWNSTREAM;
 	for (;;) {

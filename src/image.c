@@ -272,12 +272,13 @@ static void take_vars(struct import *import)
 	int rc = 0;
 
 	dialog->vars = NULL;
-	for (uint32_t i = 0; rc == 0 && i < view->var_count; i++) {
-		struct parley_str value = view->vars[i].value;
+	/* Each goes to the front of the list. */
+	for (uint32_t i = view->var_count; rc == 0 && i > 0; i--) {
+		const struct parley_pair *one = &view->vars[i - 1];
 
 		/* A variable that is empty is not one that is deleted. */
-		rc = var_set_locked(engine, dialog, view->vars[i].key,
-				    value.len > 0 ? value : empty);
+		rc = var_set_locked(engine, dialog, one->key,
+				    one->value.len > 0 ? one->value : empty);
 	}
 	made = dialog->vars;
 	dialog->vars = rc == 0 ? old : made;

@@ -307,6 +307,20 @@ void profile_take(struct parley *engine, struct parley_member *list,
 	}
 }
 
+struct parley_member *profile_reversed(struct parley_member *list)
+{
+	struct parley_member *reversed = NULL;
+
+	while (list != NULL) {
+		struct parley_member *next = list->next;
+
+		list->next = reversed;
+		reversed = list;
+		list = next;
+	}
+	return reversed;
+}
+
 void profile_leave_all(struct parley *engine, struct parley_member *list)
 {
 	while (list != NULL) {

@@ -88,6 +88,10 @@ void profile_table_fini(struct parley *engine);
  * list must still be the caller's, that is, not yet linked to the dialog. */
 void profile_take(struct parley *engine, struct parley_member *list,
 		  struct parley_id id);
+/* The list of a caller has its newest place first; a dialog shows the places
+ * from before its creation in the order in which they were taken, as Kamailio's
+ * dialog module does. Returns the new head. */
+struct parley_member *profile_reversed(struct parley_member *list);
 /* Gives up all places of a list that is no longer linked to a dialog. */
 void profile_leave_all(struct parley *engine, struct parley_member *list);
 /* Sum of all totals. */

@@ -77,7 +77,10 @@ int var_set_locked(struct parley *engine, struct dialog *dialog,
 	var = mem_alloc(&engine->mem, size);
 	if (var == NULL)
 		return PARLEY_E_MEMORY;
-	var->next = old == NULL ? NULL : old->next;
+	/* The newest one is shown first, as in Kamailio's dialog module. */
+	if (old == NULL)
+		link = &dialog->vars;
+	var->next = old == NULL ? *link : old->next;
 	var->key_len = (uint16_t)key.len;
 	memcpy(var->bytes, key.s, key.len);
 	var_put_value(var, value);

@@ -85,6 +85,19 @@ str reader_cseq(const struct parley_leg_view *leg)
 	return text;
 }
 
+const char *reader_leg_state(const struct parley_leg_view *leg)
+{
+	static const char *const states[] = {
+		[0] = "none",
+		[PARLEY_LEG_EARLY] = "early",
+		[PARLEY_LEG_ANSWERED] = "answered",
+		[PARLEY_LEG_CONFIRMED] = "confirmed",
+		[PARLEY_LEG_ENDED] = "ended",
+	};
+
+	return leg->state <= PARLEY_LEG_ENDED ? states[leg->state] : states[0];
+}
+
 const struct parley_leg_view *reader_callee(const struct parley_view *view)
 {
 	return view->leg_count ? &view->legs[0] : NULL;

@@ -44,6 +44,9 @@ str reader_socket(void *socket);
 /* The last CSeq of a party as text, in a static buffer. */
 str reader_cseq(const struct parley_leg_view *leg);
 
+/* early, answered, confirmed, ended. */
+const char *reader_leg_state(const struct parley_leg_view *leg);
+
 /* The first callee leg, the answered one if there is one. NULL: none yet. */
 const struct parley_leg_view *reader_callee(const struct parley_view *view);
 

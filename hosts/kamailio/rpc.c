@@ -9,6 +9,7 @@
 #include "reader.h"
 #include "rpc_args.h"
 #include "rpc_bridge.h"
+#include "rpc_dump.h"
 #include "rpc_list.h"
 #include "rpc_match.h"
 #include "rpc_state.h"
@@ -217,6 +218,7 @@ DOC(doc_dlg_list, "List the dialogs of a call: callid [from_tag]");
 DOC(doc_dlg_list_ctx, "As dlg.dlg_list, with what other modules add");
 DOC(doc_briefing, "List dialogs in short: [letters [limit [h_entry h_id]]]; "
 		  "letters of f t c F T I S E s");
+DOC(doc_dump_file, "Append all dialogs to a file below dump_dir: name");
 DOC(doc_end_dlg, "End a call: h_entry h_id [extra headers]");
 DOC(doc_terminate_dlg,
     "End a call: callid from_tag to_tag [extra headers]; the to_tag of a call "
@@ -241,6 +243,7 @@ rpc_export_t adapter_rpcs[] = {
 	{"dlg.dlg_list", rpc_dlg_list, doc_dlg_list, 0},
 	{"dlg.dlg_list_ctx", rpc_dlg_list_ctx, doc_dlg_list_ctx, 0},
 	{"dlg.briefing", rpc_briefing, doc_briefing, RET_ARRAY},
+	{"dlg.dump_file", rpc_dump_file, doc_dump_file, 0},
 	{"dlg.end_dlg", rpc_end_dlg, doc_end_dlg, 0},
 	{"dlg.terminate_dlg", rpc_terminate_dlg, doc_terminate_dlg, 0},
 	{"dlg.bridge_dlg", rpc_bridge_dlg, doc_bridge_dlg, 0},

@@ -108,22 +108,13 @@ static bool add_variables(rpc_t *rpc, void *h, const struct parley_view *view)
 
 static bool add_legs(rpc_t *rpc, void *h, const struct parley_view *view)
 {
-	static const char *const states[] = {
-		[0] = "none",
-		[PARLEY_LEG_EARLY] = "early",
-		[PARLEY_LEG_ANSWERED] = "answered",
-		[PARLEY_LEG_CONFIRMED] = "confirmed",
-		[PARLEY_LEG_ENDED] = "ended",
-	};
 	void *list, *item;
 
 	if (rpc->struct_add(h, "[", "legs", &list) < 0)
 		return false;
 	for (uint32_t i = 0; i < view->leg_count; i++) {
 		const struct parley_leg_view *leg = &view->legs[i];
-		const char *state = leg->state <= PARLEY_LEG_ENDED
-					    ? states[leg->state]
-					    : states[0];
+		const char *state = reader_leg_state(leg);
 
 		if (rpc->array_add(list, "{", &item) < 0 ||
 		    rpc->struct_add(item, "ds", "number", (int)leg->number,

@@ -253,6 +253,38 @@ static void test_ended(void **state)
 
 /* ------------------------------------------- before there is a dialog */
 
+/* From before the dialog: the first one first; afterwards: the last one. */
+static void test_order(void **state)
+{
+	static const char *const order[] = {"4", "3", "1", "2"};
+	struct test_host host;
+	struct parley *engine = calls_start(&host);
+	struct parley_create_facts facts = {0};
+	struct parley_actions actions;
+	struct parley_view view;
+	static char buffer[4096];
+
+	(void)state;
+	for (const char *value = "12"; *value; value++)
+		assert_int_equal(
+			parley_profile_reserve(engine, CALLER,
+					       (struct parley_str){value, 1}, 0,
+					       false, &facts.members),
+			0);
+	assert_int_equal(calls_invite_with(engine, 1, &facts, &actions), 0);
+	assert_int_equal(join(engine, actions.id, "3"), 0);
+	assert_int_equal(join(engine, actions.id, "4"), 0);
+	assert_int_equal(parley_read(engine, calls_now(), actions.id, &view,
+				     buffer, sizeof(buffer), NULL),
+			 0);
+	assert_int_equal(view.profile_count, 4);
+	for (uint32_t i = 0; i < 4; i++) {
+		assert_int_equal(view.profiles[i].value.len, 1);
+		assert_int_equal(view.profiles[i].value.s[0], order[i][0]);
+	}
+	calls_stop(&host, engine);
+}
+
 static void test_reserve(void **state)
 {
 	struct test_host host;
@@ -752,6 +784,7 @@ int main(void)
 		cmocka_unit_test(test_arguments),
 		cmocka_unit_test(test_limit_and_once),
 		cmocka_unit_test(test_ended),
+		cmocka_unit_test(test_order),
 		cmocka_unit_test(test_reserve),
 		cmocka_unit_test(test_races_of_join),
 		cmocka_unit_test(test_walk_and_change),

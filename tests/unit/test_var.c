@@ -248,9 +248,38 @@ static void test_ladder(void **state)
 	assert_true(ladder(rung, CALLS_LOCKS, CALLS_LOCKS - 1) > 4);
 }
 
+/* The newest one first; a new value keeps its place. */
+static void test_order(void **state)
+{
+	static const char *const order[] = {"c", "b", "a"};
+	struct test_host host;
+	struct parley *engine = calls_start(&host);
+	struct parley_id id = calls_invite(engine, 1);
+	struct parley_view view;
+	static char buffer[4096];
+
+	(void)state;
+	for (uint32_t i = 3; i > 0; i--)
+		assert_int_equal(parley_var_set(engine, id,
+						test_str(order[i - 1]),
+						test_str("1")),
+				 0);
+	assert_int_equal(parley_var_set(engine, id, test_str("b"),
+					test_str("a longer value than before")),
+			 0);
+	assert_int_equal(parley_read(engine, calls_now(), id, &view, buffer,
+				     sizeof(buffer), NULL),
+			 0);
+	assert_int_equal(view.var_count, 3);
+	for (uint32_t i = 0; i < 3; i++)
+		assert_int_equal(view.vars[i].key.s[0], order[i][0]);
+	calls_stop(&host, engine);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_order),
 		cmocka_unit_test(test_set_get_delete),
 		cmocka_unit_test(test_replace),
 		cmocka_unit_test(test_limits),

@@ -291,6 +291,11 @@ COMMANDS = (
     ("dlg.profile_get_size", "caller"), ("dlg.profile_get_size", "caller", "a"),
     ("dlg.profile_get_size", "caller", "zzz"), ("dlg.profile_list", "all"),
     ("dlg.profile_list", "caller", "a"), ("dlg.stats_active",),
+    ("dlg.stats_active", 1), ("dlg.is_alive", "call-1", "from-1", "to-1"),
+    ("dlg.list_match", "callid", "eq", "call-1"),
+    ("dlg.list_match", "furi", "sw", "sip:a@", 1),
+    ("dlg.list_match", "ruri", "re", "SIP:B@"),
+    ("dlg.list_match_ctx", "start_ts", "gt", "5"),
 )
 FAULTS = (
     ("dlg.profile_get_size",), ("dlg.profile_get_size", "nobody"),
@@ -299,12 +304,18 @@ FAULTS = (
     ("dlg.end_dlg", 99999999, 1), ("dlg.end_dlg", "x", "y"),
     ("dlg.terminate_dlg",), ("dlg.terminate_dlg", "x"),
     ("dlg.terminate_dlg", "x", "y", "z"),
+    ("dlg.is_alive", "call-1", "from-1", "other"),
+    ("dlg.list_match", "callid", "eq", "call-2"),
+    ("dlg.set_state", "call-1", "from-1", "other", 5),
+    ("dlg.set_state", "call-1", "from-1", "to-1", 0),
 )
 
 
 def _rpc(env, stock):
     routes = script(initial='''
-        dlg_setflag("3"); $dlg_var(one) = "1st"; dlg_manage();
+        dlg_setflag("3"); $dlg_var(one) = "1st"; $dlg_var(two) = "2nd";
+        set_dlg_profile("own", "x"); set_dlg_profile("none"); dlg_manage();
+        $dlg_var(three) = "3rd"; $dlg_var(one) = "again";
         set_dlg_profile("caller", "$fU"); set_dlg_profile("all");''')
     with env.proxy(PROFILES, routes, stock=stock) as server, \
             Fixed(server) as fixed:

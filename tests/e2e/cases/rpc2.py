@@ -261,7 +261,7 @@ def test_stats_active_own(env):
 # ------------------------------------------------ both modules
 
 # Commands of the packaged module that another part of the work brings.
-LATER = {"dlg.dump_file"}
+LATER = set()
 
 
 @parley_only("it compares both modules by itself")
