@@ -10,6 +10,7 @@
 #include "cseq.h"
 #include "events.h"
 #include "exports.h"
+#include "own_mark.h"
 
 struct adapter adapter = {
 	.set =
@@ -115,6 +116,7 @@ static int start(const char *name)
 	}
 	if (host_init() < 0)
 		return -1;
+	own_mark_init();
 	if (events_init() < 0 || capi_init() < 0 || sip_in_init() < 0 ||
 	    stats_init() < 0 || procs_init() < 0 || cseq_init() < 0)
 		return -1;

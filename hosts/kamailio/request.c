@@ -8,6 +8,7 @@
 #include "modules/tm/uac.h"
 
 #include "header_lines.h"
+#include "own_mark.h"
 #include "reader.h"
 #include "request.h"
 #include "tmcb.h"
@@ -224,6 +225,8 @@ static int prepare(struct parley_id id, const struct request_what *what,
 /* tm's picture of the dialog. False: the route set makes no sense. */
 static bool fill_dialog(const struct parley_request *request, dlg_t *dialog)
 {
+	str routes = own_mark_routes(to_str(request->route_set));
+
 	memset(dialog, 0, sizeof(*dialog));
 	dialog->id.call_id = to_str(request->callid);
 	dialog->id.loc_tag = to_str(request->local_tag);
@@ -236,10 +239,8 @@ static bool fill_dialog(const struct parley_request *request, dlg_t *dialog)
 	dialog->send_sock = request->socket;
 	if (request->target.len == 0)
 		return false;
-	return request->route_set.len == 0 ||
-	       parse_rr_body(to_str(request->route_set).s,
-			     (int)request->route_set.len,
-			     &dialog->route_set) == 0;
+	return routes.len == 0 ||
+	       parse_rr_body(routes.s, routes.len, &dialog->route_set) == 0;
 }
 
 /* Hands it to tm; a second time from any socket when the first attempt cannot

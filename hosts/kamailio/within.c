@@ -1,11 +1,9 @@
 /* See within.h. */
-#include "core/forward.h"
-#include "core/socket_info.h"
-
 #include "capi.h"
 #include "cookie.h"
 #include "cseq.h"
 #include "facts.h"
+#include "own_mark.h"
 #include "scripted.h"
 #include "tmcb.h"
 #include "within.h"
@@ -253,21 +251,6 @@ static void watch(struct sip_msg *msg, const struct parley_event *call,
 			    match->id.entry, match->id.id);
 }
 
-/* With keep_proxy_rr our own requests pass through the script: they have one
- * Via, ours, and come from an address of ours. What the engine has asked for it
- * need not be told; a CSeq that it has given out is no news from the party. */
-static bool is_own(struct sip_msg *msg)
-{
-	struct via_body *via = msg->via1;
-
-	if (!adapter.set.keep_proxy_rr || !via || via->next ||
-	    parse_headers(msg, HDR_VIA2_F, 0) < 0 || msg->via2)
-		return false;
-	return check_self(&via->host, via->port ? via->port : SIP_PORT,
-			  (unsigned short)via->proto) == 1 &&
-	       find_si(&msg->rcv.src_ip, 0, (unsigned short)msg->rcv.proto);
-}
-
 void within_match(struct sip_msg *msg, const str *params)
 {
 	struct ctx *ctx = ctx_of(msg);
@@ -285,8 +268,10 @@ void within_match(struct sip_msg *msg, const str *params)
 	ctx->got = false;
 	ctx->dir = match.dir;
 	ctx->match = match;
-	if (is_own(msg))
-		return; /* its number is the receiver's, too */
+	/* What the engine has asked for it need not be told, and a number that
+	 * it has given out is no news from the party. */
+	if (own_mark_is_in(msg))
+		return;
 	cseq_mark_request(msg, &match);
 	if (msg->REQ_METHOD == METHOD_ACK) {
 		/* It has no transaction, and nobody can refuse it. */

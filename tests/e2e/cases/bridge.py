@@ -4,7 +4,7 @@ import re
 
 from lib import rpc
 from lib.case import (check, net, parley_only, same, script, sip,
-                      stock_differs)
+                      stock_differs, wait_state, wait_statistic)
 
 PARAMS = [("bridge_controller", "sip:ctl@127.0.0.9"),
           ("bridge_contact", "sip:ctl@127.0.0.9:5077")]
@@ -297,3 +297,26 @@ def test_notify(env):
         side.request("NOTIFY", [("Event", "refer"),
                                 ("Subscription-State", "terminated")])
         a.expect(200, "NOTIFY")
+
+
+@parley_only("keep_proxy_rr is another matter there")
+def test_through_ourselves(env):
+    """The proxy is its own outbound proxy: the call to the first party is one
+    that it follows, and the bridge is a party of it like any other."""
+    for keep in (0, 3):
+        routes = script(relay='if (is_method("INVITE")) { $du = $null; }'
+                        ' t_relay();')
+        with env.proxy([("keep_proxy_rr", keep)], routes) as server, \
+                sip.Party(server, "a") as a:
+            bridge(server, a.contact, "sip:x@127.0.0.1",
+                   "sip:127.0.0.1:%d" % server.port)
+            invite = a.expect("INVITE")
+            check("did=" in invite.get("Record-Route"), "not followed")
+            a.reply(invite, 200)
+            a.expect("ACK")
+            wait_state(server, invite.callid, 4)
+            a.reply(a.expect("REFER"), 202)
+            a.reply(a.expect("BYE"), 200)
+            wait_statistic(server, "active_dialogs", 0)
+            same("ended by the caller",
+                 server.rpc("dlg.stats")["ended_by_caller"], 1)

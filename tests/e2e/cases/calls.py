@@ -554,6 +554,7 @@ def _keep(env, value, sides, ended):
         for party, side in ((a, call.caller), (b, call.callee)):
             bye = party.expect("BYE")
             fits(bye, side)
+            check(b"pown" not in bye.data, "the mark goes out: %r", bye.data)
             party.reply(bye, 200)
         wait_statistic(server, "active_dialogs", 0)
         same("passes", server.log().count("|pass "), len(sides))
@@ -613,6 +614,52 @@ def test_keep_proxy_rr_request(env):
         same("CSeq", numbers, [1, first + 1, 2, first + 2])
         left = server.rpc("dlg.dlg_list", call.callid)
         check(left["timeout"] - time.time() < 60, "lifetime renewed: %r", left)
+
+
+@parley_only("it has no mark")
+def test_keep_proxy_rr_forged(env):
+    """A party that says its BYE is ours does not hide it from us."""
+    with in_call(env, "", [("keep_proxy_rr", 3)]) as (server, a, b, call):
+        call.caller.routes[0] = call.caller.routes[0].replace(
+            ">", ";pown=0123456789abcdef>")
+        call.hang_up()
+        wait_statistic(server, "active_dialogs", 0)
+        same("ended", server.rpc("dlg.stats")["ended_by_caller"], 1)
+
+
+def _tracked(env, params):
+    """With track_cseq_updates what the parties send next is above ours, and
+    each sees its own numbers in the replies."""
+    code = 'dlg_req_within("all", "X-1"); dlg_req_within("all", "X-2");'
+    with in_call(env, code, params + [("track_cseq_updates", 1)]) as (
+            server, a, b, call):
+        ask(call)
+        for party, side in ((a, call.caller), (b, call.callee)):
+            for method in ("X-1", "X-2"):
+                request = party.expect(method)
+                fits(request, side)
+                party.reply(request, 200)
+        for side, other in ((call.caller, call.callee),
+                            (call.callee, call.caller)):
+            for method in ("UPDATE", "MESSAGE"):
+                mine = side.request(method)
+                request = other.party.expect(method)
+                fits(request, other)
+                other.party.reply(request, 200)
+                same("CSeq of the reply",
+                     side.party.expect(200, method).cseq, mine.cseq)
+        call.hang_up()
+        wait_statistic(server, "active_dialogs", 0)
+
+
+@parley_only(NEW)
+def test_within_tracked(env):
+    _tracked(env, [])
+
+
+@parley_only(NEW)
+def test_within_tracked_and_kept(env):
+    _tracked(env, [("keep_proxy_rr", 3)])
 
 
 @parley_only("the packaged module does not show it")

@@ -1,0 +1,75 @@
+/* See own_mark.h. */
+#include <inttypes.h>
+#include <stdio.h>
+#include <sys/random.h>
+
+#include "core/forward.h"
+#include "core/parser/parse_uri.h"
+
+#include "own_mark.h"
+
+/* A parameter of a Route value, beside the cookie. */
+#define MARK_NAME "pown"
+enum { MARK_MAX = 32 };
+
+static char mark[MARK_MAX]; /* ";pown=" and 16 hexadecimal digits */
+static str value;
+
+void own_mark_init(void)
+{
+	uint64_t secret = 0;
+
+	/* Up to 256 bytes are never cut short (getrandom(2)). */
+	while (getrandom(&secret, sizeof(secret), 0) != (ssize_t)sizeof(secret))
+		;
+	(void)snprintf(mark, sizeof(mark), ";" MARK_NAME "=%016" PRIx64,
+		       secret);
+	value.s = mark + sizeof(";" MARK_NAME "=") - 1;
+	value.len = (int)strlen(value.s);
+}
+
+/* Does the route set begin with "<", a URI of ours and ">"? Ours have no name
+ * in front. @endp is where the ">" is. */
+static bool begins_with_us(str routes, size_t *endp)
+{
+	struct sip_uri uri;
+	const char *end;
+	int len;
+
+	if (routes.len <= 0 || routes.s[0] != '<')
+		return false;
+	end = memchr(routes.s, '>', (size_t)routes.len);
+	if (!end)
+		return false;
+	len = (int)(end - routes.s) - 1;
+	*endp = (size_t)(end - routes.s);
+	return parse_uri(routes.s + 1, len, &uri) == 0 &&
+	       check_self(&uri.host, uri.port_no ? uri.port_no : SIP_PORT,
+			  uri.proto) == 1;
+}
+
+str own_mark_routes(str routes)
+{
+	static char buffer[PARLEY_STR_MAX + MARK_MAX];
+	size_t len = strlen(mark);
+	size_t at;
+
+	if (!adapter.set.keep_proxy_rr || routes.len > PARLEY_STR_MAX ||
+	    !begins_with_us(routes, &at))
+		return routes;
+	memcpy(buffer, routes.s, at);
+	memcpy(buffer + at, mark, len);
+	memcpy(buffer + at + len, routes.s + at, (size_t)routes.len - at);
+	return (str){buffer, routes.len + (int)len};
+}
+
+bool own_mark_is_in(struct sip_msg *msg)
+{
+	str name = str_init(MARK_NAME);
+	str found;
+
+	return adapter.set.keep_proxy_rr &&
+	       adapter.rr.get_route_param(msg, &name, &found) == 0 &&
+	       found.len == value.len &&
+	       memcmp(found.s, value.s, (size_t)found.len) == 0;
+}
