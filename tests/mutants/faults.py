@@ -227,4 +227,15 @@ FAULTS = [
     Fault("adapter_relays_a_crossing_200", "hosts/kamailio/invite.c",
           "\tevent.can_swallow = true;", "\tevent.can_swallow = false;",
           ("ending.200_crosses",)),
+
+    # ------------------------------------------------- script surface
+    Fault("target_of_the_other_end", "src/settings.c",
+          "\t*end = (struct end){&leg->contact, &leg->socket};",
+          "\t*end = (struct end){&dialog->contact, &dialog->socket};"),
+    Fault("scripted_call_is_kept", "hosts/kamailio/scripted.c",
+          "\tscripted_changed(&actions);\n\treturn 1;", "\treturn 1;",
+          ("scripted.stateless_ends",)),
+    Fault("cancel_ends_its_call", "hosts/kamailio/ctx.c",
+          "METHOD_CANCEL && !adapter.set.dlg_ctxiuid_mode &&",
+          "METHOD_CANCEL && false &&", ("others.cancel",)),
 ]
