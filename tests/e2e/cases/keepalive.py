@@ -34,6 +34,11 @@ PROPERTIES = '''
         }
     }
 '''
+LOCAL = '''
+event_route[tm:local-request] {
+    xlog("L_ALERT", "LOCAL $rm of $dlg(callid)\n");
+}
+'''
 ROUTES = script(initial=PROPERTIES + "dlg_manage();", inside=PROPERTIES)
 BOTH = [("X-Both", "1")]
 
@@ -266,8 +271,9 @@ def _numbers(server, call, a, b):
 def test_asked(env):
     params = CLOCK + [("dlg_extra_hdrs", "Hint: from the proxy\\r\\n"),
                       ("lreq_callee_headers", "TH: dlh")]
-    with env.proxy(params, ROUTES) as server, sip.Party(server, "a") as a, \
-            sip.Party(server, "b") as b, sip.Party(server, "hop") as hop:
+    with env.proxy(params, ROUTES + LOCAL) as server, \
+            sip.Party(server, "a") as a, sip.Party(server, "b") as b, \
+            sip.Party(server, "hop") as hop:
         # Both parties have sent something: 2, and 101.
         busy = sip.establish(a, b, BOTH)
         _inside(busy, [], b)
@@ -303,6 +309,8 @@ def test_asked(env):
                             (at_a, ringing), (at_b, ringing)):
             check(call.callid not in party.got, "%s asked in %r",
                   party.party.user, party.got.get(call.callid))
+        same("local requests of %s" % busy.callid, server.log().count(
+            "LOCAL OPTIONS of %s\n" % busy.callid), 2)
         forked = legs["A"].callid
         same("legs of b", {m.to_tag for m in at_b.got[forked]}, {"A", "B"})
         same("legs to a", {m.from_tag for m in at_a.got[forked]}, {"A", "B"})
@@ -326,8 +334,10 @@ def _lifetime(server, call):
 def _lost_calls(a, b):
     """{name: (Call, code of the caller, of the callee, is it over)}"""
     plans = {"481": (200, 481, True), "481 of the caller": (481, 200, True),
-             "no answer": (None, 200, True), "busy": (500, 486, False),
-             "unknown": (404, 405, False), "challenge": (401, 407, False)}
+             "no answer": (None, 200, True),
+             "no answer of the callee": (200, None, True),
+             "busy": (500, 486, False), "unknown": (404, 405, False),
+             "challenge": (401, 407, False)}
     return {name: (sip.establish(a, b, BOTH),) + plan
             for name, plan in plans.items()}
 
