@@ -4,6 +4,12 @@ left after the calls have ended and the end timers have run.
 real_used of core.shmmem under the default allocator: what disappears from the
 pool, fragment headers included. Measured when tm has forgotten all INVITEs,
 above the level after a warm-up of 300 calls.
+
+What the packaged acc and sst make the dialog module keep, views of dialogs and
+registered callbacks: the same with both of them registered for each call, less
+the same with both loaded and registered for none. acc's three variables are in
+both, set by the script where acc does not; what sst allocates for itself stays
+in the difference.
 """
 from setup import VARIANTS, Load, server, settled
 
@@ -20,6 +26,23 @@ SHAPES = {
                     '"value__2"; $dlg_var(variab_3) = "value__3";', 3),
 }
 
+# {registered: (configuration, script)}
+ACC_AND_SST = "acc and sst"
+_LOADED = """loadmodule "acc.so"
+loadmodule "sst.so"
+modparam("acc", "cdr_enable", %d)
+modparam("sst", "sst_flag", 5)
+modparam("sst", "min_se", 43200)
+modparam("sst", "timeout_avp", "$avp(life)")
+"""
+REGISTERED = {
+    True: (_LOADED % 1, "setflag(5);"),
+    False: (_LOADED % 0, '$avp(life) = 43200; $dlg_var(start_time) = '
+            '"1700000000.000"; $dlg_var(end_time) = "1700000000.000"; '
+            '$dlg_var(duration) = "0";'),
+}
+MODULE_VARIANTS = ("dialog", "parley")
+
 
 def _level(running, count):
     return settled(running, 60 + count / 1000)
@@ -32,6 +55,26 @@ def _measure_one(settings, variant, shape, count):
         params.append(("end_timeout", 5))
     running = server(settings, variant, params, shm_mb=4096,
                      invite=script if VARIANTS[variant][0] else "")
+    return _measure_server(settings, running, count)
+
+
+def _measure_registered(settings, variant, registered, count):
+    last, script = REGISTERED[registered]
+    params = list(PROFILES) + [("end_timeout", 5),
+                               ("timeout_avp", "$avp(life)")]
+    running = server(settings, variant, params, shm_mb=4096, invite=script,
+                     last=last)
+    return _measure_server(settings, running, count)
+
+
+def _measure_modules(settings, variant, count):
+    """(bytes per dialog that the registrations cost, bytes left)"""
+    with_them, left = _measure_registered(settings, variant, True, count)
+    without, _ = _measure_registered(settings, variant, False, count)
+    return with_them - without, left
+
+
+def _measure_server(settings, running, count):
     with running, Load(settings, running) as load:
         # Warm: once as many at once as tm will hold, so that its own growth
         # is not taken for the dialogs'.
@@ -56,6 +99,10 @@ def measure(settings, variants):
                 continue
             settings.note("memory: %s, %s" % (variant, shape))
             out[variant, shape] = _measure_one(settings, variant, shape, count)
+        if variant in MODULE_VARIANTS:
+            settings.note("memory: %s, %s" % (variant, ACC_AND_SST))
+            out[variant, ACC_AND_SST] = _measure_modules(settings, variant,
+                                                         count)
     return out
 
 
@@ -75,6 +122,13 @@ def rows(result):
             yield ("%s, %s" % (text, variant), "%.0f B" % each,
                    "at most %d B" % limits[shape] if ours else "",
                    each <= limits[shape] if ours else None)
+    for (variant, which), (each, _) in result.items():
+        if which == ACC_AND_SST:
+            ours = variant.startswith("parley")
+            yield ("views and registrations for acc and sst per dialog, %s"
+                   % variant, "%.0f B" % each,
+                   "at most 750 B" if ours else "",
+                   each <= 750 if ours else None)
     for (variant, shape), (_, left) in result.items():
         ours = variant.startswith("parley")
         # A fragment's header may come and go with the order of frees.

@@ -71,6 +71,15 @@ needs_of_test()
 	need kamailio-ims-modules "$modules/ims_dialog.so"
 	need kamailio-lua-modules "$modules/app_lua.so"
 	need kamailio-python3-modules "$modules/app_python3.so"
+	# The packaged modules that sit on dialog, and what shows their effect.
+	need kamailio-sqlite-modules "$modules/db_sqlite.so"
+	need kamailio-json-modules "$modules/jansson.so"
+	need kamailio-extra-modules "$modules/acc_json.so"
+	need kamailio-presence-modules "$modules/pua_dialoginfo.so"
+	need kamailio-cnxcc-modules "$modules/cnxcc.so"
+	need kamailio-snmpstats-modules "$modules/snmpstats.so"
+	need snmpd /usr/sbin/snmpd
+	need_command snmp snmpget
 }
 
 # Every link that makes a service start at boot.

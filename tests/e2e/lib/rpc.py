@@ -1,9 +1,10 @@
-"""RPC clients for Kamailio: BINRPC over ctl's socket, JSON-RPC over a FIFO or
-a datagram socket.
+"""RPC clients for Kamailio: BINRPC over ctl's socket, JSON-RPC over a FIFO,
+a datagram socket or HTTP.
 
 Structures come back as lists of pairs (class Struct), so that the order of
 fields, which is part of the interface, can be compared.
 """
+import http.client
 import json
 import os
 import select
@@ -211,3 +212,14 @@ def _read_fifo(fd, timeout):
                 return b"".join(data)
             else:  # nobody has opened the other end yet
                 time.sleep(0.001)
+
+
+def json_http(port, method, *args, timeout=10.0):
+    """JSON-RPC over HTTP to 127.0.0.1:@port."""
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=timeout)
+    try:
+        connection.request("POST", "/RPC", _request(method, args),
+                           {"Content-Type": "application/json"})
+        return _answer(connection.getresponse().read().decode("latin-1"))
+    finally:
+        connection.close()

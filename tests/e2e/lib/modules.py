@@ -1,0 +1,162 @@
+"""What the cases of the packaged modules that sit on dialog share: whether a
+module is there, a database for it, a stand-in for the daemon it asks.
+
+These modules are the packaged ones, as they are; only the dialog module under
+them is changed.
+"""
+import glob
+import os
+import socket
+import sqlite3
+import threading
+
+from . import net
+from .case import Skip
+
+FOLDERS = ("/usr/lib/*/kamailio/modules", "/usr/lib/kamailio/modules",
+           "/usr/lib64/kamailio/modules")
+SCHEMAS = "/usr/share/kamailio/db_sqlite"
+
+
+def need(*names):
+    """Skips the case if one of the packaged modules is not installed."""
+    for name in names:
+        if not any(glob.glob("%s/%s.so" % (folder, name))
+                   for folder in FOLDERS):
+            raise Skip("the packaged module %s is not installed" % name)
+
+
+def load(*names, **params):
+    """Configuration that loads the modules @names in this order; the
+    parameters are those of the last one. A list gives a parameter twice."""
+    need(*names)
+    lines = ['loadmodule "%s.so"' % name for name in names]
+    for key, values in params.items():
+        for value in values if isinstance(values, list) else [values]:
+            lines.append('modparam("%s", "%s", %s)' % (
+                names[-1], key,
+                value if isinstance(value, int) else '"%s"' % value))
+    return "\n".join(lines) + "\n"
+
+
+class Database:
+    """An SQLite file with the tables of the package's @schemas."""
+
+    def __init__(self, folder, *schemas):
+        need("db_sqlite")
+        self.path = os.path.join(folder, "db.sqlite")
+        self.url = "sqlite:///" + self.path
+        for schema in ("standard",) + schemas:
+            file = os.path.join(SCHEMAS, schema + "-create.sql")
+            if not os.path.exists(file):
+                raise Skip("the package's schema %s is not there" % file)
+            with open(file) as text:
+                self.execute(text.read())
+
+    def execute(self, script):
+        connection = sqlite3.connect(self.path)
+        try:
+            connection.executescript(script)
+        finally:
+            connection.close()
+
+    def rows(self, table):
+        """Every row as a dictionary, in the order of insertion."""
+        connection = sqlite3.connect(self.path, timeout=5)
+        connection.row_factory = sqlite3.Row
+        try:
+            found = connection.execute("SELECT * FROM %s ORDER BY id" % table)
+            return [dict(row) for row in found]
+        finally:
+            connection.close()
+
+
+def seconds_of(value):
+    """Seconds since 1970 of a time as a CDR has it: the same in the log, the
+    Julian day in SQLite, to the second."""
+    if isinstance(value, float):
+        return round((value - 2440587.5) * 86400)
+    return float(value)
+
+
+class Daemon(threading.Thread):
+    """Stands in for the daemon of call_control or mediaproxy: accepts any
+    number of connections on the unix socket @path and answers each command.
+    @answer is called with its first word and its other lines as a dictionary.
+    .commands: [(word, {name: value})] in the order of arrival."""
+
+    def __init__(self, path, answer):
+        super().__init__(daemon=True)
+        self.commands = []
+        self._answer = answer
+        self._open = []
+        self._listener = socket.socket(socket.AF_UNIX)
+        self._listener.bind(path)
+        self._listener.listen(16)
+
+    def run(self):
+        while True:
+            try:
+                connection, _ = self._listener.accept()
+            except OSError:
+                return
+            self._open.append(connection)
+            threading.Thread(target=self._serve, args=(connection,),
+                             daemon=True).start()
+
+    def _serve(self, connection):
+        data = b""
+        while True:
+            try:
+                more = connection.recv(65536)
+            except OSError:
+                return
+            if not more:
+                return
+            data += more
+            while b"\r\n\r\n" in data:
+                text, _, data = data.partition(b"\r\n\r\n")
+                self._command(connection, text.decode("latin-1"))
+
+    def _command(self, connection, text):
+        word, *lines = text.split("\r\n")
+        fields = dict(line.split(": ", 1) if ": " in line else
+                      (line.rstrip(":"), "") for line in lines)
+        self.commands.append((word, fields))
+        connection.sendall(self._answer(word, fields).encode("latin-1"))
+
+    def wait(self, word, count=1, seconds=5.0):
+        """The fields of the command @word that came as number @count."""
+        def found():
+            return [fields for name, fields in self.commands
+                    if name == word][count - 1:]
+        net.wait_until(found, seconds, "command %s number %d (have %r)" % (
+            word, count, self.commands))
+        return found()[0]
+
+    def count(self, word):
+        return sum(name == word for name, _ in self.commands)
+
+    def close(self):
+        for sock in [self._listener] + self._open:
+            try:
+                sock.shutdown(socket.SHUT_RDWR)
+            except OSError:
+                pass  # it was closed by the other side
+            sock.close()
+
+    def __enter__(self):
+        self.start()
+        return self
+
+    def __exit__(self, *failure):
+        self.close()
+        self.join(5)
+
+
+def end_by_rpc(server, callid, a, b):
+    """dlg.end_dlg; both parties confirm their BYE."""
+    found = server.rpc("dlg.dlg_list", callid)
+    server.rpc("dlg.end_dlg", found["h_entry"], found["h_id"])
+    for party in (a, b):
+        party.reply(party.expect("BYE", callid=callid), 200)
