@@ -8,7 +8,7 @@ import glob
 import os
 import re
 
-from lib import proxy
+from lib import modules, proxy
 from lib.case import check, parley_only, script, sip
 
 HOST = os.path.join(os.path.dirname(__file__), "..", "..", "..", "hosts",
@@ -82,10 +82,17 @@ def test_rest(env):
 
 
 @parley_only(REASON)
+def test_modules(env):
+    """What the modules do is checked in cases of their own, mod_*."""
+    modules.need("nat_traversal", "sst", "acc", "uac")
+    _page(env, "modules.md")
+
+
+@parley_only(REASON)
 def test_none_forgotten(env):
     """A new page with examples needs a case here."""
     known = {"functions.md", "variables.md", "parameters.md", "rpc.md",
-             "statistics.md"}
+             "statistics.md", "modules.md"}
     check({e[0] for e in examples()} == known, "pages with examples: %r",
           sorted({e[0] for e in examples()}))
 
