@@ -4,7 +4,8 @@ import re
 import time
 
 from lib import modules, proxy
-from lib.case import check, net, same, script, sip, wait_statistic
+from lib.case import (check, net, same, script, sip, stock_differs,
+                      wait_statistic)
 from lib.modules import end_by_rpc, seconds_of
 
 EXTRA = "who=$dlg_var(who);extra=$dlg_var(extra);none=$dlg_var(none)"
@@ -111,8 +112,7 @@ def test_database(env):
 
 
 def test_ended_by_rpc(env):
-    """dlg.end_dlg: one CDR, with its end, duration and extras. There is no
-    message to take these from, so acc must be allowed to do without."""
+    """dlg.end_dlg: one CDR, with its end, duration and extras."""
     began = time.time()
     with env.proxy(routes=script(initial=INITIAL),
                    last=_config(cdr_expired_dlg_enable=1)) as server, \
@@ -122,6 +122,25 @@ def test_ended_by_rpc(env):
         wait_statistic(server, "active_dialogs", 0)
         same("CDRs at the end", len(in_log(server)), 1)
         check_cdr(cdr, began, 0.3)
+
+
+@stock_differs("acc gets no message and writes no CDR")
+def test_message_of_rpc(env):
+    """The same without cdr_expired_dlg_enable: the extras are of the BYE that
+    we sent."""
+    began = time.time()
+    with env.proxy(routes=script(initial=INITIAL),
+                   last=_config(cdr_extra=EXTRA + ";ci=$ci;method=$rm")
+                   ) as server, \
+            sip.Party(server, "a") as a, sip.Party(server, "b") as b:
+        call = _talk(a, b)
+        end_by_rpc(server, call.callid, a, b)
+        cdr = dict(net.wait_until(lambda: in_log(server), 6, "a CDR")[0])
+        check_cdr(cdr, began, 0.3)
+        same("Call-ID and method", (cdr["ci"], cdr["method"]),
+             (call.callid, "BYE"))
+        wait_statistic(server, "active_dialogs", 0)
+        same("CDRs at the end", len(in_log(server)), 1)
 
 
 def test_timeout(env):

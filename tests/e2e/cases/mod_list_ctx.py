@@ -8,14 +8,15 @@ from lib import modules, net, rpc
 from lib.case import (Skip, check, parley_only, same, script, sip,
                       stock_differs, wait_state)
 
-SDP = "v=0\r\no=- 1 1 IN IP4 127.0.0.1\r\ns=-\r\nc=IN IP4 127.0.0.1\r\n" \
-    "t=0 0\r\nm=audio 4000 RTP/AVP 8\r\na=rtpmap:8 PCMA/8000\r\n"
+SDP = "v=0\r\no=- 1 1 IN IP4 127.0.0.1\r\ns=-\r\nt=0 0\r\n" \
+    "m=audio 4000 RTP/AVP 8\r\nc=IN IP4 127.0.0.1\r\na=rtpmap:8 PCMA/8000\r\n"
 SDP_HEADER = [("Content-Type", "application/sdp"), ("Supported", "timer"),
               ("Session-Expires", "1234")]
 TEXTS = {"sst": ("sst_requester_flags: 1", "sst_supported_flags: 1",
                  "sst_interval: 1234"),
-         "qos": ("qos:negotiated_sdp", "media=audio IP:port=127.0.0.1:4000",
-                 "payload[0]=8 codec=PCMA"),
+         "qos": ("qos:negotiated_sdp",
+                 "callee: cnt_disp= bw_type= bw_width=",
+                 "caller: cnt_disp= bw_type= bw_width="),
          "acc": (), "uac": ()}
 LOADS = {"sst": lambda: modules.load("sst", sst_flag=5, min_se=90,
                                      timeout_avp="$avp(life)"),
@@ -79,6 +80,11 @@ def _list(server, names, transport, callids):
         for callid in calls:
             check(callid in answer, "%s by %s does not have the call %s: %s",
                   words[0], transport, callid, answer[:300])
+        if "qos" in names:
+            media = "media=audio IP:port=127.0.0.1:4000 trans=RTP/AVP"
+            check(answer.count(media) == 2 * len(calls),
+                  "%s by %s does not have both sides' media: %s", words[0],
+                  transport, answer[:2000])
         for text in wanted:
             same("%r in %s by %s" % (text, words[0], transport),
                  answer.count(text), len(calls))

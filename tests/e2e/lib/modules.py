@@ -5,6 +5,7 @@ These modules are the packaged ones, as they are; only the dialog module under
 them is changed.
 """
 import glob
+import math
 import os
 import socket
 import sqlite3
@@ -73,9 +74,9 @@ class Database:
 
 def seconds_of(value):
     """Seconds since 1970 of a time as a CDR has it: the same in the log, the
-    Julian day in SQLite, to the second."""
+    Julian day in SQLite, which has whole seconds, and lacks half a one."""
     if isinstance(value, float):
-        return round((value - 2440587.5) * 86400)
+        return math.ceil((value - 2440587.5) * 86400 - 0.01)
     return float(value)
 
 
