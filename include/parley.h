@@ -937,7 +937,9 @@ PARLEY_MUST_CHECK int parley_subscribe(struct parley *engine,
  * call happens in this process: it waits for its turn if @may_wait, at most
  * callback_wait_ms. Without, it may be left to the process that is inside.
  * FAILED, TERMINATED, EXPIRED: exactly one, once, and no other note after it
- * but BYE_REPLIED, REPLY_WITHIN of the BYE, and DESTROY. */
+ * but BYE_REPLIED, REPLY_WITHIN of the BYE, and DESTROY. An answered call that
+ * the host ends on both sides is TERMINATED with the command; BYE_REPLIED comes
+ * when its last BYE is done. */
 void parley_deliver(struct parley *engine, const struct parley_note *note,
 		    void *message, bool may_wait);
 

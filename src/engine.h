@@ -108,9 +108,10 @@ struct dialog {
 	uint16_t area_len; /* area.h; 0: none */
 
 	/* Changes; the shard's lock guards it. */
-	uint8_t state; /* written by dialog_set_state() only */
-	bool linked;   /* in the indexes */
-	bool ending;   /* BYEs of ours are on their way */
+	uint8_t state;	/* written by dialog_set_state() only */
+	bool linked;	/* in the indexes */
+	bool ending;	/* BYEs of ours are on their way */
+	bool end_noted; /* FAILED, TERMINATED or EXPIRED was made */
 	bool ended_by_us;
 	uint8_t end_sides;     /* enum parley_side: who was to be told so far */
 	bool invite_held;      /* the INVITE's transaction is alive */

@@ -40,6 +40,7 @@ static int lifetime_over(struct step *step)
 		return rc;
 	atomic_fetch_add_explicit(&step->engine->count.expired, 1,
 				  memory_order_relaxed);
+	step->notes |= PARLEY_NOTE_TERMINATED;
 	return terminate_answered(step, PARLEY_SIDE_ALL);
 }
 

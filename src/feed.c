@@ -54,6 +54,19 @@ void step_action(struct step *step, struct parley_action action)
 		actions->list[actions->count++] = action;
 }
 
+/* A call that we end is over for subscribers when that was decided; its last
+ * BYE then adds nothing to that. */
+static uint32_t one_end(struct dialog *dialog, uint32_t notes)
+{
+	const uint32_t ends = PARLEY_NOTE_FAILED | PARLEY_NOTE_TERMINATED |
+			      PARLEY_NOTE_EXPIRED;
+
+	if (dialog->end_noted)
+		return notes & ~ends;
+	dialog->end_noted = (notes & ends) != 0;
+	return notes;
+}
+
 void step_end(struct step *step)
 {
 	struct dialog *dialog = step->dialog;
@@ -62,7 +75,7 @@ void step_end(struct step *step)
 
 	actions->id = id;
 	actions->new_state = dialog->state;
-	step->notes = copy_notes(dialog, step->notes);
+	step->notes = one_end(dialog, copy_notes(dialog, step->notes));
 	if (step->notes != 0) {
 		note_make_locked(step->engine, dialog, step->notes,
 				 &actions->note);

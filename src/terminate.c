@@ -6,7 +6,8 @@
  * Answered (3): BYE to the callee at once; to the caller after its ACK or when
  * the 2xx has been retransmitted out (RFC 3261 15: the callee's side must not
  * send BYE before). Confirmed (4): BYE to both. The dialog ends when all BYEs
- * are done.
+ * are done; who asked to be told of its end is told when it was decided, as a
+ * BYE that nobody answers is no part of the call.
  */
 #include "ping.h"
 
@@ -163,6 +164,8 @@ int terminate_command(struct step *step)
 		terminate_early(step, event->code);
 	} else {
 		rc = terminate_answered(step, event->side);
+		if (rc == 0 && dialog->end_sides == PARLEY_SIDE_ALL)
+			step->notes |= PARLEY_NOTE_TERMINATED;
 		if (rc == 0 && event->code > 0)
 			dialog->end_code = event->code;
 	}

@@ -564,6 +564,8 @@ static int story_terminate(const struct story *story)
 		end_early(story, event->code);
 	} else {
 		rc = end_answered(story, (uint8_t)event->side);
+		if (rc == 0 && dialog->end_sides == PARLEY_SIDE_ALL)
+			story->result->notes = PARLEY_NOTE_TERMINATED;
 		if (rc == 0 && event->code > 0)
 			dialog->end_code = event->code;
 	}
@@ -615,6 +617,7 @@ static int lifetime_over(const struct story *story)
 		return 0;
 	}
 	sim->model.stats.expired++;
+	story->result->notes = PARLEY_NOTE_TERMINATED;
 	return end_answered(story, PARLEY_SIDE_ALL);
 }
 

@@ -69,9 +69,13 @@ static void made(struct sim *sim, struct model_dialog *dialog,
 		 const struct model_result *result,
 		 const struct parley_actions *actions)
 {
+	/* The end of a call is told once, at the first occasion. */
+	uint32_t notes = dialog->terminal_made > 0
+				 ? result->notes & ~note_terminal()
+				 : result->notes;
 	uint32_t wanted =
-		result->notes & (sim->wants[0] | sim->wants[1] | dialog->subs);
-	uint32_t terminal = result->notes & note_terminal();
+		notes & (sim->wants[0] | sim->wants[1] | dialog->subs);
+	uint32_t terminal = notes & note_terminal();
 
 	if (terminal != 0) {
 		dialog->terminal_made++;

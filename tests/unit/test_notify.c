@@ -47,6 +47,52 @@ static void test_whole_call(void **state)
 	notes_destroy(notes);
 }
 
+static void feed_and_deliver(struct notes *notes,
+			     const struct parley_event *event,
+			     struct parley_actions *actions)
+{
+	assert_int_equal(
+		parley_feed(notes->engine, calls_now(), event, actions), 0);
+	parley_deliver(notes->engine, &actions->note, NULL, false);
+}
+
+/* A call that we end is over when that was decided, not when a party that may
+ * be dead has answered its BYE. */
+static void test_end_of_ours(void **state)
+{
+	struct subscriber all;
+	struct notes *notes = notes_create(&all);
+	struct parley_event end = {.type = PARLEY_EV_TERMINATE,
+				   .id = notes->id,
+				   .side = PARLEY_SIDE_CALLER};
+	struct parley_event done = {.type = PARLEY_EV_BYE_DONE,
+				    .id = notes->id,
+				    .leg = 1,
+				    .code = 200};
+	struct parley_actions actions;
+
+	(void)state;
+	calls_step(notes->engine, notes->id, PARLEY_EV_REPLY_2XX);
+	calls_step(notes->engine, notes->id, PARLEY_EV_ACK);
+	assert_log(notes, "1a 1k");
+	/* The callee does not know yet. */
+	feed_and_deliver(notes, &end, &actions);
+	assert_log(notes, "");
+	end.side = PARLEY_SIDE_ALL;
+	feed_and_deliver(notes, &end, &actions);
+	assert_log(notes, "1t");
+	assert_int_equal(notes->told.new_state, PARLEY_STATE_CONFIRMED);
+	assert_null(notes->told.message);
+	feed_and_deliver(notes, &end, &actions);
+	done.dir = PARLEY_DIR_UPSTREAM;
+	feed_and_deliver(notes, &done, &actions);
+	assert_log(notes, "");
+	done.dir = PARLEY_DIR_DOWNSTREAM;
+	feed_and_deliver(notes, &done, &actions);
+	assert_log(notes, "1b");
+	notes_destroy(notes);
+}
+
 /* Last come first, those of the dialog before those of the engine. */
 static void test_order_of_subscribers(void **state)
 {
@@ -501,6 +547,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_whole_call),
+		cmocka_unit_test(test_end_of_ours),
 		cmocka_unit_test(test_order_of_subscribers),
 		cmocka_unit_test(test_order_within_a_note),
 		cmocka_unit_test(test_nobody_wants_it),
