@@ -1,4 +1,6 @@
 /* See within.h. */
+#include "core/parser/parse_from.h"
+
 #include "capi.h"
 #include "cookie.h"
 #include "cseq.h"
@@ -48,13 +50,20 @@ static void commit(struct sip_msg *msg, void **slot, bool upstream, bool hold)
 		sip_lifetime_again(msg, id, event.lifetime_s);
 }
 
-/* From a transaction callback. */
-static void commit_from(struct sip_msg *msg, struct ctx *ctx, void **slot)
+/* From a transaction callback. A module on top that changes the request (uac,
+ * siptrace) marks it, and looks for its mark when the reply comes, on the copy
+ * that tm has made before. */
+static void commit_from(struct cell *t, struct sip_msg *msg, struct ctx *ctx,
+			void **slot)
 {
+	unsigned int before = msg->msg_flags;
+
 	if (ctx)
 		ctx->pending = false;
 	commit(msg, slot, tmcb_bits(*slot) & WITHIN_UPSTREAM,
 	       msg->REQ_METHOD == METHOD_BYE);
+	if (t->uas.request && t->uas.request != msg)
+		t->uas.request->msg_flags |= msg->msg_flags & ~before;
 }
 
 /* A final reply to a request that the engine knows of. */
@@ -99,7 +108,8 @@ static void on_reply(struct cell *t, struct tmcb_params *params)
 				ctx->pending = false;
 		} else if (params->code >= 200) {
 			/* The script works on its own copy, if it is here. */
-			commit_from(ctx ? ctx->msg : t->uas.request, ctx, slot);
+			commit_from(t, ctx ? ctx->msg : t->uas.request, ctx,
+				    slot);
 		}
 	}
 	bits = tmcb_bits(*slot);
@@ -129,8 +139,8 @@ void on_within(struct cell *t, int type, struct tmcb_params *params)
 		return;
 	if (type == TMCB_REQUEST_FWDED) {
 		if (!(bits & (WITHIN_COMMITTED | WITHIN_DROPPED)))
-			commit_from(params->req, ctx_find_request(params->req),
-				    slot);
+			commit_from(t, params->req,
+				    ctx_find_request(params->req), slot);
 	} else if (type == TMCB_RESPONSE_FWDED) {
 		if (bits & WITHIN_COMMITTED)
 			tell_forwarded(tmcb_id(*slot), bits, params);
@@ -273,6 +283,9 @@ void within_match(struct sip_msg *msg, const str *params)
 	if (own_mark_is_in(msg))
 		return;
 	cseq_mark_request(msg, &match);
+	/* Those who restore From in the reply read it in tm's copy. */
+	if (adapter.has_modules && parse_from_header(msg) < 0)
+		LM_DBG("From is not parsed for modules on top\n");
 	if (msg->REQ_METHOD == METHOD_ACK) {
 		/* It has no transaction, and nobody can refuse it. */
 		void *alone = tmcb_pack(match.id, 0);
