@@ -116,7 +116,14 @@ static void told_own(struct parley *engine, void *param,
 	if (own->destroyed > 0)
 		sim_fail(sim, "note %x after DESTROY to a subscriber of one",
 			 (uint32_t)told->type);
-	own->terminal += ((uint32_t)told->type & note_terminal()) != 0;
+	if ((uint32_t)told->type & note_terminal()) {
+		struct model_dialog *dialog = model_find(&sim->model, told->id);
+
+		own->terminal++;
+		/* It shuts the door also if nobody else wants it. */
+		if (dialog != NULL)
+			dialog->terminal_entered = true;
+	}
 	own->destroyed += told->type == PARLEY_NOTE_DESTROY;
 	if (own->terminal > 1)
 		sim_fail(sim, "a second end to a subscriber of one");
