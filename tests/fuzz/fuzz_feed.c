@@ -277,6 +277,48 @@ static void op_read(struct world *world)
 	parley_get_stats(world->engine, &stats);
 }
 
+/* What was shown some time ago; nothing of it may have been freed. */
+struct sight {
+	struct parley_str old[8];
+	uint32_t next;
+};
+
+static void read_text(struct parley_str text)
+{
+	for (uint32_t i = 0; i < text.len; i++)
+		(void)*(const volatile char *)&text.s[i];
+}
+
+static void show(void *self, void *area, const struct parley_shown *shown)
+{
+	const struct parley_str texts[] = {
+		shown->callid,	       shown->req_uri,
+		shown->caller.contact, shown->caller.route_set,
+		shown->callee.tag,     shown->callee.contact,
+	};
+	struct sight *sight = area;
+
+	(void)self;
+	for (size_t i = 0; i < 8; i++)
+		read_text(sight->old[i]);
+	for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++) {
+		read_text(texts[i]);
+		sight->old[sight->next++ % 8] = texts[i];
+	}
+}
+
+static void op_pin(struct world *world)
+{
+	struct parley_id id = some_id(world);
+	void *area = NULL;
+
+	if (parley_pin(world->engine, id, &area) == 0 &&
+	    input_byte(&world->input) < 200 &&
+	    parley_unpin(world->engine, id, area) != 0)
+		abort();
+	(void)!parley_unpin(world->engine, some_id(world), area);
+}
+
 /* Calls back into the engine, as a subscriber may. */
 static void told(struct parley *engine, void *param,
 		 const struct parley_told *event)
@@ -334,6 +376,9 @@ static void operation(struct world *world)
 			      PARLEY_NOTE_REPLY_FORWARDED, PARLEY_DIR_UPSTREAM,
 			      world);
 		break;
+	case 10:
+		op_pin(world);
+		break;
 	default:
 		op_feed(world);
 	}
@@ -369,10 +414,14 @@ static int start(struct world *world)
 	config.profiles = profiles;
 	config.profile_count = PROFILES;
 	fuzz_host_fill(&world->host, &host);
+	host.show = show;
 	if (parley_locks(&config) > FUZZ_LOCKS)
 		abort();
 	world->host.fail_in = bits & 128 ? input_below(input, 40) : 0;
-	return parley_create(&host, &config, &world->engine);
+	int rc = parley_create(&host, &config, &world->engine);
+	if (rc == 0 && (bits & 64))
+		rc = parley_set_area(world->engine, sizeof(struct sight));
+	return rc;
 }
 
 static void stop(struct world *world)
