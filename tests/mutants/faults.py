@@ -238,4 +238,55 @@ FAULTS = [
     Fault("cancel_ends_its_call", "hosts/kamailio/ctx.c",
           "METHOD_CANCEL && !adapter.set.dlg_ctxiuid_mode &&",
           "METHOD_CANCEL && false &&", ("others.cancel",)),
+    # ------------------------------------------------- other servers' calls
+    Fault("remote_counts_twice", "src/remote.c",
+          "\tif (remote == NULL)\n\t\tremote = remote_new_locked",
+          "\tif (remote == NULL || remote->uid_len > 0)\n"
+          "\t\tremote = remote_new_locked"),
+    Fault("remote_timer_left_behind", "src/remote.c",
+          "\twheel_cancel(&own->wheel, &remote->timer);\n", ""),
+    Fault("remote_past_is_taken", "src/remote.c",
+          "facts->expires_s <= now.unix_s", "facts->expires_s < now.unix_s"),
+    Fault("remote_told_by_walks", "src/remote.c",
+          "const struct parley_id id = {PROFILE_REMOTE_ENTRY, 0};",
+          "const struct parley_id id = {PROFILE_REMOTE_ENTRY, 1};"),
+    Fault("remote_expires_false", "hosts/kamailio/ops.c",
+          "remote->expires < 0 || ", "",
+          ("remote.out_of_range",)),
+    Fault("seconds_of_a_profile_ignored", "hosts/kamailio/ops.c",
+          "&which, (uint32_t)seconds,", "&which, (uint32_t)seconds + 1,",
+          ("remote.by_value",)),
+
+    # ------------------------------------------------- a state by decree
+    Fault("decree_sends_bye", "src/force.c",
+          "\t\tleg->bye_wait = false;\n", "\t\t(void)leg;\n"),
+    Fault("decree_forgets_the_answer", "src/force.c",
+          "\tleg->assumed = true;\n", ""),
+    Fault("decree_revives", "src/force.c",
+          "\tif (being_ended(dialog) && wanted", "\tif (false && wanted"),
+    Fault("decree_is_told", "src/fsm.c",
+          "[T_SET_ANSWERED]    = TO(ANSWERED, 0),\n"
+          "\t[T_SET_CONFIRMED]   = BOGUS, /* by way of ANSWERED */\n"
+          "\t[T_SET_DELETED]     = TO(DELETED, 0),\n},\n"
+          "[PARLEY_STATE_EARLY]",
+          "[T_SET_ANSWERED]    = TO(ANSWERED, 0),\n"
+          "\t[T_SET_CONFIRMED]   = BOGUS, /* by way of ANSWERED */\n"
+          "\t[T_SET_DELETED]     = TO(DELETED, N_FAILED),\n},\n"
+          "[PARLEY_STATE_EARLY]"),
+
+    # ------------------------------------------------- what an operator sees
+    Fault("dump_above_its_folder", "hosts/kamailio/rpc_dump.c",
+          "(len == 2 && path[0] == '.' && path[1] == '.')", "false",
+          ("dump.paths",)),
+    Fault("dump_follows_links", "hosts/kamailio/rpc_dump.c",
+          "O_NOFOLLOW | O_CLOEXEC", "O_CLOEXEC", ("dump.paths",)),
+    Fault("dump_into_a_second_name", "hosts/kamailio/rpc_dump.c",
+          "\n\t       stat.st_nlink == 1;", "\n\t       true;",
+          ("dump.paths",)),
+    Fault("match_prefix_for_equal", "hosts/kamailio/rpc_match.c",
+          "\tif (condition->op == OP_EQ && text.len != len)\n"
+          "\t\treturn false;\n", "", ("rpc2.match_texts",)),
+    Fault("match_walks_for_a_callid", "hosts/kamailio/rpc_match.c",
+          "condition->key == KEY_CALLID && condition->op == OP_EQ", "false",
+          ("rpc2.match_callid_is_quick",)),
 ]

@@ -57,6 +57,8 @@ def test_match_texts(env):
                 (("callid", "re", "1@"), both[:1]),
                 (("callid", "re", "^atch"), []),
                 (("furi", "eq", "sip:alan@two.test"), both[1:]),
+                (("furi", "eq", "sip:alan"), []),
+                (("furi", "eq", "sip:alan@two.test;x"), []),
                 (("furi", "sw", "sip:al"), both),
                 (("furi", "re", "one|two"), both),
                 (("furi", "re", "(ali|ala)ce"), both[:1]),
