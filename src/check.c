@@ -45,11 +45,9 @@ static const char *check_times(const struct parley *engine,
 	bool ends = due != UINT64_MAX;
 	REQUIRE(ping_wanted(engine, dialog) ==
 		(dialog->due_ping_ms != UINT64_MAX));
-	if (dialog->due_ping_ms < due)
-		due = dialog->due_ping_ms;
-	REQUIRE(timer_armed(&dialog->timer) ==
-		(due != UINT64_MAX && !copy_sleeps(dialog)));
-	REQUIRE(!timer_armed(&dialog->timer) || dialog->timer.due_ms == due);
+	due = dialog_due(engine, dialog);
+	REQUIRE(timer_armed(&dialog->timer) == (due != UINT64_MAX));
+	REQUIRE(due == UINT64_MAX || dialog->timer.due_ms == due);
 
 	switch ((enum parley_state)dialog->state) {
 	case PARLEY_STATE_UNCONFIRMED:

@@ -45,11 +45,17 @@ static inline bool copy_holds(const struct dialog *dialog)
 }
 
 /* The timers of a replica stand still, except for what is over, and for what
- * this node ends itself. */
+ * this node ends itself. Long after they were due it is forgotten: the owner
+ * knows no such call any more. */
 static inline bool copy_sleeps(const struct dialog *dialog)
 {
 	return copy_replica(dialog) && !dialog->ending &&
 	       dialog->state != PARLEY_STATE_DELETED;
+}
+
+static inline uint64_t copy_grace_ms(const struct parley *engine)
+{
+	return 2 * (uint64_t)engine->config.ack_wait_ms;
 }
 
 void copy_changed_slow(struct parley *engine, struct dialog *dialog);

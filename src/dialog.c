@@ -329,16 +329,22 @@ struct parley_member *dialog_set_state(struct parley *engine,
 	return members;
 }
 
+uint64_t dialog_due(const struct parley *engine, const struct dialog *dialog)
+{
+	uint64_t due = dialog->due_state_ms;
+	if (dialog->due_lifetime_ms < due)
+		due = dialog->due_lifetime_ms;
+	if (copy_sleeps(dialog))
+		return due == UINT64_MAX ? due : due + copy_grace_ms(engine);
+	return dialog->due_ping_ms < due ? dialog->due_ping_ms : due;
+}
+
 void dialog_arm_locked(struct parley *engine, struct dialog *dialog)
 {
 	struct wheel *wheel =
 		&engine->shards[shard_of(engine, dialog->id.entry)].wheel;
-	uint64_t due = dialog->due_state_ms;
-	if (dialog->due_lifetime_ms < due)
-		due = dialog->due_lifetime_ms;
-	if (dialog->due_ping_ms < due)
-		due = dialog->due_ping_ms;
-	if (due == UINT64_MAX || copy_sleeps(dialog))
+	uint64_t due = dialog_due(engine, dialog);
+	if (due == UINT64_MAX)
 		wheel_cancel(wheel, &dialog->timer);
 	else if (!timer_armed(&dialog->timer) || dialog->timer.due_ms != due)
 		wheel_arm(wheel, &dialog->timer, due);

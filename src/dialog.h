@@ -57,6 +57,8 @@ dialog_set_state(struct parley *engine, struct dialog *dialog, uint8_t state,
 
 /* Arms the timer for the earliest of the three due times. */
 void dialog_arm_locked(struct parley *engine, struct dialog *dialog);
+/* When that is, UINT64_MAX: never. */
+uint64_t dialog_due(const struct parley *engine, const struct dialog *dialog);
 /* Starts the lifetime anew: now + lifetime_s. */
 void dialog_renew_locked(struct parley *engine, struct dialog *dialog,
 			 struct parley_now now);

@@ -220,7 +220,9 @@ static void expire_dialog(struct step *step)
 	step->actions->old_state = dialog->state;
 	note_lag(step->engine, now_ms, dialog->timer.due_ms);
 	/* What comes of it is in the actions; that nothing came is no error. */
-	if (dialog->due_state_ms <= now_ms) {
+	if (copy_sleeps(dialog)) {
+		image_forget(step);
+	} else if (dialog->due_state_ms <= now_ms) {
 		(void)!expire_state(step);
 	} else if (dialog->due_lifetime_ms <= now_ms && is_of_others(step)) {
 		dialog_renew_locked(step->engine, dialog, step->now);

@@ -755,6 +755,15 @@ int parley_adopt(struct parley *engine, struct parley_now now,
 	return 0;
 }
 
+void image_forget(struct step *step)
+{
+	step->dialog->copy->quiet = true;
+	(void)!step_apply(step, T_IMPORT_ENDED);
+	step->notes = 0;
+	step->dialog->copy->end_untold = false;
+	step->dialog->linger = false;
+}
+
 int parley_forget(struct parley *engine, struct parley_now now,
 		  struct parley_id id, struct parley_str owner)
 {
@@ -766,11 +775,7 @@ int parley_forget(struct parley *engine, struct parley_now now,
 	if (!step.dialog)
 		return PARLEY_E_ABSENT;
 	actions.old_state = step.dialog->state;
-	step.dialog->copy->quiet = true;
-	(void)!step_apply(&step, T_IMPORT_ENDED);
-	step.notes = 0;
-	step.dialog->copy->end_untold = false;
-	step.dialog->linger = false;
+	image_forget(&step);
 	step_end(&step);
 	return 0;
 }

@@ -58,6 +58,11 @@ PARLEY_MUST_CHECK int terminate_bye_done(struct step *step);
 /* Handler of PARLEY_EV_SET_STATE. */
 PARLEY_MUST_CHECK int force_state(struct step *step);
 
+/* ------------------------------------------------ image.c */
+
+/* The replica ends here without a word to anybody. */
+void image_forget(struct step *step);
+
 /* ------------------------------------------------ expire.c */
 
 /* Handlers of PARLEY_EV_EXPIRE and PARLEY_EV_TIMEOUT_ROUTE_DONE. */

@@ -52,6 +52,13 @@ static inline struct cell *compat_transaction(const struct tm_binds *tm)
 	return t == T_UNDEFINED ? NULL : t;
 }
 
+/* dmq tells a peer which node it has reached since 6.0. */
+#if VERSIONVAL >= 6000000
+#define compat_dmq_joined_args struct dmq_node *unused
+#else
+#define compat_dmq_joined_args void
+#endif
+
 /* tm keeps the To-tag of each 2xx, in two allocations, for whoever wants to
  * hear of it when it is ready. @ours has heard of it before: unless there are
  * others, tm is told that nobody does. tm's reply lock is held. */

@@ -11,6 +11,7 @@
 #include "core/route.h"
 
 #include "capi.h"
+#include "dmq.h"
 #include "exports.h"
 #include "fixups.h"
 #include "functions_calls.h"
@@ -490,6 +491,16 @@ static int f_set_var(struct sip_msg *msg, char *callid, char *ftag, char *ttag,
 	return op_set_var(&call, &key, &value);
 }
 
+static int f_remove_dialogs(struct sip_msg *msg, char *p1, char *p2)
+{
+	str uri;
+
+	(void)p2;
+	if (fixup_get_svalue(msg, (gparam_t *)p1, &uri) < 0)
+		return -1;
+	return op_remove_dialogs(msg, &uri);
+}
+
 static int f_update_contact(struct sip_msg *msg, char *p1, char *p2)
 {
 	(void)p1;
@@ -584,6 +595,8 @@ cmd_export_t adapter_cmds[] = {
 	 ANY_ROUTE},
 	{"dlg_update_state", FUNCTION(f_update_state), 0, NULL, NULL,
 	 REQUEST_ROUTE | FAILURE_ROUTE | ONREPLY_ROUTE | BRANCH_ROUTE},
+	{"dlg_remove_dialogs_from_node", FUNCTION(f_remove_dialogs), 1,
+	 fixup_texts, NULL, ANY_ROUTE},
 	{"is_known_dlg", FUNCTION(f_is_known), 0, NULL, NULL, ANY_ROUTE},
 	{"dlg_bye", FUNCTION(f_end), 1, fixup_end, NULL, ANY_ROUTE},
 	{"dlg_terminate", FUNCTION(f_end), 1, fixup_end, NULL, ANY_ROUTE},

@@ -189,6 +189,7 @@ static void log_left_out(enum log_cause cause, uint32_t lines)
 		[LOG_CAUSE_PV] = "pseudo-variables",
 		[LOG_CAUSE_RPC] = "RPC commands",
 		[LOG_CAUSE_MODULE] = "calls of modules on top",
+		[LOG_CAUSE_DMQ] = "other nodes",
 	};
 
 	if (lines > 0)

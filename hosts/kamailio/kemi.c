@@ -9,6 +9,7 @@
 #include "core/pvapi.h"
 
 #include "calls.h"
+#include "dmq.h"
 #include "exports.h"
 #include "functions_calls.h"
 #include "ops.h"
@@ -44,6 +45,11 @@ static int with_profile(sip_msg_t *msg, profile_op op, const str *name,
 	int profile = profile_of(name);
 
 	return profile < 0 ? -1 : op(msg, profile, value_of(value));
+}
+
+static int ki_remove_dialogs(sip_msg_t *msg, str *uri)
+{
+	return op_remove_dialogs(msg, uri);
 }
 
 static int ki_set_profile(sip_msg_t *msg, str *name, str *value)
@@ -370,6 +376,7 @@ static const sr_kemi_t functions[] = {
 	KEMI("dlg_set_timeout_by_profile_static", I,
 	     ki_timeout_by_profile_static, S, I),
 	KEMI("dlg_set_timeout_by_profile", I, ki_timeout_by_profile, S, S, I),
+	KEMI("dlg_remove_dialogs_from_node", I, ki_remove_dialogs, S),
 	KEMI("dlg_remote_profile", I, ki_remote, S, S, S, S, I),
 	KEMI("dlg_refer", I, ki_refer, S, S),
 	KEMI("dlg_set_ruri", I, calls_set_ruri, NONE),

@@ -9,6 +9,7 @@
 #include "capi.h"
 #include "cseq.h"
 #include "events.h"
+#include "dmq.h"
 #include "exports.h"
 #include "own_mark.h"
 
@@ -114,11 +115,12 @@ static int start(const char *name)
 		LM_ERR("cannot register the RPC commands\n");
 		return -1;
 	}
-	if (host_init() < 0)
+	if (dmq_bind() < 0 || host_init() < 0)
 		return -1;
 	own_mark_init();
-	if (events_init() < 0 || capi_init() < 0 || sip_in_init() < 0 ||
-	    stats_init() < 0 || procs_init() < 0 || cseq_init() < 0)
+	if (dmq_init() < 0 || events_init() < 0 || capi_init() < 0 ||
+	    sip_in_init() < 0 || stats_init() < 0 || procs_init() < 0 ||
+	    cseq_init() < 0)
 		return -1;
 	return 0;
 }
@@ -142,6 +144,7 @@ static void stop(void)
 {
 	cseq_fini();
 	host_fini();
+	dmq_fini();
 }
 
 #define EXPORTS(module)                                                        \

@@ -12,6 +12,7 @@
 #include "core/parser/parse_uri.h"
 #include "core/pvar.h"
 
+#include "dmq.h"
 #include "exports.h"
 #include "header_lines.h"
 
@@ -736,6 +737,8 @@ void params_config(struct parley_config *config)
 	config->ping_spread_ms = ping_spread_ms();
 	config->ping_failed_limit = (uint32_t)set->ka_failed_limit;
 	config->local_only = set->dlg_filter_mode;
+	config->replicate = set->enable_dmq;
+	config->node = dmq_number();
 	config->profiles = set->profiles;
 	config->profile_count = set->profile_count;
 }

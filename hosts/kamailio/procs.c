@@ -18,7 +18,7 @@
 #include "core/receive.h"
 #include "core/ut.h"
 
-#include "adapter.h"
+#include "dmq.h"
 
 enum { TICK_US = 100 * 1000 };
 
@@ -178,6 +178,11 @@ static void actions_loop(void)
 
 /* ------------------------------------------------ start */
 
+static int processes(void)
+{
+	return adapter.set.enable_dmq ? 3 : 2;
+}
+
 int procs_init(void)
 {
 	int ends[2];
@@ -190,8 +195,8 @@ int procs_init(void)
 	}
 	queue.read_end = ends[0];
 	queue.write_end = ends[1];
-	register_procs(2);
-	cfg_register_child(2);
+	register_procs(processes());
+	cfg_register_child(processes());
 	return 0;
 }
 
@@ -216,11 +221,15 @@ int procs_child_init(int rank)
 {
 	static char timer_name[] = "dialog timer";
 	static char actions_name[] = "dialog actions";
+	static char dmq_name[] = "dialog dmq";
 
 	if (rank != PROC_MAIN)
 		return 0;
 	/* Routes may use what other modules set up for a timer process. */
 	if (start_process(PROC_TIMER, actions_name, 1, actions_loop) < 0)
+		return -1;
+	if (adapter.set.enable_dmq &&
+	    start_process(PROC_TIMER, dmq_name, 1, dmq_loop) < 0)
 		return -1;
 	return start_process(PROC_NOCHLDINIT, timer_name, 0, timer_loop);
 }

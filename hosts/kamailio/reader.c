@@ -27,6 +27,11 @@ static int reader_grow(struct reader *reader, size_t size)
 	return PARLEY_OK;
 }
 
+bool reader_reserve(struct reader *reader, size_t size)
+{
+	return reader->size >= size || reader_grow(reader, size) == PARLEY_OK;
+}
+
 int reader_read(struct reader *reader, struct parley_id id,
 		struct parley_view *view)
 {

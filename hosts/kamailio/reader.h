@@ -26,6 +26,9 @@ struct reader {
 int reader_read(struct reader *reader, struct parley_id id,
 		struct parley_view *view);
 
+/* Room for @size bytes, and some more; what was in it is lost. */
+bool reader_reserve(struct reader *reader, size_t size);
+
 void reader_fini(struct reader *reader);
 
 /* The reader that the pseudo-variables of this process share. */

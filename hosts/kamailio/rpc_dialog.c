@@ -1,4 +1,5 @@
 /* See rpc_dialog.h. */
+#include "dmq.h"
 #include "rpc_dialog.h"
 #include "capi.h"
 #include "reader.h"
@@ -125,6 +126,13 @@ static bool add_legs(rpc_t *rpc, void *h, const struct parley_view *view)
 	return true;
 }
 
+static bool add_owner(rpc_t *rpc, void *h, const struct parley_view *view)
+{
+	str owner = dmq_owner(view);
+
+	return rpc->struct_add(h, "S", "owner", &owner) >= 0;
+}
+
 /* What the stock module does not show, after all that it does. */
 static bool add_new(rpc_t *rpc, void *h, const struct parley_view *view)
 {
@@ -136,6 +144,7 @@ static bool add_new(rpc_t *rpc, void *h, const struct parley_view *view)
 			       &route, "ending", view->ending ? 1 : 0,
 			       "end_code", (int)view->end_code, "end_reason",
 			       &reason) >= 0 &&
+	       (!adapter.set.enable_dmq || add_owner(rpc, h, view)) &&
 	       add_legs(rpc, h, view);
 }
 

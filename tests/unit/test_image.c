@@ -299,13 +299,25 @@ static void timers_stand_still_on_a_replica(void **state)
 	struct pair *pair = *state;
 
 	up(pair);
-	assert_int_equal(call_wait(&pair->b.call, 500000), 0);
+	assert_int_equal(call_wait(&pair->b.call, 150000), 0);
 	assert_int_equal(call_state(&pair->b.call), 4);
 	assert_int_equal(call_wait(&pair->a.call, 100000), 1);
 	assert_int_equal(pair->a.told.expired, 1);
 	settle(pair);
 	assert_int_equal(call_state(&pair->b.call), 5);
 	assert_int_equal(pair->b.told.expired + pair->b.told.ended, 0);
+}
+
+/* The owner lives, but has lost the call, and nobody said so. */
+static void a_replica_is_not_kept_for_ever(void **state)
+{
+	struct pair *pair = *state;
+
+	up(pair);
+	assert_int_equal(call_wait(&pair->b.call, 100000 + 64000), 1);
+	assert_int_equal(call_state(&pair->b.call), 0);
+	assert_memory_equal(&pair->b.told, &(struct told){0},
+			    sizeof(pair->b.told));
 }
 
 static void a_request_through_the_peer(void **state)
@@ -698,6 +710,7 @@ int main(void)
 		PAIR(each_state_crosses),
 		PAIR(all_of_it_crosses),
 		PAIR(timers_stand_still_on_a_replica),
+		PAIR(a_replica_is_not_kept_for_ever),
 		PAIR(a_request_through_the_peer),
 		PAIR(changes_that_cross),
 		PAIR(old_ones_lose),

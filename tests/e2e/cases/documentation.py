@@ -14,6 +14,7 @@ from lib.case import check, parley_only, script, sip
 HOST = os.path.join(os.path.dirname(__file__), "..", "..", "..", "hosts",
                     "kamailio")
 DOCS = os.path.join(os.path.dirname(__file__), "..", "..", "..", "docs")
+LOAD = 'loadmodule "dialog.so"\n'
 BLOCK = re.compile(r"^```cfg +(\S+)\n(.*?)^```$", re.M | re.S)
 
 
@@ -34,7 +35,15 @@ def run_example(env, page, name, text):
             called[route] = "route(%s);" % route
     routes = script(inside=called["IN_CALL"], initial=called["NEW_CALL"] or
                     "dlg_manage();", more=text)
-    with env.proxy(routes=routes) as server, sip.Party(server, "alice") as a, \
+    server = env.proxy(routes=routes)
+    if LOAD in text:
+        # What stands above this module, on the address of this server.
+        above, _, text = text.partition(LOAD)
+        server.first = above.replace(
+            "10.0.0.1:5060", "127.0.0.1:%d" % server.port).replace(
+            "10.0.0.2:5060", "127.0.0.1:9")
+        server.routes = script(inside=called["IN_CALL"], more=text)
+    with server, sip.Party(server, "alice") as a, \
             sip.Party(server, "b") as b:
         call = sip.establish(a, b)
         call.caller.request("UPDATE")
@@ -116,8 +125,7 @@ AWAITED = {
     "dlg_bridge", "dlg_refer", "dlg_refer_cid", "dlg_refer_did",
     "dlg_req_within", "dlg_req_within2", "dlg_req_within3", "dlg_req_within4",
     "dlg_req_within5", "dlg_set_ruri", "dlg.bridge_dlg", "keep_proxy_rr",
-    "dmq_ka_iflags_sync", "dmq_peer_id", "dump_dir", "enable_dmq",
-    "enable_dmq_ka_iflags_sync", "enable_dmq_load_callbacks"}
+    "dump_dir"}
 
 
 def exports(files, pattern):
