@@ -160,3 +160,35 @@ def test_created_later(env):
             wait_state(server, call.callid, 4)
             found = server.rpc("dlg.dlg_list", call.callid)
             same("lifetime with %d" % inscript, found["lifetime"], lifetime)
+
+
+def _bytes_per_dialog(env, modules, calls=600):
+    """What the engine takes for one confirmed call, without its variables."""
+    with _proxy(env, modules, params=PARAMS + [("memory_piece", 8192)]) as \
+            server, sip.Party(server, "a") as a, sip.Party(server, "b") as b:
+        def used():
+            return server.rpc("dlg.stats")["memory_bytes"]
+        _established(server, a, b)
+        before = used()
+        for _ in range(calls):
+            call = sip.establish(a, b)
+        wait_state(server, call.callid, 4)
+        found = server.rpc("dlg.dlg_list", call.callid)
+        per_dialog = (used() - before) / calls
+        # A pointer, two lengths and the texts, in steps of 16, and 8 for the
+        # memory's own use (var.c, mem.h).
+        variables = sum((12 + len(name) + len(value) + 15) // 16 * 16 + 8
+                        for pair in found["variables"]
+                        for name, value in pair)
+        return per_dialog - variables
+
+
+@parley_only("the memory is ours")
+def test_memory_per_dialog(env):
+    """Cell and registrations of acc and sst together: at most 750 bytes."""
+    alone = _bytes_per_dialog(env, "")
+    more = _bytes_per_dialog(env, ACC + SST) - alone
+    print("# acc and sst on top: %.0f bytes per dialog beside %.0f"
+          % (more, alone))
+    check(200 < more <= 750, "%.0f bytes per dialog for cell and "
+          "registrations", more)
