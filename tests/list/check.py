@@ -112,8 +112,7 @@ def worker(report, adapter, tree, work):
 
 
 def selected(options):
-    found = [r for r in table.rows()
-             if r.case and r[:2] not in table.AWAITED]
+    found = [r for r in table.rows() if r.case]
     if options.names:
         return [r for r in found if r.name in options.names]
     if options.slice:

@@ -18,17 +18,6 @@ ROOT = os.path.dirname(os.path.dirname(HERE))
 PATH = os.path.join(HERE, "surface.tsv")
 PART = 2  # what is to be there now
 
-# Rows whose export or whose case is not there yet; they are skipped.
-AWAITED = {
-    ("param", "enable_dmq"),
-    ("param", "dmq_peer_id"),
-    ("param", "enable_dmq_ka_iflags_sync"),
-    ("param", "dmq_ka_iflags_sync"),
-    ("param", "enable_dmq_load_callbacks"),
-    ("function", "dlg_remove_dialogs_from_node"),
-    ("kemi", "dlg_remove_dialogs_from_node"),
-}
-
 KINDS = ("param", "function", "pv", "rpc", "statistic", "event", "kemi", "api",
          "mi")
 DOCUMENTED = {"K", "I", "N", "O", "master", "own"}
@@ -64,13 +53,12 @@ def rows():
 
 
 def now(kind=None):
-    return [r for r in rows() if r.part <= PART and kind in (None, r.kind) and
-            r[:2] not in AWAITED]
+    return [r for r in rows() if r.part <= PART and kind in (None, r.kind)]
 
 
 def loading(kind):
     """What is offered already: later rows with a sample load, too."""
-    return [r for r in rows() if r.kind == kind and r[:2] not in AWAITED and
+    return [r for r in rows() if r.kind == kind and
             (r.part <= PART or r.sample)]
 
 

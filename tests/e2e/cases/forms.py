@@ -363,3 +363,17 @@ def test_names_of_columns(env):
     for stock, given in ((True, params), (False, params + also)):
         started, log = _starts(env, stock, "exit", given)
         check(started, "stock %s: %s", stock, log[-300:])
+
+
+@parley_only(REASON)
+def test_names_of_later_versions(env):
+    """Parameters that the packaged module refuses load, in both spellings."""
+    for name, value in (("dmq_peer_id", "calls"), ("dmq_ka_iflags_sync", 1),
+                        ("enable_dmq_ka_iflags_sync", 1),
+                        ("enable_dmq_load_callbacks", 1),
+                        ("bye_early_code", 486), ("bye_early_reason", "Bye"),
+                        ("dlg_mode", 1), ("dlg_ctxiuid_mode", 1),
+                        ("debug_variables", 1)):
+        found = tuple(_starts(env, stock, "exit", [(name, value)])[0]
+                      for stock in (True, False))
+        same(name, found, (False, True))

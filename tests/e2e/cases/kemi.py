@@ -198,6 +198,7 @@ LATER = say(
     ("got_early", 'KSR.pv.get("$var(w)")'),
     ("none", 'd.dlg_get_var_to("nobody", "x", "", "w", "$avp(n)")'),
     ("got_none", 'KSR.pv.get("$avp(n)")'),
+    ("node", 'd.dlg_remove_dialogs_from_node("sip:nobody@127.0.0.9:5060")'),
     ("wrong", 'd.dlg_get_var_to("nobody", "x", "", "w", "nothing")'),
     # Kamailio 5.6 takes no text from a function of four parameters.
     ("get", 'd.dlg_get_var("nobody", "x", "", "w") == "text"'),
@@ -219,7 +220,7 @@ def test_later_names(env):
         same("results", results(server), {
             "update": "1", "contact": "1", "socket": "1", "set": "1",
             "to": "1", "got": "other", "early": "1", "got_early": "text",
-            "none": "1", "got_none": "nil", "wrong": "-1", "get": "false",
+            "none": "1", "got_none": "nil", "wrong": "-1", "get": "false", "node": "-1",
             "set_none": "-1"})
 
 
