@@ -1,0 +1,157 @@
+"""The same trial on our module, where it must pass, and on the packaged one,
+where something must go wrong: a fault that cannot be shown there is no fault.
+
+Prints what was seen on both, for docs/census.md.
+"""
+import os
+import select
+import threading
+import time
+
+from . import case, net, sip
+from .rpc import Fault
+
+NEEDS = "it compares both modules by itself"
+FAILED = (AssertionError, net.Timeout, OSError, Fault)
+TICKS = os.sysconf("SC_CLK_TCK")
+
+
+def seen(number, ours, packaged):
+    print("# census %s: ours: %s; packaged: %s" % (number, ours, packaged))
+
+
+def _first_line(failure):
+    text = str(failure).split("\n")[0] or type(failure).__name__
+    return text[:160]
+
+
+def both(number, trial, env):
+    """@trial(env, stock) returns what it saw. It fails on the packaged module,
+    or the case does."""
+    ours = trial(env, False)
+    try:
+        packaged = trial(env, True)
+    except FAILED as failure:
+        seen(number, ours, _first_line(failure))
+        return
+    raise AssertionError("the packaged module passes, too: %s" % packaged)
+
+
+def together(*trials):
+    """Runs functions at once, for those that take a minute of waiting each;
+    returns what each has returned or raised."""
+    results = [None] * len(trials)
+
+    def run(index):
+        try:
+            results[index] = trials[index]()
+        except FAILED as failure:
+            results[index] = failure
+    threads = [threading.Thread(target=run, args=(i,))
+               for i in range(len(trials))]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    return results
+
+
+def both_at_once(number, trial, env):
+    """As both(), at the same time."""
+    ours, packaged = together(lambda: trial(env, False),
+                              lambda: trial(env, True))
+    if isinstance(ours, Exception):
+        raise ours
+    if not isinstance(packaged, Exception):
+        raise AssertionError("the packaged module passes, too: %s" % packaged)
+    seen(number, ours, _first_line(packaged))
+
+
+def grows(number, measure, env, small, large):
+    """@measure(env, stock, size) returns seconds. From @small to @large, a
+    factor of hundreds, ours may not become three times as slow (memory that is
+    far away is slower); the packaged module must become four times as slow."""
+    ratios = []
+    for stock in (False, True):
+        few, many = measure(env, stock, small), measure(env, stock, large)
+        ratios.append((many / few, few * 1e6, many * 1e6))
+    texts = ["%.1f times (%.1f to %.1f us)" % r for r in ratios]
+    seen(number, *texts)
+    case.check(ratios[0][0] < 3.0, "ours takes %s", texts[0])
+    case.check(ratios[1][0] > 4.0, "packaged: only %s", texts[1])
+
+
+def cpu_seconds(server):
+    """What all processes of @server have used."""
+    total = 0
+    for pid in server.processes():
+        with open("/proc/%d/stat" % pid) as stat:
+            fields = stat.read().rpartition(")")[2].split()
+        total += int(fields[11]) + int(fields[12])
+    return total / TICKS
+
+
+# Put before dlg_manage(): what a crowd's INVITE is told by the proxy itself.
+CROWD = """
+    if (is_present_hf("X-Crowd")) {
+        dlg_manage();
+        t_newtran();
+        if ($hdr(X-Crowd) == "200") {
+            t_reply("200", "Crowd");
+        } else {
+            t_reply("180", "Crowd");
+        }
+        exit;
+    }
+"""
+
+
+def crowd(a, count, code=180, window=100, seconds=60):
+    """@count calls of @a that the proxy answers itself with @code, 180 or 200:
+    dialogs without a callee, quickly. Returns their Call-IDs."""
+    side = sip.Side(a)
+    side.target = a.contact
+    pattern = side.text("INVITE", [("X-Crowd", str(code))], branch="BRANCH",
+                        to_tag="").replace(side.callid.encode(), b"CALLID")
+    first, open_calls, made = sip.unique("c").encode(), {}, 0
+    wanted = b"SIP/2.0 %d " % code
+    deadline = time.monotonic() + seconds
+    while made < count or open_calls:
+        while made < count and len(open_calls) < window:
+            callid = b"%s-%d" % (first, made)
+            open_calls[callid] = pattern.replace(b"CALLID", callid).replace(
+                b"BRANCH", b"z9hG4bK" + callid)
+            a.send(open_calls[callid])
+            made += 1
+        if not select.select([a.sock], [], [], 0.5)[0]:
+            for invite in open_calls.values():  # the kernel has dropped some
+                a.send(invite)
+            continue
+        data = a.sock.recv(65535)
+        if data.startswith(wanted):
+            open_calls.pop(data.partition(b"Call-ID: ")[2].partition(
+                b"\r\n")[0], None)
+        if time.monotonic() > deadline:
+            raise net.Timeout("%d calls open of %d after %d s" % (
+                len(open_calls), count, seconds))
+    return ["%s-%d" % (first.decode(), i) for i in range(count)]
+
+
+def gone(server, callid, seconds=15):
+    """Waits until nothing is left of a call; returns how long that took."""
+    start = time.monotonic()
+    net.wait_until(lambda: not server.rpc("dlg.dlg_list", callid), seconds,
+                   "the dialog is gone after its call", 0.2)
+    return "gone after %.1f s" % (time.monotonic() - start)
+
+
+def ask_timed(party, method, headers=(), seconds=60):
+    """Seconds that the proxy takes to answer."""
+    start = time.monotonic()
+    reply = party.ask(method, headers, seconds=seconds)
+    case.same("reply", reply.code, 200)
+    return time.monotonic() - start
+
+
+__all__ = ["CROWD", "ask_timed", "both", "both_at_once", "cpu_seconds", "crowd",
+           "gone", "grows", "seen", "sip", "together", "NEEDS"]
