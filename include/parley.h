@@ -431,6 +431,9 @@ struct parley_actions {
 	uint32_t count;
 	struct parley_action list[PARLEY_ACTIONS_MAX];
 	struct parley_note note;
+	/* Of an in-dialog request, but not ACK: as in struct parley_match, now
+	 * that it has its place among the others. */
+	uint32_t cseq_shift, invite_shift;
 };
 
 /* Applies @event. @actions is always written (count 0, types 0 at least). The

@@ -19,6 +19,8 @@ void step_init(struct step *step, struct parley *engine, struct parley_now now,
 	actions->new_state = PARLEY_STATE_NONE;
 	actions->count = 0;
 	actions->note = (struct parley_note){0};
+	actions->cseq_shift = 0;
+	actions->invite_shift = 0;
 }
 
 static void count_one(_Atomic uint64_t *counter)
@@ -313,6 +315,17 @@ static int request_leg(struct step *step, struct leg **legp)
 	return *legp ? 0 : PARLEY_E_NO_LEG;
 }
 
+static void note_cseq(struct step *step, struct leg *leg)
+{
+	const struct parley_event *event = step->event;
+	const struct shift *shift = leg_shift(leg, step->dir);
+
+	cseq_note(leg, step->dir, event->type == PARLEY_EV_REINVITE,
+		  event->cseq);
+	step->actions->cseq_shift = shift->next;
+	step->actions->invite_shift = shift->invite;
+}
+
 static void take_hold(struct step *step)
 {
 	if (step->event->hold)
@@ -367,7 +380,7 @@ static int feed_bye(struct step *step)
 	rc = step_apply(step, last ? T_BYE_LAST : T_BYE_OTHER);
 	if (rc < 0)
 		return rc;
-	cseq_note(leg, step->dir, false, step->event->cseq);
+	note_cseq(step, leg);
 	leg->state = PARLEY_LEG_ENDED;
 	leg->bye_wait = false; /* it has left by itself */
 	take_hold(step);
@@ -384,8 +397,7 @@ static int feed_request(struct step *step)
 	if (rc < 0)
 		return rc;
 	take_hold(step);
-	cseq_note(leg, step->dir, step->event->type == PARLEY_EV_REINVITE,
-		  step->event->cseq);
+	note_cseq(step, leg);
 	renew_lifetime(step);
 	/* Without memory the old target stays, which is counted. */
 	if (refresh_target(step, leg, step->dir) == PARLEY_E_MEMORY)

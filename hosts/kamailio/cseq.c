@@ -53,18 +53,11 @@ static void log_not_raised(struct sip_msg *msg, const char *why)
 		    why);
 }
 
-void cseq_mark_request(struct sip_msg *msg, const struct parley_match *match)
+static void mark_refresh(struct sip_msg *msg, const struct cseq_mark *mark)
 {
-	struct cseq_mark mark = {match->cseq_shift, match->invite_shift};
 	struct cell *t;
 
-	if (!shared)
-		return;
-	if (msg->REQ_METHOD == METHOD_ACK)
-		mark.shift = match->invite_shift;
-	if (mark.shift == 0)
-		return;
-	if (add_mark(msg, &sr_cfgenv_get()->uac_cseq_refresh, &mark) < 0) {
+	if (add_mark(msg, &sr_cfgenv_get()->uac_cseq_refresh, mark) < 0) {
 		log_not_raised(msg, "no memory, or a malformed header");
 		return;
 	}
@@ -75,6 +68,27 @@ void cseq_mark_request(struct sip_msg *msg, const struct parley_match *match)
 	t = compat_transaction(&adapter.tm);
 	if (t && t->uas.request)
 		t->uas.request->msg_flags |= FL_UAC_AUTH;
+}
+
+void cseq_mark_request(struct sip_msg *msg, const struct parley_match *match)
+{
+	struct cseq_mark mark = {match->cseq_shift, match->invite_shift};
+
+	if (msg->REQ_METHOD == METHOD_ACK)
+		mark.shift = match->invite_shift;
+	if (shared && mark.shift > 0)
+		mark_refresh(msg, &mark);
+}
+
+void cseq_mark_again(struct sip_msg *msg, const struct parley_actions *actions)
+{
+	const struct cseq_mark mark = {actions->cseq_shift,
+				       actions->invite_shift};
+	const struct ctx *ctx = ctx_find_request(msg);
+
+	if (shared && mark.shift > 0 &&
+	    (!ctx || ctx->match.cseq_shift != mark.shift))
+		mark_refresh(msg, &mark);
 }
 
 uint32_t cseq_added(const struct cell *t, int branch)

@@ -30,8 +30,11 @@
 int cseq_init(void);
 void cseq_fini(void);
 
-/* Marks an in-dialog request, if its numbers are raised. */
+/* Marks an in-dialog request that was matched, if its numbers are raised. */
 void cseq_mark_request(struct sip_msg *msg, const struct parley_match *match);
+/* The same when it was committed: since the match the script may have sent a
+ * request of ours, which is then before it. */
+void cseq_mark_again(struct sip_msg *msg, const struct parley_actions *actions);
 
 /* What was added to the number of a branch of the INVITE. */
 uint32_t cseq_added(const struct cell *t, int branch);

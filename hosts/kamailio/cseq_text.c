@@ -122,6 +122,12 @@ static bool is_mark(const struct line *line, uint64_t secret,
 	       memcmp(again, body.s, body.len) == 0;
 }
 
+static bool is_named_mark(const struct line *line)
+{
+	return is_named(line, CSEQ_MARK_AUTH) ||
+	       is_named(line, CSEQ_MARK_REFRESH);
+}
+
 static const char *first_line_end(struct parley_str message)
 {
 	const char *at = memchr(message.s, '\n', message.len);
@@ -154,23 +160,17 @@ bool cseq_mark_find(struct parley_str message, uint64_t secret,
 	const char *at = next_mark(message.s, end);
 	struct cseq_mark read;
 	struct line line;
-	bool found = false;
 
+	*mark = (struct cseq_mark){0};
 	for (; at; at = next_mark(line.end, end)) {
 		if (!next_line(at, end, &line))
 			break;
 		if (!is_mark(&line, secret, &read))
 			continue;
-		if (is_named(&line, CSEQ_MARK_AUTH)) {
+		if (read.shift > mark->shift && is_named_mark(&line))
 			*mark = read;
-			return true;
-		}
-		if (!found && is_named(&line, CSEQ_MARK_REFRESH)) {
-			*mark = read;
-			found = true;
-		}
 	}
-	return found;
+	return mark->shift > 0;
 }
 
 /* ------------------------------------------------ raising */
@@ -247,8 +247,7 @@ static void find_places(struct parley_str message, uint64_t secret,
 		} else if (is_named(&line, "RAck")) {
 			if (!places->rack.s)
 				places->rack = rack_number(body_of(&line));
-		} else if ((is_named(&line, CSEQ_MARK_AUTH) ||
-			    is_named(&line, CSEQ_MARK_REFRESH)) &&
+		} else if (is_named_mark(&line) &&
 			   is_mark(&line, secret, &ignored)) {
 			edit_add(&places->marks, line.at,
 				 (size_t)(line.end - line.at), "");

@@ -36,8 +36,8 @@ struct cseq_mark {
 size_t cseq_mark_print(const struct cseq_mark *mark, uint64_t secret,
 		       char out[CSEQ_MARK_MAX]);
 
-/* The mark of @message; one of authentication beats one of a refresh. False:
- * there is none. */
+/* The mark of @message; of several, each made later than the one before, the
+ * one that adds most. False: there is none; then @mark is zero. */
 bool cseq_mark_find(struct parley_str message, uint64_t secret,
 		    struct cseq_mark *mark);
 

@@ -44,6 +44,7 @@ static void commit(struct sip_msg *msg, void **slot, bool upstream, bool hold)
 		return; /* late or out of place: counted */
 	if (hold)
 		*slot = tmcb_pack(id, tmcb_bits(*slot) | WITHIN_HELD);
+	cseq_mark_again(msg, &actions);
 	sip_run(msg, &actions, NULL);
 	scripted_changed(&actions);
 	if (event.type != PARLEY_EV_BYE)

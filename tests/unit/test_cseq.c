@@ -184,7 +184,15 @@ static void own_requests(void **state)
 	assert_int_equal(match(call, DOWN, PARLEY_EV_ACK).invite_shift, 0);
 	assert_int_equal(call_request(call, PARLEY_EV_REQUEST, DOWN, "bob", 11),
 			 0);
+	assert_int_equal(call->actions.cseq_shift, 1);
+	assert_int_equal(call->actions.invite_shift, 0);
 	assert_int_equal(ours(call, DOWN, false), 13);
+	assert_int_equal(
+		call_request(call, PARLEY_EV_REINVITE, DOWN, "bob", 12), 0);
+	assert_int_equal(call->actions.cseq_shift, 2);
+	assert_int_equal(call->actions.invite_shift, 2);
+	assert_int_equal(call_request(call, PARLEY_EV_ACK, DOWN, "bob", 12), 0);
+	assert_int_equal(call->actions.cseq_shift, 0);
 }
 
 static void limits(void **state)

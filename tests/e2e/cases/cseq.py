@@ -363,6 +363,40 @@ def test_next_destination(env):
         hang_up(sip.Call(side, sip.Side.of_callee(c, invite, reply)), 2, 2)
 
 
+@parley_only("dlg_req_within() is newer than the packaged module")
+def test_requests_of_ours(env):
+    """Requests that the proxy inserts take numbers, both ways; those of the
+    parties go on above them, also the one at which the script inserts it."""
+    with proxy_of(env, inside='''
+            if ($hdr(X-Insert) == "callee") {
+                dlg_req_within("callee", "OPTIONS");
+            } else if ($hdr(X-Insert) == "caller") {
+                dlg_req_within("caller", "OPTIONS");
+            }''') as server, sip.Party(server, "a") as a, \
+            sip.Party(server, "b") as b:
+        call = call_of(a, b, ())
+        wait_state(server, call.callid, 4)
+        call.caller.request("INFO", [("X-Insert", "callee")])
+        options = b.expect("OPTIONS")
+        same("CSeq of our OPTIONS", options.cseq, 2)
+        info = authenticated(b, "INFO", 3, False)
+        b.reply(info, 200)
+        b.reply(options, 200)
+        answered(a, 200, "INFO", 2)
+        a.never("OPTIONS", seconds=0.1)
+        passes(call.caller, b, "UPDATE", 3, 4)
+        passes(call.callee, a, "INFO", 101, 101)
+        call.callee.request("INFO", [("X-Insert", "caller")])
+        options = a.expect("OPTIONS")
+        same("CSeq of our OPTIONS", options.cseq, 102)
+        info = authenticated(a, "INFO", 103, False)
+        a.reply(info, 200)
+        a.reply(options, 200)
+        answered(b, 200, "INFO", 102)
+        reinvite(call, a, b, 4, 5)
+        hang_up(call, 5, 7)
+
+
 @stock_differs(ONE_WAY)
 def test_callee_challenged(env):
     """The caller's side wants credentials of the callee."""
