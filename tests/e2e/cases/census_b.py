@@ -120,7 +120,8 @@ def test_b5_cleaning(env):
         with a, b:
             kept = sip.establish(a, b)
             crowd(a, 1000)
-            wait_statistic(server, "early_dialogs", 0, 10)
+            net.wait_until(lambda: server.rpc("dlg.stats_active")["all"] == 1,
+                           10, "all but one are forgotten")
             same("state of the other", state_of(server, kept.callid), 4)
             kept.hang_up()
             check("CRITICAL" not in server.log(), "%s", server.log()[-500:])
@@ -306,3 +307,102 @@ def test_b12_bye_fails(env):
                 b.expect(200, "BYE")
                 return gone(server, call.callid, 45)
     both("B12", trial, env)
+
+
+@parley_only("from code; here dialogs are read one at a time")
+def test_b13_profile_list(env):
+    """Calls that end while dlg.profile_list shows them."""
+    routes = script(initial='dlg_manage(); set_dlg_profile("all");')
+    with env.proxy(PARAMS, routes, children=4) as server:
+        a, b = parties(server)
+        with a, b:
+            calls = [sip.establish(a, b) for _ in range(60)]
+            shown = []
+            with sip.Answerer(b):
+                for call in calls:
+                    call.caller.request("BYE")
+                    listed = server.json("dlg.profile_list", "all")
+                    shown += listed if isinstance(listed, list) else [listed]
+                net.wait_until(
+                    lambda: server.rpc("dlg.profile_get_size", "all") == 0, 5,
+                    "the profile is empty")
+            made = {call.callid for call in calls}
+            check(shown and all(d["call-id"] in made for d in shown if d),
+                  "what was listed: %r", shown[:3])
+            check("CRITICAL" not in server.log(), "%s", server.log()[-500:])
+
+
+@parley_only("from code; here they are no flags of one word")
+def test_b14_expired(env):
+    """A call that has changed its profiles has not expired; one that has,
+    has left them."""
+    routes = script(initial='dlg_manage(); dlg_set_timeout("2");',
+                    inside='set_dlg_profile("all");')
+    with env.proxy(PARAMS, routes) as server:
+        a, b = parties(server)
+        with a, b:
+            sip.establish(a, b).hang_up()
+            wait_statistic(server, "active_dialogs", 0)
+            same("expired", server.statistics()["expired_dialogs"], 0)
+            sip.establish(a, b)
+            wait_statistic(server, "expired_dialogs", 1, 6)
+            same("members", server.rpc("dlg.profile_get_size", "all"), 0)
+
+
+@parley_only("from code; here each listener is told of its own dialog")
+def test_b16_nested(env):
+    """An event route that ends another call runs that one's event inside of
+    its own, and goes on with its own."""
+    routes = script(more='''
+        event_route[dialog:end] {
+            $var(own) = $dlg(callid);
+            if ($sht(first=>id) != $null) {
+                dlg_get("$sht(first=>id)", "$sht(first=>from)",
+                    "$sht(first=>to)");
+                $sht(first=>id) = $null;
+                dlg_bye("all");
+                dlg_get("$var(own)", "$dlg(from_tag)", "$dlg(to_tag)");
+            }
+            xlog("L_ALERT", "END $var(own)\\n");
+        }
+        ''', inside='''
+        if (is_method("INFO")) {
+            $sht(first=>id) = $ci;
+            $sht(first=>from) = $ft;
+            $sht(first=>to) = $tt;
+        }''')
+    more = """
+loadmodule "htable.so"
+modparam("htable", "htable", "first=>size=4")
+"""
+    with env.proxy(routes=routes, first=more, children=2) as server:
+        a, b = parties(server)
+        with a, b:
+            first, second = sip.establish(a, b), sip.establish(a, b)
+            first.caller.request("INFO")
+            b.reply(b.expect("INFO"), 200)
+            a.expect(200, "INFO")
+            second.caller.request("BYE")
+            b.reply(b.expect("BYE", callid=second.callid), 200)
+            b.reply(b.expect("BYE", callid=first.callid), 200)
+            a.reply(a.expect("BYE", callid=first.callid), 200)
+            wait_statistic(server, "active_dialogs", 0)
+            for call in (first, second):
+                net.wait_until(lambda c=call: server.log().count(
+                    "END " + c.callid) == 1, 3, "one end for each call")
+
+
+@parley_only("dlg_refer_cid() is newer than 5.6.3")
+def test_b15_unknown_callid(env):
+    """A Call-ID that no call has leaves no lock behind."""
+    routes = script(first='''
+        if (is_method("MESSAGE")) {
+            dlg_refer_cid("nobody", "caller", "sip:c@to.test");
+            sl_send_reply("200", "$rc");
+            exit;
+        }''')
+    with env.proxy([("hash_size", 1)], routes) as server:
+        a, b = parties(server)
+        with a, b:
+            same("dlg_refer_cid()", a.ask("MESSAGE").reason, "-1")
+            sip.establish(a, b).hang_up()

@@ -97,6 +97,7 @@ CROWD = """
             t_reply("200", "Crowd");
         } else {
             t_reply("180", "Crowd");
+            t_suspend();  # tm keeps it
         }
         exit;
     }
