@@ -183,9 +183,9 @@ def test_a5_count(env):
             crowd(a, size)
 
             def ask():
-                for _ in range(100):
+                for _ in range(1000):
                     server.rpc("dlg.stats_active")
-            return used(server, ask, 100)
+            return used(server, ask, 1000)
     grows("A5", measure, env, 10, 8000)
 
 
