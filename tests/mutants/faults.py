@@ -45,6 +45,16 @@ FAULTS = [
           "\t[T_REPLY_1XX]     = TO(EARLY, N_EARLY), "
           "/* each one, as stock does */\n"
           "\t[T_REPLY_2XX]     = TO(CONFIRMED, N_ANSWERED),"),
+    Fault("end_of_ours_is_told_late", "src/terminate.c",
+          "\t\t\tstep->notes |= PARLEY_NOTE_TERMINATED;\n",
+          "\t\t\tstep->notes |= 0;\n"),
+    Fault("end_is_told_twice", "src/feed.c",
+          "\tdialog->end_noted = (notes & ends) != 0;\n",
+          "\tdialog->end_noted = false;\n"),
+    Fault("marks_of_modules_are_lost", "hosts/kamailio/within.c",
+          "\t\tt->uas.request->msg_flags |= msg->msg_flags & ~before;\n",
+          "\t\tt->uas.request->msg_flags |= before & ~before;\n",
+          ("mod_uac.both", "mod_siptrace.rows")),
     Fault("cell_late_failure_ends", "src/fsm.c",
           "\t[T_REPLY_FAIL]    = TO(ANSWERED, 0), "
           "/* late, of another branch */",

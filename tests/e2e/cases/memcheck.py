@@ -4,13 +4,14 @@ import os
 import re
 import shutil
 
+from lib import modules
 from lib.case import (Skip, check, parley_only, same, script, sip,
                       wait_state, wait_statistic)
 
-LONG = ("calls",)
+LONG = ("calls", "modules")
 # A path of our sources in a line of a stack.
 OURS = re.compile(r"(/hosts/kamailio/|/dialog\.so|\b(?:parley|dialog|profile|"
-                  r"leg|wheel|index|mem|feed|sip|ctx|rpc|op)_\w+ \()")
+                  r"leg|wheel|index|mem|feed|sip|ctx|rpc|op|capi|api|area)_\w+ \()")
 
 
 def _errors(folder):
@@ -27,10 +28,63 @@ def _errors(folder):
     return out
 
 
-@parley_only("the packaged module is not what is tested")
-def test_calls(env):
+def _under_valgrind(server):
     if not shutil.which("valgrind"):
         raise Skip("valgrind is not installed")
+    server.wrapper = ["valgrind", "--trace-children=yes", "--fullpath-after=",
+                      "--track-origins=no", "--log-file=%s/memcheck.%%p"
+                      % server.folder]
+    return server
+
+
+def _stop_and_check(server):
+    same("exit code", server.stop(60), 0)
+    logs = glob.glob(os.path.join(server.folder, "memcheck.*"))
+    check(len(logs) > 5, "valgrind wrote %d logs", len(logs))
+    errors = _errors(server.folder)
+    check(not errors, "%d errors\n%s", len(errors), "\n\n".join(errors[:3]))
+
+
+REASON = "the packaged module is not what is tested"
+
+
+@parley_only(REASON)
+def test_modules(env):
+    """acc, sst, uac and qos on top: views, registrations, RPC."""
+    last = modules.load("acc", cdr_enable=1, cdr_extra="x=$dlg_var(x)") + \
+        modules.load("sst", sst_flag=5, timeout_avp="$avp(life)") + \
+        modules.load("uac", restore_mode="auto", restore_dlg=1) + \
+        modules.load("qos", qos_flag=6)
+    routes = script(initial='''
+        setflag(5); setflag(6); $dlg_var(x) = "y"; dlg_manage();
+        uac_replace_from("sip:x@y.test");''')
+    server = _under_valgrind(env.proxy(
+        [("timeout_avp", "$avp(life)"), ("end_timeout", 1)], routes,
+        last=last, children=2, patience=90))
+    timer = [("Supported", "timer"), ("Session-Expires", "1800")]
+    with server, sip.Party(server, "a") as a, sip.Party(server, "b") as b:
+        for number in range(4):
+            call = sip.establish(a, b, timer)
+            for transport in (server.rpc, server.json):
+                transport("dlg.list_ctx")
+                transport("dlg.dlg_list_ctx", call.callid)
+            call.caller.request("UPDATE", timer)
+            b.reply(b.expect("UPDATE"), 200, headers=timer)
+            a.expect(200, "UPDATE")
+            if number % 2:
+                call.hang_up("callee")
+            else:
+                modules.end_by_rpc(server, call.callid, a, b)
+        side, invite = sip.ring(a, b, timer)
+        b.reply(invite, 486, contact=False)
+        side.ack_failure(a.expect(486))
+        wait_statistic(server, "active_dialogs", 0, 10)
+        sip.establish(a, b, timer)  # one is left at shutdown
+        _stop_and_check(server)
+
+
+@parley_only(REASON)
+def test_calls(env):
     routes = script(initial='''
         $dlg_var(one) = "1st"; dlg_setflag("1");
         if ($hdr(X-Full) == "1") { dlg_join_profile("caller", "$fU", 0); }
@@ -42,9 +96,7 @@ def test_calls(env):
         event_route[dialog:end] { xlog("$dlg(callid) $dlg_var(one)\\n"); }''')
     server = env.proxy([("profiles_with_value", "caller"),
                         ("end_timeout", 1)], routes, children=2, patience=90)
-    server.wrapper = ["valgrind", "--trace-children=yes", "--fullpath-after=",
-                      "--track-origins=no", "--log-file=%s/memcheck.%%p"
-                      % server.folder]
+    _under_valgrind(server)
     with server, sip.Party(server, "a") as a, sip.Party(server, "b") as b:
         for number in range(6):
             call = sip.establish(a, b)
@@ -69,11 +121,6 @@ def test_calls(env):
             party.reply(party.expect("BYE"), 200)
         wait_statistic(server, "active_dialogs", 0, 10)
         sip.establish(a, b)  # one is left at shutdown
-        same("exit code", server.stop(60), 0)
-        logs = glob.glob(os.path.join(server.folder, "memcheck.*"))
-        check(len(logs) > 5, "valgrind wrote %d logs", len(logs))
-        errors = _errors(server.folder)
-        check(not errors, "%d errors\n%s", len(errors),
-              "\n\n".join(errors[:3]))
+        _stop_and_check(server)
 
 

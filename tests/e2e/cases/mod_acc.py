@@ -124,6 +124,27 @@ def test_ended_by_rpc(env):
         check_cdr(cdr, began, 0.3)
 
 
+def test_silent_party(env):
+    """The callee never answers its BYE: the call ended when that was asked for,
+    not when the proxy gave the callee up."""
+    last = _config(cdr_expired_dlg_enable=1) + \
+        'modparam("tm", "fr_timer", 2000)\n'
+    with env.proxy(routes=script(initial=INITIAL), last=last) as server, \
+            sip.Party(server, "a") as a, sip.Party(server, "b") as b:
+        began = time.time()
+        call = _talk(a, b)
+        found = server.rpc("dlg.dlg_list", call.callid)
+        server.rpc("dlg.end_dlg", found["h_entry"], found["h_id"])
+        asked = time.time()
+        a.reply(a.expect("BYE"), 200)
+        wait_statistic(server, "active_dialogs", 0, 15)
+        cdr = one_in_log(server)
+        check_cdr(cdr, began, 0.3)
+        check(seconds_of(cdr["end_time"]) <= asked,
+              "it ended %.1f s after it was ended",
+              seconds_of(cdr["end_time"]) - asked)
+
+
 @stock_differs("acc gets no message and writes no CDR")
 def test_message_of_rpc(env):
     """The same without cdr_expired_dlg_enable: the extras are of the BYE that
