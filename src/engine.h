@@ -67,8 +67,7 @@ struct variable {
 	char bytes[]; /* key, value */
 };
 
-/* Some subscriptions to one dialog, the last come at the end. */
-enum { SUBSCRIPTIONS = 5 };
+enum { SUBSCRIPTIONS = 5 }; /* in a block, the last come at the end */
 struct subscriptions {
 	struct subscriptions *next; /* earlier ones; full */
 	uint16_t types[SUBSCRIPTIONS];

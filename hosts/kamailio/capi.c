@@ -122,7 +122,7 @@ static void tell(const struct parley_told *told, dialog_cb *function,
 	};
 	struct ctx saved;
 
-	if (!told->area)
+	if (!told->area || !function)
 		return; /* older than the first load_dlg() */
 	if (told->type == PARLEY_NOTE_RPC_CONTEXT) {
 		params.dlg_data = told->message;
@@ -239,6 +239,8 @@ static int register_one(struct dlg_cell *dlg, int types, dialog_cb *function,
 static int api_register(struct dlg_cell *dlg, int types, dialog_cb function,
 			void *param, param_free_cb release)
 {
+	if (!function)
+		return -1;
 	if (types & (DLGCB_LOADED | DLGCB_CREATED)) {
 		if (types != DLGCB_LOADED && types != DLGCB_CREATED) {
 			LM_ERR("DLGCB_LOADED and DLGCB_CREATED must be "
@@ -358,7 +360,7 @@ static bool copy_var(const struct dlg_cell *dlg, const str *key, str *copy)
 		if (!copy->s)
 			return false;
 	}
-	if (rc < 0) {
+	if (rc < 0 || !copy->s) {
 		if (copy->s)
 			pkg_free(copy->s);
 		copy->s = NULL;
