@@ -4,6 +4,7 @@
 #include "calls.h"
 #include "facts.h"
 #include "header_lines.h"
+#include "invite.h"
 #include "reader.h"
 #include "refer.h"
 #include "request.h"
@@ -32,20 +33,29 @@ static bool is_usable(const struct parley_view *view,
 	       leg->state == PARLEY_LEG_CONFIRMED;
 }
 
-/* The leg that the message in hand belongs to, else the first. */
+static bool is_tag(struct parley_str one, struct parley_str other)
+{
+	return one.len > 0 && one.len == other.len &&
+	       memcmp(one.s, other.s, one.len) == 0;
+}
+
+/* The leg that the message in hand belongs to, else the first. @msg may be
+ * NULL. */
 static const struct parley_leg_view *choose_leg(const struct parley_view *view,
-						const struct ctx *ctx)
+						struct sip_msg *msg)
 {
 	const struct parley_leg_view *first = NULL;
-	bool own = ctx && ctx->in_dialog && ctx->id.id == view->id.id &&
-		   ctx->id.entry == view->id.entry;
+	struct parley_event call = {0};
+	bool own = msg && facts_call(msg, &call) &&
+		   is_tag(call.callid, view->callid);
 
 	for (uint32_t i = 0; i < view->leg_count; i++) {
 		const struct parley_leg_view *leg = &view->legs[i];
 
 		if (!is_usable(view, leg))
 			continue;
-		if (own && leg->number == ctx->match.leg)
+		if (own && (is_tag(leg->tag, call.to_tag) ||
+			    is_tag(leg->tag, call.from_tag)))
 			return leg;
 		if (!first)
 			first = leg;
@@ -55,21 +65,25 @@ static const struct parley_leg_view *choose_leg(const struct parley_view *view,
 
 /* Finds the leg of a call that can take a request. False, and a log line: it
  * has none. @answered: a leg that only rings will not do. */
-static bool find_leg(struct parley_id id, const struct ctx *ctx, bool answered,
+static bool find_leg(struct parley_id id, struct sip_msg *msg, bool answered,
 		     const char *what, uint32_t *number)
 {
 	static struct reader reader;
 	const struct parley_leg_view *leg;
 	struct parley_view view = {0};
 	const char *why = NULL;
-	int rc = reader_read(&reader, id, &view);
+	int rc;
 
+	/* A reply route has the leg's first reply in hand. */
+	if (msg)
+		invite_shown(msg, id);
+	rc = reader_read(&reader, id, &view);
 	if (rc < 0) {
 		complain(what, rc == PARLEY_E_NO_DIALOG ? "no such call"
 							: "no memory left");
 		return false;
 	}
-	leg = choose_leg(&view, ctx);
+	leg = choose_leg(&view, msg);
 	if (view.state == PARLEY_STATE_DELETED || view.ending)
 		why = "it has ended or is being ended";
 	else if (answered && view.state < PARLEY_STATE_ANSWERED)
@@ -188,7 +202,7 @@ int calls_request(struct sip_msg *msg, const struct calls_request *request)
 		complain(what, "the message belongs to no call");
 		return -1;
 	}
-	if (!find_leg(id, ctx_find(msg), false, what, &leg))
+	if (!find_leg(id, msg, false, what, &leg))
 		return -1;
 	if (request->side & PARLEY_SIDE_CALLER)
 		sent = send_to(id, request, leg, PARLEY_DIR_UPSTREAM);
@@ -220,7 +234,7 @@ static void on_refer_done(struct cell *t, int type, struct tmcb_params *params)
 	(void)!request_send(result.id, &bye);
 }
 
-static int refer(struct parley_id id, const struct ctx *ctx,
+static int refer(struct parley_id id, struct sip_msg *msg,
 		 enum parley_side side, const str *address)
 {
 	const char *name = "REFER";
@@ -246,7 +260,7 @@ static int refer(struct parley_id id, const struct ctx *ctx,
 		complain(name, "the address is too long");
 		return -1;
 	}
-	if (!find_leg(id, ctx, true, name, &what.leg))
+	if (!find_leg(id, msg, true, name, &what.leg))
 		return -1;
 	what.bits = pack(&what);
 	return request_send(id, &what) < 0 ? -1 : 1;
@@ -257,7 +271,7 @@ int calls_refer(struct sip_msg *msg, enum parley_side side, const str *address)
 	struct parley_id id;
 
 	if (ctx_dialog(msg, &id))
-		return refer(id, ctx_find(msg), side, address);
+		return refer(id, msg, side, address);
 	complain("REFER", "the message belongs to no call");
 	return -1;
 }
@@ -291,19 +305,13 @@ int calls_refer_callid(const str *callid, enum parley_side side,
 
 /* ------------------------------------------------ dlg_set_ruri() */
 
-static bool is_tag(struct parley_str one, struct parley_str other)
-{
-	return one.len > 0 && one.len == other.len &&
-	       memcmp(one.s, other.s, one.len) == 0;
-}
-
 /* The contact of who the message goes to: from the caller to the callee whose
  * tag it has, from a callee to the caller. */
 static struct parley_str contact_towards(const struct parley_view *view,
 					 struct sip_msg *msg)
 {
 	const struct ctx *ctx = ctx_find(msg);
-	const struct parley_leg_view *leg = choose_leg(view, ctx);
+	const struct parley_leg_view *leg = choose_leg(view, msg);
 	bool upstream = ctx && ctx->dir == PARLEY_DIR_UPSTREAM;
 	struct parley_event call = {0};
 

@@ -4,6 +4,7 @@
 #include "modules/tm/h_table.h"
 #include "modules/tm/t_cancel.h"
 
+#include "cseq.h"
 #include "facts.h"
 #include "invite.h"
 #include "reader.h"
@@ -227,11 +228,16 @@ int invite_reply(struct parley_id id, int code, char *phrase, str header)
 
 /* ------------------------------------------------ a 2xx that crosses */
 
+static bool is_of_invite(const struct sip_msg *msg)
+{
+	return msg->first_line.type == SIP_REPLY && msg->cseq &&
+	       msg->cseq->parsed && get_cseq(msg)->method_id == METHOD_INVITE;
+}
+
 static bool is_invite_2xx(const struct sip_msg *msg)
 {
-	return msg->first_line.type == SIP_REPLY && msg->REPLY_STATUS >= 200 &&
-	       msg->REPLY_STATUS <= 299 && msg->cseq && msg->cseq->parsed &&
-	       get_cseq(msg)->method_id == METHOD_INVITE;
+	return is_of_invite(msg) && msg->REPLY_STATUS >= 200 &&
+	       msg->REPLY_STATUS <= 299;
 }
 
 static bool same(struct parley_str left, struct parley_str right)
@@ -305,23 +311,42 @@ static int on_reply_start(struct sip_msg *msg, unsigned int flags, void *param)
 	return 1;
 }
 
-void invite_answered(struct sip_msg *msg, struct parley_id id)
+/* Tells the engine of a reply that tm has not relayed yet. */
+static void show(struct sip_msg *msg, struct parley_id id,
+		 enum parley_event_type type)
 {
-	struct parley_event reply = {.type = PARLEY_EV_REPLY_2XX};
+	struct parley_event reply = {.type = type};
+	struct cell *t = compat_transaction(&adapter.tm);
 	struct parley_actions actions;
 	uint8_t state;
 	uint64_t ref;
 
-	if (!is_invite_2xx(msg) || !facts_call(msg, &reply) ||
+	if (!facts_call(msg, &reply) ||
 	    parley_get_host_ref(adapter.engine, id, &ref) < 0)
 		return;
 	read_reply(msg, ref, &reply);
+	if (t)
+		reply.cseq_shift = cseq_added(t, adapter.tm.t_gett_branch());
 	reply.id = id;
 	reply.code = (uint16_t)msg->REPLY_STATUS;
 	if (is_our_invite(id, ref, &reply, &state) &&
 	    state < PARLEY_STATE_ANSWERED &&
 	    parley_feed(adapter.engine, host_now(), &reply, &actions) == 0)
 		sip_run_reply(NULL, msg, &actions);
+}
+
+void invite_answered(struct sip_msg *msg, struct parley_id id)
+{
+	if (is_invite_2xx(msg))
+		show(msg, id, PARLEY_EV_REPLY_2XX);
+}
+
+void invite_shown(struct sip_msg *msg, struct parley_id id)
+{
+	invite_answered(msg, id);
+	if (is_of_invite(msg) && msg->REPLY_STATUS > 100 &&
+	    msg->REPLY_STATUS < 200)
+		show(msg, id, PARLEY_EV_REPLY_1XX);
 }
 
 int invite_init(void)

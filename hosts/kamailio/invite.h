@@ -63,6 +63,9 @@ int invite_reply(struct parley_id id, int code, char *phrase, str header);
  * as answered from now on, not only when tm relays the reply. */
 void invite_answered(struct sip_msg *msg, struct parley_id id);
 
+/* The same for a 1xx, too: its leg is there from now on. */
+void invite_shown(struct sip_msg *msg, struct parley_id id);
+
 /* mod_init: the hook for replies. 0 or -1. */
 int invite_init(void);
 

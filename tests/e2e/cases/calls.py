@@ -273,6 +273,34 @@ def test_within_early(env):
 
 
 @parley_only(NEW)
+def test_within_prack(env):
+    """From the reply route of a 183: the proxy acknowledges it itself."""
+    prack = 'if (status == "183") { $var(rack) = "RAck: " + $hdr(RSeq) + ' \
+        '" " + $hdr(CSeq); %s }' % step(
+            "prack", 'dlg_req_within("callee", "PRACK", "$var(rack)")')
+    hooks = dict(initial='dlg_manage(); t_on_reply("R");',
+                 more="onreply_route[R] { %s }" % prack)
+    with env.proxy(routes=script(**hooks)) as server, \
+            sip.Party(server, "a") as a, sip.Party(server, "b") as b:
+        side = a.invite(b)
+        invite = b.expect("INVITE")
+        for number, tag in enumerate(("one", "two"), 1):
+            b.reply(invite, 183, tag=tag, headers=[("RSeq", number)])
+            request = b.expect("PRACK")
+            same("PRACK", [request.uri, request.to_tag, request.from_tag,
+                           request.get("RAck"), request.cseq],
+                 [b.contact, tag, side.local_tag,
+                  "%d 1 INVITE" % number, 2])
+            b.reply(request, 200)
+            a.expect(183)
+        b.reply(invite, 200, tag="two")
+        side.learn(a.expect(200, "INVITE")).ack()
+        b.expect("ACK")
+        wait_state(server, side.callid, 4)
+        same("results", results(server), {"prack": "1"})
+
+
+@parley_only(NEW)
 def test_within_leg(env):
     """Two callees have answered: the one that the message comes from."""
     code = 'dlg_req_within("callee", "OPTIONS");' \
