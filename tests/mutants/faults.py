@@ -212,6 +212,34 @@ FAULTS = [
           "if (old != NULL && var_size(old->key_len, old->value_len) == "
           "size) {", "if (old != NULL) {"),
 
+    # ------------------------------------------------- requests of the proxy
+    Fault("refer_to_the_other_side", "hosts/kamailio/calls.c",
+          "\t\t.towards = side == PARLEY_SIDE_CALLER ?",
+          "\t\t.towards = side != PARLEY_SIDE_CALLER ?",
+          ("calls.refer_caller", "calls.refer_callee")),
+    Fault("bye_after_a_refused_refer", "hosts/kamailio/calls.c",
+          "\tif (result.code < 200 || result.code > 299) {",
+          "\tif (result.code < 200) {", ("calls.refer_refused",)),
+    Fault("own_requests_count_twice", "hosts/kamailio/within.c",
+          "\tif (own_mark_is_in(msg))\n\t\treturn;\n", "",
+          ("calls.keep_proxy_rr_3", "calls.keep_proxy_rr_request")),
+    Fault("forged_mark", "hosts/kamailio/own_mark.c",
+          "memcmp(found.s, value.s, (size_t)found.len) == 0;", "true;",
+          ("calls.keep_proxy_rr_forged",)),
+    Fault("caller_routes_of_any_reply", "src/feed.c",
+          "\tif (!first)\n\t\treturn;\n\tleg_to_front",
+          "\tif (first)\n\t\tleg_to_front"),
+    Fault("ours_are_told", "src/feed.c",
+          "\tif (!event->ours && !event->was_told)",
+          "\tif (!event->was_told)"),
+    Fault("bridge_without_bye", "hosts/kamailio/bridge.c",
+          "\t\tsend_bye(bridge);\n\t}\n\tbridge_free(bridge);",
+          "\t}\n\tbridge_free(bridge);", ("bridge.rpc",)),
+    Fault("bridge_is_kept", "hosts/kamailio/bridge.c",
+          "\tif (!reply || params->code > 299) {\n",
+          "\tif (!reply || params->code > 299) {\n\t\tif (reply)\n"
+          "\t\t\treturn;\n", ("bridge.memory",)),
+
     # ------------------------------------------------- the adapter
     Fault("cookie_digits_in_order", "hosts/kamailio/cookie.c",
           "\tfor (const char *at = end; at-- > from;) {",
