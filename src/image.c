@@ -720,8 +720,10 @@ static uint32_t adopt_notes(const struct dialog *dialog)
 		return notes;
 	if (!dialog->copy->end_untold)
 		return 0;
-	return notes | (dialog->start_s > 0 ? PARLEY_NOTE_TERMINATED
-					    : PARLEY_NOTE_FAILED);
+	if (dialog->start_s == 0)
+		return notes | PARLEY_NOTE_FAILED;
+	/* CDRs are written when the BYE was answered. */
+	return notes | PARLEY_NOTE_TERMINATED | PARLEY_NOTE_BYE_REPLIED;
 }
 
 int parley_adopt(struct parley *engine, struct parley_now now,

@@ -11,7 +11,7 @@ enum { IMAGE_BYTES = 8192 };
 
 struct told {
 	uint32_t loaded, early, answered, confirmed, ended, failed, expired;
-	uint32_t within;
+	uint32_t within, replied;
 };
 
 struct node {
@@ -39,6 +39,7 @@ static void on_note(struct parley *engine, void *param,
 	count->answered += told->type == PARLEY_NOTE_ANSWERED;
 	count->confirmed += told->type == PARLEY_NOTE_CONFIRMED;
 	count->within += told->type == PARLEY_NOTE_REQUEST_WITHIN;
+	count->replied += told->type == PARLEY_NOTE_BYE_REPLIED;
 	count->ended += told->type == PARLEY_NOTE_TERMINATED;
 	count->failed += told->type == PARLEY_NOTE_FAILED;
 	count->expired += told->type == PARLEY_NOTE_EXPIRED;
@@ -51,7 +52,7 @@ static bool node_begin(struct node *node, struct test_host *host,
 			       PARLEY_NOTE_ANSWERED | PARLEY_NOTE_CONFIRMED |
 			       PARLEY_NOTE_REQUEST_WITHIN |
 			       PARLEY_NOTE_TERMINATED | PARLEY_NOTE_FAILED |
-			       PARLEY_NOTE_EXPIRED;
+			       PARLEY_NOTE_EXPIRED | PARLEY_NOTE_BYE_REPLIED;
 	struct parley_config config;
 
 	call_config(&config);
@@ -346,6 +347,7 @@ static void a_request_through_the_peer(void **state)
 	settle(pair);
 	assert_int_equal(call_state(&pair->a.call), 5);
 	assert_int_equal(pair->a.told.ended, 1);
+	assert_int_equal(pair->a.told.replied, 1);
 	assert_int_equal(pair->b.told.ended, 0);
 	assert_int_equal(call_wait(&pair->a.call, 1000000), 1);
 	assert_int_equal(call_wait(&pair->b.call, 1000000), 1);
@@ -532,6 +534,7 @@ static void an_end_that_nobody_told(void **state)
 		call_request(&pair->b.call, PARLEY_EV_BYE, UP, "bob", 7), 0);
 	assert_int_equal(adopt(&pair->b, "a"), 0);
 	assert_int_equal(pair->b.told.ended, 1);
+	assert_int_equal(pair->b.told.replied, 1);
 	assert_int_equal(adopt(&pair->b, "a"), PARLEY_E_ABSENT);
 	assert_int_equal(pair->b.told.ended, 1);
 }

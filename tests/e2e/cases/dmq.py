@@ -4,6 +4,8 @@ import contextlib
 from lib.case import (check, dialogs, net, parley_only, same, script, sip,
                       state_of, wait_state, wait_statistic)
 
+from . import kemi
+
 ROUTES = dict(
     first='if (is_method("KDMQ")) { dmq_handle_message(); exit; }',
     more="""
@@ -20,8 +22,9 @@ def node(env, other=None, params=(), stock=None, **hooks):
     """A proxy on the bus that it shares with @other."""
     routes = dict(ROUTES)
     routes["more"] += hooks.pop("more", "")
+    last, debug = hooks.pop("last", ""), hooks.pop("debug", 2)
     server = env.proxy(PARAMS + list(params), script(**dict(routes, **hooks)),
-                       stock=stock, debug=2)
+                       stock=stock, debug=debug, last=last)
     server.first = "\n".join([
         'loadmodule "dmq.so"',
         'modparam("dmq", "server_address", "sip:127.0.0.1:%d")' % server.port,
@@ -225,7 +228,7 @@ def test_timer_on_the_owner_only(env):
 @parley_only(REASON)
 def test_survivor(env):
     """The owner dies: the other one ends the call at its time, once."""
-    with pair(env, [("default_timeout", 25), ("send_bye", 1)]) \
+    with pair(env, [("default_timeout", 25), ("send_bye", 1)], last=ACC) \
             as (one, two, a, b):
         call = sip.establish(a, b)
         wait_state(two, call.callid, 4)
@@ -242,6 +245,9 @@ def test_survivor(env):
                           len(at_b.byes[call.callid])), (1, 1))
         same("expired", two.statistics()["expired_dialogs"], 1)
         same("end", told(two, "end"), 1)
+        net.wait_until(lambda: _cdrs(two, call.callid), 5, "the CDR")
+        same("CDRs", (_cdrs(one, call.callid), _cdrs(two, call.callid)),
+             (0, 1))
 
 
 @parley_only(REASON)
@@ -289,6 +295,84 @@ def test_remove_dialogs_from_node(env):
         same("the owner's", state_of(one, call.callid), 4)
         same("told", two.log().count("TOLD"), 0)
         call.hang_up()
+
+
+@parley_only(REASON)
+def test_remove_dialogs_by_kemi(env):
+    lua = kemi.functions("""
+	local remove = d.dlg_remove_dialogs_from_node""" + kemi.say(
+        ("nonsense", 'remove("127")'), ("none", 'remove("sip:127.0.0.1:9")'),
+        ("empty", 'remove("")')) + "\td.dlg_manage()\n")
+    with kemi.lua_proxy(env, lua) as server, sip.Party(server, "a") as a, \
+            sip.Party(server, "b") as b:
+        call = sip.establish(a, b)
+        same("results", kemi.results(server),
+             {"nonsense": "-1", "none": "-1", "empty": "-1"})
+        same("its own", state_of(server, call.callid), 4)
+        call.hang_up()
+
+
+@parley_only(REASON)
+def test_peer_id(env):
+    """Those with another name share the bus, but no calls."""
+    east = [("dmq_peer_id", "dialog_east")]
+    with pair(env, east) as (one, two, a, b), node(env, one) as other:
+        joined(one, other)
+        call = sip.establish(a, b)
+        wait_state(two, call.callid, 4)
+        same("at the other", other.statistics()["active_dialogs"], 0)
+        call.hang_up()
+        wait_state(two, call.callid, 5)
+
+
+def _keepalives(env, param):
+    with pair(env, [(param, 1)] if param else [],
+              initial='dlg_manage(); dlg_set_property("ka-src");') \
+            as (one, two, a, b):
+        call = sip.establish(a, b)
+        wait_state(two, call.callid, 4)
+        same("iflags", dialog_of(one, call.callid)["iflags"], 2)
+        same("iflags there", dialog_of(two, call.callid)["iflags"],
+             2 if param else 0)
+        call.hang_up()
+
+
+@parley_only(REASON)
+def test_keepalive_flags(env):
+    for param in (None, "dmq_ka_iflags_sync", "enable_dmq_ka_iflags_sync"):
+        _keepalives(env, param)
+
+
+ACC = """
+loadmodule "acc.so"
+modparam("acc", "cdr_enable", 1)
+modparam("acc", "cdr_expired_dlg_enable", 1)
+modparam("acc", "cdr_extra", "ci=$dlg(callid)")
+"""
+
+
+def _cdrs(server, callid):
+    return len([line for line in server.log().splitlines()
+                if "ci=" + callid in line and "duration=" in line])
+
+
+@parley_only(REASON)
+def test_one_cdr(env):
+    """A call that ends through the peer, a module that hears of all."""
+    for load in (0, 1):
+        with pair(env, [("enable_dmq_load_callbacks", load)], last=ACC,
+                  debug=3) as (one, two, a, b):
+            call = sip.establish(a, b)
+            wait_state(two, call.callid, 4)
+            # What acc says when a call is loaded.
+            same("loaded", "cdr_on_load()" in two.log(), bool(load))
+            _move(call, one, two)
+            call.hang_up()
+            wait_state(one, call.callid, 5)
+            wait_state(two, call.callid, 5)
+            net.wait_until(lambda: _cdrs(one, call.callid), 5, "the CDR")
+            same("CDRs", (_cdrs(one, call.callid), _cdrs(two, call.callid)),
+                 (1, 0))
 
 
 @parley_only(REASON)
