@@ -186,8 +186,7 @@ struct parley {
 	struct hash_key key;
 	struct mem mem;
 	struct shard *shards;
-	uint32_t next_shard;   /* parley_expire() looks here first */
-	uint32_t next_changed; /* and parley_changed() here */
+	uint32_t next_shard, next_changed; /* to be looked at first */
 	struct profile_table profiles;
 	struct engine_counts count;
 	struct global_subscription global[PARLEY_SUBSCRIBERS_MAX];
