@@ -343,7 +343,7 @@ static int api_set_var(struct dlg_cell *dlg, str *key, str *value)
 static bool copy_var(const struct dlg_cell *dlg, const str *key, str *copy)
 {
 	uint32_t len = 0;
-	size_t size = 0;
+	size_t room = 0;
 	int rc;
 
 	*copy = (str){0};
@@ -351,12 +351,12 @@ static bool copy_var(const struct dlg_cell *dlg, const str *key, str *copy)
 		return false;
 	/* It may grow before the second look. */
 	while ((rc = parley_var_get(adapter.engine, id_of(dlg), to_parley(key),
-				    copy->s, size, &len)) == PARLEY_E_SPACE ||
+				    copy->s, room, &len)) == PARLEY_E_SPACE ||
 	       (rc == 0 && !copy->s)) {
 		if (copy->s)
 			pkg_free(copy->s);
-		size = (size_t)len + 1;
-		copy->s = pkg_malloc(size);
+		room = len;
+		copy->s = pkg_malloc(room + 1);
 		if (!copy->s)
 			return false;
 	}

@@ -45,8 +45,8 @@ static int pass_value(rpc_add_f add, void *to, char *name, char type,
 #define PASS(kind)                                                             \
 	(name ? add(to, format, name, va_arg(*args, kind))                     \
 	      : add(to, format, va_arg(*args, kind)))
-	/* NOLINTNEXTLINE(bugprone-branch-clone): the types differ. */
 	switch (type) {
+	/* NOLINTNEXTLINE(bugprone-branch-clone): the types differ. */
 	case 's':
 	case 'S':
 	case '{':
