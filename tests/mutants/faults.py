@@ -312,6 +312,38 @@ FAULTS = [
           "\t[T_SET_DELETED]     = TO(DELETED, N_FAILED),\n},\n"
           "[PARLEY_STATE_EARLY]"),
 
+    # ------------------------------------------------- numbers raised
+    Fault("raise_gives_a_number_twice", "src/cseq.c",
+          "request->shift = ++*last - request->cseq;",
+          "request->shift = shift->next + 1; ++*last;"),
+    Fault("raise_does_not_add_up", "src/cseq.c",
+          "request->total = ++shift->next;",
+          "request->total = shift->next = 1;"),
+    Fault("rack_follows_later_requests", "src/cseq.c",
+          "\tif (request->invite)\n\t\tshift->invite = request->shift;",
+          "\tshift->invite = request->shift;"),
+    Fault("own_requests_raise_nothing", "src/cseq.c",
+          "\tif (engine->config.track_cseq)\n", "\tif (false)\n"),
+    Fault("mark_without_secret", "hosts/kamailio/cseq_text.c",
+          "\t       memcmp(again, body.s, body.len) == 0;", "\t       true;",
+          ("cseq.forged_mark",)),
+    Fault("mark_is_left", "hosts/kamailio/cseq_text.c",
+          "\t\t\tedit_add(&places->marks, line.at,\n"
+          "\t\t\t\t (size_t)(line.end - line.at), \"\");", "\t\t\t;",
+          ("cseq.invite_407",)),
+    Fault("reply_not_lowered", "hosts/kamailio/cseq.c",
+          "\tif (in_use())\n\t\tcseq_text_lower", "\tif (false)\n"
+          "\t\tcseq_text_lower", ("cseq.invite_407",)),
+    Fault("reinvite_without_flag", "hosts/kamailio/cseq.c",
+          "\tmsg->msg_flags |= FL_UAC_AUTH;\n", "",
+          ("cseq.reinvite_refused",)),
+    Fault("branch_does_not_tell", "hosts/kamailio/sip_in.c",
+          "\tevent->cseq_shift = cseq_added(t, branch);\n", "",
+          ("cseq.invite_407",)),
+    Fault("number_from_the_match", "hosts/kamailio/within.c",
+          "\tcseq_mark_again(msg, &actions);\n", "",
+          ("cseq.requests_of_ours",)),
+
     # ------------------------------------------------- what an operator sees
     Fault("dump_above_its_folder", "hosts/kamailio/rpc_dump.c",
           "(len == 2 && path[0] == '.' && path[1] == '.')", "false",

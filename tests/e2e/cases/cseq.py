@@ -418,7 +418,7 @@ def test_callee_challenged(env):
 def test_forged_mark(env):
     """Header fields of that name from outside change nothing, also when
     others are in use."""
-    forged = [("P-K-CSeq-Auth", "77"), ("P-K-CSeq-Refresh", "5 5 0")]
+    forged = [("P-K-CSeq-Auth", "77"), ("P-K-CSeq-Refresh", "5 5 " + 16 * "0")]
     with proxy_of(env) as server, sip.Party(server, "a") as a, \
             sip.Party(server, "b") as b:
         call = call_of(a, b)
