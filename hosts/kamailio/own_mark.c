@@ -12,8 +12,9 @@
 #define MARK_NAME "pown"
 enum { MARK_MAX = 32 };
 
-static char mark[MARK_MAX]; /* ";pown=" and 16 hexadecimal digits */
-static str value;
+static char text[MARK_MAX]; /* ";pown=" and 16 hexadecimal digits */
+static str mark = {text, 0};
+static str value; /* the digits */
 
 void own_mark_init(void)
 {
@@ -22,10 +23,10 @@ void own_mark_init(void)
 	/* Up to 256 bytes are never cut short (getrandom(2)). */
 	while (getrandom(&secret, sizeof(secret), 0) != (ssize_t)sizeof(secret))
 		;
-	(void)snprintf(mark, sizeof(mark), ";" MARK_NAME "=%016" PRIx64,
-		       secret);
-	value.s = mark + sizeof(";" MARK_NAME "=") - 1;
-	value.len = (int)strlen(value.s);
+	mark.len = snprintf(text, sizeof(text), ";" MARK_NAME "=%016" PRIx64,
+			    secret);
+	value.s = text + sizeof(";" MARK_NAME "=") - 1;
+	value.len = mark.len - (int)(value.s - text);
 }
 
 /* Does the route set begin with "<", a URI of ours and ">"? Ours have no name
@@ -51,16 +52,16 @@ static bool begins_with_us(str routes, size_t *endp)
 str own_mark_routes(str routes)
 {
 	static char buffer[PARLEY_STR_MAX + MARK_MAX];
-	size_t len = strlen(mark);
+	size_t len = (size_t)mark.len;
 	size_t at;
 
 	if (!adapter.set.keep_proxy_rr || routes.len > PARLEY_STR_MAX ||
 	    !begins_with_us(routes, &at))
 		return routes;
 	memcpy(buffer, routes.s, at);
-	memcpy(buffer + at, mark, len);
+	memcpy(buffer + at, mark.s, len);
 	memcpy(buffer + at + len, routes.s + at, (size_t)routes.len - at);
-	return (str){buffer, routes.len + (int)len};
+	return (str){buffer, routes.len + mark.len};
 }
 
 bool own_mark_is_in(struct sip_msg *msg)
