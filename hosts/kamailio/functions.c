@@ -466,7 +466,7 @@ static bool call_of(struct sip_msg *msg, char *callid, char *ftag, char *ttag,
 	       text_of(msg, ttag, &call->ttag);
 }
 
-/* Kamailio passes so many parameters. */
+/* NOLINTNEXTLINE(readability-function-size): Kamailio has it so. */
 static int f_get_var(struct sip_msg *msg, char *callid, char *ftag, char *ttag,
 		     char *name, char *target)
 {
@@ -479,6 +479,7 @@ static int f_get_var(struct sip_msg *msg, char *callid, char *ftag, char *ttag,
 	return op_get_var(msg, &call, &key, (pv_spec_t *)target);
 }
 
+/* NOLINTNEXTLINE(readability-function-size): Kamailio has it so. */
 static int f_set_var(struct sip_msg *msg, char *callid, char *ftag, char *ttag,
 		     char *name, char *param)
 {

@@ -279,6 +279,7 @@ static int ki_var_is_null(sip_msg_t *msg, str *name)
 
 /* The languages of 5.6 take a text only from functions of up to three
  * parameters: here the result goes into a variable. */
+/* NOLINTNEXTLINE(readability-function-size): Kamailio has it so. */
 static int ki_get_var_to(sip_msg_t *msg, str *callid, str *ftag, str *ttag,
 			 str *name, str *target)
 {
@@ -309,6 +310,7 @@ static sr_kemi_xval_t *ki_get_var(sip_msg_t *msg, str *callid, str *ftag,
 	return &result;
 }
 
+/* NOLINTNEXTLINE(readability-function-size): Kamailio has it so. */
 static int ki_set_var(sip_msg_t *msg, str *callid, str *ftag, str *ttag,
 		      str *name, str *value)
 {
