@@ -1,0 +1,574 @@
+"""How the packaged module treats SIP (docs/census.md, D), and the memory that a
+call takes: shown there, and not here."""
+import time
+
+from lib.case import (check, dialogs, net, parley_only, same, script, sip,
+                      state_of, wait_state, wait_statistic)
+from lib.census import NEEDS, both, seen
+from lib.rpc import Fault
+
+LONG = ("d6_when",)
+EVENTS = "".join(
+    'event_route[dialog:%s] { xlog("L_ALERT", "%s $dlg(state)\\n"); }\n'
+    % (event, event.upper()) for event in ("start", "end", "failed"))
+
+
+class Server:
+    """A proxy with two parties."""
+
+    def __init__(self, env, stock, params=(), **options):
+        self.server = env.proxy(params, stock=stock, **options)
+
+    def __enter__(self):
+        self.server.start()
+        self.a = sip.Party(self.server, "a")
+        self.b = sip.Party(self.server, "b")
+        return self.server, self.a, self.b
+
+    def __exit__(self, *failure):
+        self.a.close()
+        self.b.close()
+        self.server.__exit__(*failure)
+
+
+def _end(server, callid):
+    found = server.rpc("dlg.dlg_list", callid)
+    server.rpc("dlg.end_dlg", found["h_entry"], found["h_id"])
+
+
+def _is_known(server, side, tag):
+    """Whether there is a dialog with this tag of the callee."""
+    try:
+        server.rpc("dlg.is_alive", side.callid, side.local_tag, tag)
+    except Fault as fault:
+        return fault.code != 404  # found, not yet answered
+    return True
+
+
+def _within(side, method, other, code=200, **options):
+    """A request in the dialog, relayed and answered."""
+    side.request(method, **options)
+    request = other.expect(method)
+    other.reply(request, code)
+    side.party.expect(code, method)
+    return request
+
+
+def _two_ring(a, b):
+    """One INVITE, 183 with the tags A and B."""
+    side = a.invite(b)
+    invite = b.expect("INVITE")
+    for tag in ("A", "B"):
+        b.reply(invite, 183, tag=tag)
+        a.expect(183)
+    return side, invite
+
+
+def _two_answer(a, b):
+    """200 of B, then of A, each with its ACK: the Calls."""
+    side, invite = _two_ring(a, b)
+    calls = []
+    for tag in ("B", "A"):
+        ok = b.reply(invite, 200, tag=tag)
+        leg = side.fork(a.expect(200, "INVITE"))
+        leg.ack()
+        b.expect("ACK")
+        calls.append(sip.Call(leg, sip.Side.of_callee(b, invite, ok)))
+    return calls
+
+
+# ---------------------------------------------------------------- D1: forks
+
+
+@parley_only(NEEDS)
+def test_d1_early_legs(env):
+    """A and B ring: both tags are known, and no other one."""
+    def trial(env, stock):
+        with Server(env, stock) as (server, a, b):
+            side, _ = _two_ring(a, b)
+            text = "known: %s" % [tag for tag in ("A", "B", "ZZZ")
+                                  if _is_known(server, side, tag)]
+            same("tags that ring", text, "known: ['A', 'B']")
+            check(dialogs(server)[0]["callee"]["tag"] in ("A", "B"),
+                  "no callee")
+            return text
+    both("D1 legs", trial, env)
+
+
+@parley_only(NEEDS)
+def test_d1_bogus_prack(env):
+    """A PRACK for a tag that nobody gave is not of this call."""
+    def trial(env, stock):
+        with Server(env, stock) as (server, a, b):
+            side = a.invite(b)
+            b.reply(b.expect("INVITE"), 183)
+            side.learn(a.expect(183))
+            before = dialogs(server)[0]["caller"]["cseq"]
+            side.request("PRACK", to_tag="ZZZ")
+            b.expect("PRACK")
+            same("CSeq of the caller, was %s," % before,
+                 dialogs(server)[0]["caller"]["cseq"], before)
+            return "CSeq of the caller stays %s" % before
+    both("D1 PRACK", trial, env)
+
+
+@parley_only(NEEDS)
+def test_d1_second_answer(env):
+    """ACK and BYE of the second 2xx belong to the call, which goes on."""
+    routes = script(inside='''
+        $var(known) = 0;
+        if (is_known_dlg()) { $var(known) = 1; }
+        xlog("L_ALERT", "KNOWN $rm $tt $var(known)\\n");''')
+
+    def trial(env, stock):
+        with Server(env, stock, routes=routes) as (server, a, b):
+            kept, unwanted = _two_answer(a, b)
+            unwanted.hang_up()
+            known = [line.partition("KNOWN ")[2] for line in
+                     server.log().split("\n") if "KNOWN " in line]
+            same("known", ", ".join(known), "ACK B 1, ACK A 1, BYE A 1")
+            same("state", state_of(server, kept.callid), 4)
+            kept.hang_up()
+            wait_statistic(server, "active_dialogs", 0)
+            return ", ".join(known)
+    both("D1 second 2xx", trial, env)
+
+
+@parley_only(NEEDS)
+def test_d1_both_are_ended(env):
+    """The proxy ends the call: both phones that answered get a BYE."""
+    def trial(env, stock):
+        with Server(env, stock) as (server, a, b):
+            first, _ = _two_answer(a, b)
+            _end(server, first.callid)
+            ended = {b.expect("BYE").to_tag}
+            deadline = time.monotonic() + 1
+            while len(ended) < 2 and time.monotonic() < deadline:
+                ended |= {m.to_tag for m in b.drain(0.1)
+                          if m.method == "BYE"}
+            same("BYE to", sorted(ended), ["A", "B"])
+            return "BYE to A and B"
+    both("D1 end", trial, env)
+
+
+# ---------------------------------------------------------------- D2: early
+
+
+@parley_only(NEEDS)
+def test_d2_end_early(env):
+    """A call that rings can be ended: final reply and CANCEL."""
+    def trial(env, stock):
+        with Server(env, stock) as (server, a, b):
+            side, invite = sip.ring(a, b)
+            _end(server, side.callid)
+            final = a.expect(480, "INVITE", seconds=2)
+            side.ack_failure(final)
+            b.reply(b.expect("CANCEL"), 200)
+            b.reply(invite, 487)
+            b.expect("ACK")
+            wait_statistic(server, "early_dialogs", 0)
+            return "%d to the caller, CANCEL to the callee" % final.code
+    both("D2", trial, env)
+
+
+# --------------------------------------------------------------- D3: targets
+
+
+def _ended_at(server, call, a, b):
+    """Ends @call; where the BYEs went: Request-URIs to caller, to callee."""
+    _end(server, call.callid)
+    to_a, to_b = a.expect("BYE"), b.expect("BYE")
+    a.reply(to_a, 200)
+    b.reply(to_b, 200)
+    wait_statistic(server, "active_dialogs", 0)
+    return to_a, to_b
+
+
+@parley_only(NEEDS)
+def test_d3_update(env):
+    """An UPDATE and its 2xx give new contacts; BYEs go there (RFC 3311 5.1).
+    """
+    def trial(env, stock):
+        with Server(env, stock) as (server, a, b):
+            call = sip.establish(a, b)
+            for party in (a, b):
+                party.contact = party.contact.replace(
+                    party.user + "@", "new@")
+            _within(call.caller, "UPDATE", b)
+            byes = _ended_at(server, call, a, b)
+            text = "BYE to %s, %s" % tuple(
+                bye.uri.partition("@")[0] for bye in byes)
+            same("targets", text, "BYE to sip:new, sip:new")
+            return text
+    both("D3 UPDATE", trial, env)
+
+
+@parley_only(NEEDS)
+def test_d3_answer(env):
+    """The 2xx to a re-INVITE gives the contact of who answers."""
+    def trial(env, stock):
+        with Server(env, stock) as (server, a, b):
+            call = sip.establish(a, b)
+            b.contact = b.contact.replace("b@", "new@")
+            call.caller.reinvite()
+            b.reply(b.expect("INVITE"), 200)
+            a.expect(200, "INVITE")
+            call.caller.ack()
+            b.expect("ACK")
+            _, bye = _ended_at(server, call, a, b)
+            text = "BYE to " + bye.uri.partition("@")[0]
+            same("target", text, "BYE to sip:new")
+            return text
+    both("D3 2xx", trial, env)
+
+
+@parley_only(NEEDS)
+def test_d3_socket(env):
+    """A caller that has come over to another socket of ours gets its BYE from
+    there."""
+    def trial(env, stock):
+        port = net.free_port()
+        core = "listen=udp:127.0.0.1:%d" % port
+        with Server(env, stock, core=core) as (server, a, b):
+            call = sip.establish(a, b)
+            a.server = ("127.0.0.1", port)
+            _within(call.caller, "UPDATE", b)
+            bye, _ = _ended_at(server, call, a, b)
+            same("the BYE comes from the socket of the UPDATE, not of the "
+                 "INVITE", bye.source[1] == port, True)
+            return "from the socket of the UPDATE"
+    both("D3 socket", trial, env)
+
+
+# ------------------------------------------------------------------ D4: CSeq
+
+
+def _d4_after_requests(env, stock, again):
+    """The numbers of the BYEs, after requests of both sides, of which the
+    caller's first one comes @again."""
+    with Server(env, stock) as (server, a, b):
+        call = sip.establish(a, b)
+        _within(call.callee, "UPDATE", a)
+        _within(call.caller, "INFO", b)
+        late = call.caller.text("INFO", cseq=call.caller.cseq)
+        _within(call.caller, "INFO", b)
+        if again:
+            a.send(late)
+            b.reply(b.expect("INFO"), 500)  # RFC 3261 12.2.2
+            a.expect(500, "INFO")
+        to_a, to_b = _ended_at(server, call, a, b)
+        same("CSeq to the caller, to the callee", (to_a.cseq, to_b.cseq),
+             (call.callee.cseq + 1, call.caller.cseq + 1))
+        return "%d after %d, %d after %d" % (
+            to_a.cseq, call.callee.cseq, to_b.cseq, call.caller.cseq)
+
+
+def test_d4_after_requests(env):
+    """The number of a BYE is one above the last request of that side."""
+    _d4_after_requests(env, env.stock, False)
+
+
+@parley_only(NEEDS)
+def test_d4_after_an_old_request(env):
+    """The same if a request was late, and has an older number than the last
+    one."""
+    both("D4 late", lambda env, stock: _d4_after_requests(env, stock, True),
+         env)
+
+
+@parley_only(NEEDS)
+def test_d4_after_prack(env):
+    """The same when the call began with a PRACK, by which the packaged module
+    adds 80."""
+    def trial(env, stock):
+        with Server(env, stock) as (server, a, b):
+            side = a.invite(b)
+            invite = b.expect("INVITE")
+            b.reply(invite, 183, headers=[("RSeq", "1"),
+                                          ("Require", "100rel")])
+            side.learn(a.expect(183))
+            _within(side, "PRACK", b, headers=[("RAck", "1 1 INVITE")])
+            call = sip.answer(side, invite, b)
+            _, to_b = _ended_at(server, call, a, b)
+            same("CSeq to the callee", to_b.cseq, call.caller.cseq + 1)
+            return "%d after %d" % (to_b.cseq, call.caller.cseq)
+    both("D4 after PRACK", trial, env)
+
+
+# ------------------------------------------------------- D5: a BYE is refused
+
+
+@parley_only(NEEDS)
+def test_d5_refused_here(env):
+    """The proxy wants credentials for a BYE: the call is not over, and the
+    next BYE ends it."""
+    routes = script(inside='''
+        if (is_method("BYE") && !is_present_hf("Proxy-Authorization")) {
+            send_reply("407", "Who");
+            exit;
+        }''', more=EVENTS)
+
+    def trial(env, stock):
+        with Server(env, stock, routes=routes) as (server, a, b):
+            call = sip.establish(a, b)
+            wait_state(server, call.callid, 4)
+            call.caller.request("BYE")
+            a.expect(407, "BYE")
+            same("state after the 407", state_of(server, call.callid), 4)
+            same("active", server.statistics()["active_dialogs"], 1)
+            same("dialog:end", server.log().count("END"), 0)
+            _within(call.caller, "BYE", b,
+                    headers=[("Proxy-Authorization", "Digest x")])
+            wait_statistic(server, "active_dialogs", 0)
+            return "state 4 after the 407"
+    both("D5", trial, env)
+
+
+def test_d5_refused_by_callee(env):
+    """A BYE that was relayed ends the call whatever its reply is, there and
+    here; the next BYE still goes through."""
+    with Server(env, env.stock) as (server, a, b):
+        call = sip.establish(a, b)
+        _within(call.caller, "BYE", b, 407)
+        wait_statistic(server, "active_dialogs", 0)
+        _within(call.caller, "BYE", b)
+        same("active", server.statistics()["active_dialogs"], 0)
+
+
+# ------------------------------------------------------------- D6: timeouts
+
+
+def _early(server, a, b):
+    side, _ = sip.ring(a, b)
+    return lambda: state_of(server, side.callid) in (0, 5)
+
+
+def _no_ack(server, a, b):
+    side, invite = sip.ring(a, b)
+    sip.answer(side, invite, b, ack=False)
+    wait_state(server, side.callid, 3)
+    return lambda: server.rpc("dlg.dlg_list", side.callid)["lifetime"] == 10
+
+
+def _ended(server, a, b):
+    """An ended call that nothing else refers to."""
+    call = sip.establish(a, b)
+    wait_state(server, call.callid, 4)
+    server.rpc("dlg.set_state", call.callid, call.caller.local_tag,
+               call.caller.remote_tag, 5)
+    return lambda: not server.rpc("dlg.dlg_list", call.callid)
+
+
+TIMEOUTS = [("early_timeout", 2), ("noack_timeout", 2), ("end_timeout", 2)]
+STEPS = {"early_timeout": _early, "noack_timeout": _no_ack,
+         "end_timeout": _ended}
+
+
+def _on_time(name):
+    """2 s after the call has got there, or a little later."""
+    def trial(env, stock):
+        with Server(env, stock, TIMEOUTS) as (server, a, b):
+            happened = STEPS[name](server, a, b)
+            start = time.monotonic()
+            net.wait_until(happened, 6, "%s of 2 s" % name, 0.1)
+            return "%.1f s" % (time.monotonic() - start)
+    return trial
+
+
+@parley_only(NEEDS)
+def test_d6_early_timeout(env):
+    both("D6 early_timeout", _on_time("early_timeout"), env)
+
+
+@parley_only(NEEDS)
+def test_d6_noack_timeout(env):
+    both("D6 noack_timeout", _on_time("noack_timeout"), env)
+
+
+@parley_only(NEEDS)
+def test_d6_end_timeout(env):
+    both("D6 end_timeout", _on_time("end_timeout"), env)
+
+
+@parley_only(NEEDS)
+def test_d6_when(env):
+    """When each of the three acts, if one waits for it."""
+    def measure(stock):
+        with Server(env, stock, TIMEOUTS) as (server, a, b):
+            open_ = {n: step(server, a, b) for n, step in STEPS.items()}
+            start, took = time.monotonic(), {}
+
+            def look():
+                for name in [n for n in open_ if open_[n]()]:
+                    del open_[name]
+                    took[name] = time.monotonic() - start
+                return not open_
+            net.wait_until(look, 100, "all three timeouts", 0.2)
+            return took
+    texts, longest = [], []
+    for stock in (False, True):
+        took = measure(stock)
+        longest.append(max(took.values()))
+        texts.append(", ".join("%s %.1f s" % t for t in sorted(took.items())))
+    seen("D6 when", *texts)
+    check(longest[0] < 6, "ours: %s", texts[0])
+    check(longest[1] > 30, "packaged: %s", texts[1])
+
+
+# --------------------------------------------------------------- D7: the end
+
+
+@parley_only(NEEDS)
+def test_d7_nothing_sent(env):
+    """What is told as failed does not ring any more."""
+    def trial(env, stock):
+        routes = script(more=EVENTS)
+        with Server(env, stock, routes=routes) as (server, a, b):
+            side, invite = sip.ring(a, b)
+            try:
+                _end(server, side.callid)
+            except Fault:
+                pass  # what counts is what is told of the call
+            try:
+                b.reply(b.expect("CANCEL", seconds=2), 200)
+            except net.Timeout:
+                same("runs of dialog:failed while it still rings",
+                     server.log().count("FAILED"), 0)
+                return "not failed"
+            side.ack_failure(a.expect(480))
+            b.reply(invite, 487)
+            b.expect("ACK")
+            wait_statistic(server, "failed_dialogs", 1)
+            net.wait_until(lambda: "FAILED" in server.log(), 3,
+                           "dialog:failed")
+            return "cancelled, and told as failed"
+    both("D7 nothing sent", trial, env)
+
+
+@parley_only(NEEDS)
+def test_d7_once(env):
+    """Each party gets its BYE by itself: the call ends once."""
+    routes = script(first='''
+        if (is_method("MESSAGE")) {
+            dlg_get("$hdr(X-Callid)", "$hdr(X-From)", "$hdr(X-To)");
+            dlg_bye("caller");
+            dlg_get("$hdr(X-Callid)", "$hdr(X-From)", "$hdr(X-To)");
+            dlg_bye("callee");
+            sl_send_reply("200", "Done");
+            exit;
+        }''', more=EVENTS)
+
+    def trial(env, stock):
+        with Server(env, stock, routes=routes) as (server, a, b):
+            call = sip.establish(a, b)
+            wait_state(server, call.callid, 4)
+            side = call.caller
+            a.ask("MESSAGE", [("X-Callid", side.callid), (
+                "X-From", side.local_tag), ("X-To", side.remote_tag)])
+            a.reply(a.expect("BYE"), 200)
+            b.reply(b.expect("BYE"), 200)
+            wait_statistic(server, "active_dialogs", 0)
+            net.wait_until(lambda: "END" in server.log(), 3, "dialog:end")
+            runs = server.log().count("END")
+            same("runs of dialog:end", runs, 1)
+            return "dialog:end ran once"
+    both("D7 once", trial, env)
+
+
+@parley_only(NEEDS)
+def test_d7_not_to_be_reached(env):
+    """No BYE can be sent: dialog:end runs once all the same, and the call is
+    over, also when the caller hangs up later."""
+    routes = script(inside='$ru = $hdr(X-Real);', more=EVENTS)
+
+    def trial(env, stock):
+        with Server(env, stock, routes=routes) as (server, a, b):
+            real = [("X-Real", b.contact)]
+            a.contact = b.contact = "sip:x@nowhere.invalid"
+            side, invite = sip.ring(a, b)
+            call = sip.answer(side, invite, b, ack=False)
+            side.ack(headers=real)
+            b.expect("ACK")
+            wait_state(server, call.callid, 4)
+            try:
+                _end(server, call.callid)
+            except Fault:
+                pass  # it may say so
+            net.wait_until(lambda: "END" in server.log(), 3, "dialog:end")
+            _within(side, "BYE", b, headers=real)
+            net.wait_until(lambda: state_of(server, call.callid) in (0, 5), 5,
+                           "the call is over")
+            wait_statistic(server, "active_dialogs", 0)
+            runs = server.log().count("END")
+            same("runs of dialog:end", runs, 1)
+            return "dialog:end ran once"
+    both("D7 not reached", trial, env)
+
+
+# -------------------------------------------------------- D8, D9, and memory
+
+
+def test_d8_subscribe(env):
+    """No fault: a subscription is no call, dlg_manage() or not."""
+    with Server(env, env.stock, routes=script(
+            out_of_dialog="dlg_manage();")) as (server, a, b):
+        side = sip.Side(a)
+        side.target = b.contact
+        side.request("SUBSCRIBE", [("Event", "presence")])
+        request = b.expect("SUBSCRIBE")
+        ok = b.reply(request, 200)
+        side.learn(a.expect(200, "SUBSCRIBE"))
+        _within(sip.Side.of_callee(b, request, ok), "NOTIFY", a,
+                headers=[("Event", "presence")])
+        same("dialogs", sum(v for _, v in server.rpc("dlg.stats_active")), 0)
+
+
+@parley_only(NEEDS)
+def test_d9_callid_prefix(env):
+    """A message whose Call-ID is the beginning of a call's, or something else,
+    is not of that call: dlg_set_ruri() treats both alike."""
+    routes = script(first='''
+        if (is_method("MESSAGE")) {
+            dlg_get("$hdr(X-Callid)", "$hdr(X-From)", "$hdr(X-To)");
+            dlg_set_ruri();
+            xlog("L_ALERT", "RURI $(ru{uri.user})\\n");
+            sl_send_reply("200", "Done");
+            exit;
+        }''')
+
+    def trial(env, stock):
+        with Server(env, stock, routes=routes) as (server, a, b):
+            call = sip.establish(a, b)
+            side = call.caller
+            for callid in (call.callid[:-1], "x" + call.callid):
+                other = sip.Side(a)
+                other.callid, other.local_tag = callid, side.local_tag
+                other.target = "sip:none@127.0.0.1:%d" % server.port
+                other.request("MESSAGE", [
+                    ("X-Callid", side.callid), ("X-From", side.local_tag),
+                    ("X-To", side.remote_tag)], to_tag="")
+                a.expect(200, "MESSAGE", callid)
+            users = [line.partition("RURI ")[2] for line in
+                     server.log().split("\n") if "RURI " in line]
+            same("messages", len(users), 2)
+            text = "Request-URI to %s for the beginning, %s for another" % \
+                tuple(users)
+            check(users[0] == users[1], "%s", text)
+            return text
+    both("D9", trial, env)
+
+
+@parley_only(NEEDS)
+def test_memory(env):
+    """Shared memory of an answered call with short URIs, tm's gone."""
+    def trial(env, stock):
+        with Server(env, stock) as (server, a, b):
+            before = server.shm()
+            for _ in range(1000):
+                sip.establish(a, b)
+            net.wait_until(lambda: server.rpc("tm.stats")["current"] == 0, 15,
+                           "no transaction", 0.2)
+            each = (server.shm() - before) / 1000
+            check(each < 900, "%.0f bytes for a call", each)
+            return "%.0f bytes for a call" % each
+    both("Memory", trial, env)
