@@ -273,10 +273,10 @@ def test_b10_both_byes(env):
         with env.proxy(stock=stock, children=4) as server:
             a, b = parties(server)
             with a, b:
-                to_caller, to_callee = _end_all(server, a, b, 60)
-                text = "60 calls: BYE to %d callers, %d callees" % (
+                to_caller, to_callee = _end_all(server, a, b, 150)
+                text = "150 calls: BYE to %d callers, %d callees" % (
                     len(to_caller), len(to_callee))
-                check(len(to_caller) == len(to_callee) == 60, "%s", text)
+                check(len(to_caller) == len(to_callee) == 150, "%s", text)
                 return text
     both("B10", trial, env)
 
@@ -355,21 +355,19 @@ def test_b16_nested(env):
     its own, and goes on with its own."""
     routes = script(more='''
         event_route[dialog:end] {
-            $var(own) = $dlg(callid);
-            if ($sht(first=>id) != $null) {
-                dlg_get("$sht(first=>id)", "$sht(first=>from)",
-                    "$sht(first=>to)");
-                $sht(first=>id) = $null;
-                dlg_bye("all");
-                dlg_get("$var(own)", "$dlg(from_tag)", "$dlg(to_tag)");
+            xlog("L_ALERT", "BEGIN $dlg(callid)\\n");
+            if ($sht(first=>entry) != $null) {
+                $var(entry) = $sht(first=>entry);
+                $sht(first=>entry) = $null;
+                jsonrpc_exec(\'{"jsonrpc": "2.0", "id": 1, "method":
+                    "dlg.end_dlg", "params": [$var(entry), $sht(first=>id)]}\');
             }
-            xlog("L_ALERT", "END $var(own)\\n");
+            xlog("L_ALERT", "END $dlg(callid)\\n");
         }
         ''', inside='''
         if (is_method("INFO")) {
-            $sht(first=>id) = $ci;
-            $sht(first=>from) = $ft;
-            $sht(first=>to) = $tt;
+            $sht(first=>entry) = $dlg(h_entry);
+            $sht(first=>id) = $dlg(h_id);
         }''')
     more = """
 loadmodule "htable.so"
@@ -388,8 +386,10 @@ modparam("htable", "htable", "first=>size=4")
             a.reply(a.expect("BYE", callid=first.callid), 200)
             wait_statistic(server, "active_dialogs", 0)
             for call in (first, second):
-                net.wait_until(lambda c=call: server.log().count(
-                    "END " + c.callid) == 1, 3, "one end for each call")
+                for word in ("BEGIN ", "END "):
+                    net.wait_until(
+                        lambda t=word + call.callid: server.log().count(t) == 1,
+                        3, word + "of each call, once")
 
 
 @parley_only("dlg_refer_cid() is newer than 5.6.3")
