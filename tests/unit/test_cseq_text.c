@@ -19,7 +19,7 @@ static struct parley_str text(const char *s)
 static void raise(const char *in, const char *want)
 {
 	struct parley_str message = text(in);
-	char *out = malloc(message.len);
+	char *out = malloc(message.len + 1);
 	struct cseq_mark mark;
 	size_t len;
 
