@@ -359,4 +359,21 @@ FAULTS = [
     Fault("match_walks_for_a_callid", "hosts/kamailio/rpc_match.c",
           "condition->key == KEY_CALLID && condition->op == OP_EQ", "false",
           ("rpc2.match_callid_is_quick",)),
+
+    # ------------------------------------------------- other nodes
+    Fault("timers_of_a_replica_run", "src/dialog.c",
+          "\tif (copy_sleeps(dialog))", "\tif (false)"),
+    Fault("a_replica_tells_the_end", "src/copy.c",
+          "\treturn notes & PARLEY_NOTE_LOADED;", "\treturn notes;"),
+    Fault("older_images_win", "src/image.c",
+          "\t\treturn image->version > copy->version;",
+          "\t\treturn true;"),
+    Fault("changed_dialog_is_freed", "src/dialog.c",
+          "dialog->linger || copy_holds(dialog) ||", "dialog->linger ||"),
+    Fault("own_calls_do_not_come_back", "hosts/kamailio/dmq_send.c",
+          "\tif (is_named(to, image->view.owner))\n\t\treturn true;\n", "",
+          ("dmq.late_node",)),
+    Fault("foreign_nodes_are_heard", "hosts/kamailio/dmq.c",
+          "\tif (in.from.len == 0) {", "\tif (false) {",
+          ("dmq.bad_messages",)),
 ]

@@ -672,6 +672,26 @@ static void a_change_is_exported_once(void **state)
 	parley_changed_done(engine, id);
 }
 
+/* However long it takes the host to ask: an end is not lost. */
+static void an_end_waits_for_its_export(void **state)
+{
+	struct pair *pair = *state;
+	struct call *a = &pair->a.call;
+	struct parley_id id;
+
+	up(pair);
+	assert_int_equal(call_request(a, PARLEY_EV_BYE, DOWN, "bob", 2), 0);
+	assert_int_equal(call_release(a, true), 0);
+	call_wait(a, 1000000);
+	assert_int_equal(call_state(a), 5);
+	assert_true(parley_changed(a->engine, &id));
+	call_wait(a, 1000000);
+	assert_int_equal(call_state(a), 5);
+	parley_changed_done(a->engine, id);
+	assert_no_fault(parley_check(a->engine));
+	assert_int_equal(call_state(a), 0);
+}
+
 static bool ladder_rung(struct test_host *host)
 {
 	struct pair pair;
@@ -728,6 +748,7 @@ int main(void)
 		PAIR(forgotten_without_a_word),
 		PAIR(loaded_when_asked_for),
 		PAIR(a_change_is_exported_once),
+		PAIR(an_end_waits_for_its_export),
 		cmocka_unit_test(without_memory),
 	};
 

@@ -1,6 +1,7 @@
 """Two proxies on one bus: what one knows of a call the other knows, too."""
 import contextlib
 
+from lib import proxy
 from lib.case import (check, dialogs, net, parley_only, same, script, sip,
                       state_of, wait_state, wait_statistic)
 
@@ -444,3 +445,15 @@ def test_stock_node(env):
                       if "CRITICAL" in line or " BUG" in line or
                       "ERROR: dialog" in line]
             check(not faults, "%s: %s", server.dialog, faults[:2])
+
+
+@parley_only(REASON)
+def test_needs_dmq(env):
+    """What is missing is named at the start."""
+    server = env.proxy(PARAMS)
+    try:
+        with server:
+            raise AssertionError("it has started")
+    except proxy.StartFailed as failure:
+        check('loadmodule "dmq.so" above dialog.so' in
+              failure.log.replace("\\", ""), "it says %r", failure.log)
