@@ -73,7 +73,7 @@ int f_timeout_by_profile2(struct sip_msg *msg, char *profile, char *seconds)
 
 /* NOLINTNEXTLINE(readability-function-size): Kamailio has it so. */
 int f_remote(struct sip_msg *msg, char *command, char *profile, char *value,
-	     char *uid, char *expires)
+	     char *who, char *expires)
 {
 	struct op_remote remote;
 	int number;
@@ -81,7 +81,7 @@ int f_remote(struct sip_msg *msg, char *command, char *profile, char *value,
 	if (!text_of(msg, command, &remote.command) ||
 	    !text_of(msg, profile, &remote.profile) ||
 	    !text_of(msg, value, &remote.value) ||
-	    !text_of(msg, uid, &remote.uid) || !int_of(msg, expires, &number)) {
+	    !text_of(msg, who, &remote.uid) || !int_of(msg, expires, &number)) {
 		log_limited(LOG_CAUSE_SCRIPT, L_ERR,
 			    "dlg_remote_profile(): a parameter has no value, "
 			    "or expires is no number\n");

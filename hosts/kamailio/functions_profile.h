@@ -25,6 +25,6 @@ int f_timeout_by_profile3(struct sip_msg *msg, char *profile, char *format,
 int fixup_remote(void **param, int param_no);
 /* NOLINTNEXTLINE(readability-function-size): Kamailio has it so. */
 int f_remote(struct sip_msg *msg, char *command, char *profile, char *value,
-	     char *uid, char *expires);
+	     char *who, char *expires);
 
 #endif

@@ -195,9 +195,9 @@ static int ki_timeout_by_profile_static(sip_msg_t *msg, str *name, int seconds)
 
 /* NOLINTNEXTLINE(readability-function-size): one for each parameter. */
 static int ki_remote(sip_msg_t *msg, str *command, str *profile, str *value,
-		     str *uid, int expires)
+		     str *who, int expires)
 {
-	struct op_remote remote = {*command, *profile, *value, *uid, expires};
+	struct op_remote remote = {*command, *profile, *value, *who, expires};
 
 	(void)msg;
 	return op_remote(&remote);

@@ -165,26 +165,36 @@ static const char *skip(const char *at)
 	return at;
 }
 
+static const char *parse_name(const char *at, char **namep)
+{
+	at = *at == '"' ? parse_quoted(at, namep) : NULL;
+	at = at ? skip(at) : NULL;
+	return at && *at == ':' ? skip(at + 1) : NULL;
+}
+
+static const char *parse_member(const char *at, srjson_t *list)
+{
+	srjson_t *item = NULL;
+	char *name = NULL;
+
+	if (list->type == srjson_Object)
+		at = parse_name(at, &name);
+	if (at)
+		at = parse_item(at, &item);
+	if (item) {
+		item->string = name;
+		item_add(list, item);
+	} else {
+		free(name);
+	}
+	return at ? skip(at) : NULL;
+}
+
 static const char *parse_list(const char *at, srjson_t *list, char end)
 {
 	at = skip(at + 1);
 	while (at && *at && *at != end) {
-		srjson_t *item = NULL;
-		char *name = NULL;
-
-		if (list->type == srjson_Object) {
-			at = *at == '"' ? parse_quoted(at, &name) : NULL;
-			at = at ? skip(at) : NULL;
-			at = at && *at == ':' ? skip(at + 1) : NULL;
-		}
-		at = at ? parse_item(at, &item) : NULL;
-		if (item) {
-			item->string = name;
-			item_add(list, item);
-		} else {
-			free(name);
-		}
-		at = at ? skip(at) : NULL;
+		at = parse_member(at, list);
 		if (at && *at == ',')
 			at = skip(at + 1);
 		else if (at && *at != end)
