@@ -157,7 +157,7 @@ bool cseq_mark_find(struct parley_str message, uint64_t secret,
 		    struct cseq_mark *mark)
 {
 	const char *end = message.s + message.len;
-	const char *at = next_mark(message.s, end);
+	const char *at = next_mark(first_line_end(message), end);
 	struct cseq_mark read;
 	struct line line;
 

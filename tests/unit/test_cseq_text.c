@@ -73,6 +73,10 @@ static void not_ours(void **state)
 	      NULL);
 	raise("INFO b SIP/2.0\r\nP-K-CSeq-", NULL);
 	raise("", NULL);
+	/* No header field, though it looks like one. */
+	raise("P-K-CSeq-Refresh: 1 1 " MARK "\r\nVia: u;branch=z\r\n"
+	      "CSeq: 9 PRACK\r\n",
+	      NULL);
 	/* Ours goes, a forged one stays. */
 	raise("INFO b SIP/2.0\r\nP-K-CSeq-Auth: 5\r\nVia: u;branch=z\r\n"
 	      "CSeq: 1 INFO\r\nP-K-CSeq-Refresh: 1 0 " MARK "\r\n",
