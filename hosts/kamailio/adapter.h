@@ -6,8 +6,7 @@
  *          the script functions and RPC commands call.
  * Owns:    `adapter` belongs to mod.c; it is filled before the fork and read
  *          only afterwards. The context is process-local.
- * Locking: none. Everything shared between processes is in the engine, or in
- *          the atomics of host.c.
+ * Locking: none. What processes share is in the engine, or atomics of host.c.
  * Why:     rules about dialogs live in src/; here are only translations.
  */
 #ifndef ADAPTER_H
@@ -219,9 +218,10 @@ int sip_manage(struct sip_msg *msg);
 
 /* What subscribers get as parley_told.message. */
 struct adapter_message {
-	struct sip_msg *req;	 /* NULL: none at hand */
-	struct sip_msg *rpl;	 /* NULL, FAKED_REPLY or a reply */
-	struct sip_msg *own_bye; /* answered, with req NULL; or NULL */
+	struct sip_msg *req;	   /* NULL: none at hand */
+	struct sip_msg *rpl;	   /* NULL, FAKED_REPLY or a reply */
+	struct sip_msg *own_bye;   /* answered, with req NULL; or NULL */
+	struct sip_msg *own_reply; /* to that BYE, or NULL */
 };
 
 /* Runs what the engine asked for, then delivers the note. @msg is the request
@@ -232,8 +232,9 @@ int sip_run(struct sip_msg *msg, const struct parley_actions *actions,
 /* The same for a reply: @rpl may be NULL or FAKED_REPLY. */
 int sip_run_reply(struct sip_msg *req, struct sip_msg *rpl,
 		  const struct parley_actions *actions);
-/* The same for a BYE of ours that is done. @bye: what was sent, or NULL. */
-int sip_run_own_bye(struct sip_msg *bye, const struct parley_actions *actions);
+/* The same for a BYE of ours that is done. Both messages may be NULL. */
+int sip_run_own_bye(struct sip_msg *bye, struct sip_msg *reply,
+		    const struct parley_actions *actions);
 
 /* Ends a dialog: feeds TERMINATE and runs what comes out. @reason may be
  * empty or NULL. 0, or PARLEY_E_NO_DIALOG, PARLEY_E_STATE, ... : not ended. */

@@ -95,9 +95,15 @@ static bool fill_messages(const struct parley_told *told,
 					    : DLG_DIR_UPSTREAM;
 		return real(params->rpl) != NULL;
 	case PARLEY_NOTE_TERMINATED:
-	case PARLEY_NOTE_BYE_REPLIED:
 		if (!params->req)
 			params->direction = DLG_DIR_NONE;
+		break;
+	case PARLEY_NOTE_BYE_REPLIED:
+		/* Whoever sent the BYE, as the packaged module has it. */
+		params->direction =
+			params->req ? DLG_DIR_UPSTREAM : DLG_DIR_NONE;
+		if (!params->req && message)
+			params->rpl = message->own_reply;
 		break;
 	case PARLEY_NOTE_EXPIRED:
 		params->req = NULL;

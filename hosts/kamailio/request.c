@@ -50,21 +50,23 @@ static unsigned int party_bits(const struct parley_action *action)
 }
 
 /* @bye: what was sent, or NULL. */
-static void report_done(enum parley_event_type type, struct parley_id id,
-			unsigned int bits, int code, struct sip_msg *bye)
+static void report_done(enum parley_event_type type,
+			const struct request_result *result,
+			struct sip_msg *bye)
 {
+	const unsigned int bits = result->bits;
 	const struct parley_event event = {
 		.type = type,
-		.id = id,
+		.id = result->id,
 		.leg = bits & PARTY_LEG_MAX,
 		.dir = bits & PARTY_UPSTREAM ? PARLEY_DIR_UPSTREAM
 					     : PARLEY_DIR_DOWNSTREAM,
-		.code = (uint16_t)code,
+		.code = (uint16_t)result->code,
 	};
 	struct parley_actions actions;
 
 	if (parley_feed(adapter.engine, host_now(), &event, &actions) == 0)
-		sip_run_own_bye(bye, &actions);
+		sip_run_own_bye(bye, result->reply, &actions);
 }
 
 /* Modules on top want a request when a call has ended. tm has none for a BYE of
@@ -79,8 +81,7 @@ static void report_bye_with(const struct cell *t,
 					     (int)sent->buffer_len,
 					     inc_msg_no()) == 0;
 
-	report_done(PARLEY_EV_BYE_DONE, result->id, result->bits, result->code,
-		    parsed ? &bye : NULL);
+	report_done(PARLEY_EV_BYE_DONE, result, parsed ? &bye : NULL);
 	if (parsed)
 		free_sip_msg(&bye);
 }
@@ -94,8 +95,7 @@ static void on_bye_done(struct cell *t, int type, struct tmcb_params *params)
 	if (adapter.has_modules && type != TMCB_DESTROY)
 		report_bye_with(t, &result);
 	else
-		report_done(PARLEY_EV_BYE_DONE, result.id, result.bits,
-			    result.code, NULL);
+		report_done(PARLEY_EV_BYE_DONE, &result, NULL);
 }
 
 static void on_ping_done(struct cell *t, int type, struct tmcb_params *params)
@@ -104,8 +104,7 @@ static void on_ping_done(struct cell *t, int type, struct tmcb_params *params)
 
 	(void)t;
 	if (request_result(type, params, &result))
-		report_done(PARLEY_EV_PING_DONE, result.id, result.bits,
-			    result.code, NULL);
+		report_done(PARLEY_EV_PING_DONE, &result, NULL);
 }
 
 /* ------------------------------------------------ header lines */
@@ -344,7 +343,10 @@ int request_bye(struct parley_id id, const struct parley_action *action,
 		rc = request_send(id, &what);
 	}
 	if (rc <= 0)
-		report_done(PARLEY_EV_BYE_DONE, id, what.bits, 0, NULL);
+		report_done(
+			PARLEY_EV_BYE_DONE,
+			&(struct request_result){.id = id, .bits = what.bits},
+			NULL);
 	return rc < 0 ? -1 : 0;
 }
 

@@ -141,7 +141,8 @@ static int run(struct adapter_message *message,
 {
 	static int depth;
 	int failed = 0;
-	bool empty = !message->req && !message->rpl && !message->own_bye;
+	bool empty = !message->req && !message->rpl && !message->own_bye &&
+		     !message->own_reply;
 
 	depth++;
 	for (uint32_t i = 0; i < actions->count; i++)
@@ -173,10 +174,11 @@ int sip_run_reply(struct sip_msg *req, struct sip_msg *rpl,
 	return run(&message, actions, &command);
 }
 
-int sip_run_own_bye(struct sip_msg *bye, const struct parley_actions *actions)
+int sip_run_own_bye(struct sip_msg *bye, struct sip_msg *reply,
+		    const struct parley_actions *actions)
 {
 	const struct command command = {0};
-	struct adapter_message message = {.own_bye = bye};
+	struct adapter_message message = {.own_bye = bye, .own_reply = reply};
 
 	return run(&message, actions, &command);
 }
