@@ -175,6 +175,13 @@ tools:
 e2e:
 	@$(call script,e2e,tests/e2e/run.py,$(E2E_ARGS))
 
+# Modules of our own for the end-to-end tests, which build them when they want
+# one (tests/e2e/lib/modules.py).
+$(BUILD)/e2e/%.so: tests/e2e/modules/%.c $(BUILD)/kamailio.flags \
+		| $(KAMAILIO_HEADER)
+	@mkdir -p $(@D)
+	$(obj.CC) $(HOST_FLAGS) -O1 -g -fPIC -shared -o $@ $<
+
 # Every documented name is offered (tests/list). The probe is a module that
 # tells what another one exports.
 LIST_PROBE := $(BUILD)/list/probe.so

@@ -4,11 +4,13 @@ module is there, a database for it, a stand-in for the daemon it asks.
 These modules are the packaged ones, as they are; only the dialog module under
 them is changed.
 """
+import fcntl
 import glob
 import math
 import os
 import socket
 import sqlite3
+import subprocess
 import threading
 
 from . import net
@@ -16,6 +18,7 @@ from .case import Skip
 
 FOLDERS = ("/usr/lib/*/kamailio/modules", "/usr/lib/kamailio/modules",
            "/usr/lib64/kamailio/modules")
+ROOT = os.path.abspath(os.path.join(os.path.dirname(__file__), "../../.."))
 SCHEMAS = "/usr/share/kamailio/db_sqlite"
 
 
@@ -27,17 +30,39 @@ def need(*names):
             raise Skip("the packaged module %s is not installed" % name)
 
 
+def _params(name, params):
+    lines = []
+    for key, values in params.items():
+        for value in values if isinstance(values, list) else [values]:
+            lines.append('modparam("%s", "%s", %s)' % (
+                name, key,
+                value if isinstance(value, int) else '"%s"' % value))
+    return lines
+
+
 def load(*names, **params):
     """Configuration that loads the modules @names in this order; the
     parameters are those of the last one. A list gives a parameter twice."""
     need(*names)
     lines = ['loadmodule "%s.so"' % name for name in names]
-    for key, values in params.items():
-        for value in values if isinstance(values, list) else [values]:
-            lines.append('modparam("%s", "%s", %s)' % (
-                names[-1], key,
-                value if isinstance(value, int) else '"%s"' % value))
-    return "\n".join(lines) + "\n"
+    return "\n".join(lines + _params(names[-1], params)) + "\n"
+
+
+def own(env, name, **params):
+    """Configuration that loads a module of our own, tests/e2e/modules, which
+    is built for it; parameters as above."""
+    folder = os.path.join(env.build, "e2e")
+    os.makedirs(folder, exist_ok=True)
+    path = os.path.join(folder, name + ".so")
+    with open(os.path.join(folder, "lock"), "w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)  # for cases that run side by side
+        done = subprocess.run(
+            ["make", "-s", "-C", ROOT, "BUILD=" + env.build, path], text=True,
+            stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+            stdin=subprocess.DEVNULL)
+    if done.returncode != 0:
+        raise RuntimeError("%s does not build:\n%s" % (path, done.stdout))
+    return "\n".join(['loadmodule "%s"' % path] + _params(name, params)) + "\n"
 
 
 class Database:
