@@ -43,6 +43,14 @@ def edits(row):
         return [("params.c", lambda text: re.subn(
             r"\n\t(BY_INT\(%s\)|BY_TEXT\(%s, \w+\)|\{\"%s\",[^}]*\}),"
             % (name, name, name), "", text))]
+    if row.kind == "api" and row.name.startswith("dlg_binds."):
+        member = re.escape(row.name.partition(".")[2])
+        return [("capi.c", lambda text: re.subn(
+            r"\n\t\t\.%s = \w+," % member, "", text))]
+    if row.kind == "api" and row.name.startswith("DLGCB_"):
+        # From what may be registered: A | B | C.
+        return [("capi.c", lambda text: re.subn(
+            r"([(|][\s\\]*)%s(?=\s*[|)])" % name, r"\g<1>0", text))]
     if row.kind in ("function", "api"):
         return [("*.c", _renamed(r'\{"(%s)",' % name))]
     if row.kind == "rpc":

@@ -1,13 +1,36 @@
 /*
  * A module for the tests: loaded after another one, it writes to the log what
- * that one exports, as Kamailio has it, a name in each line.
+ * that one exports, as Kamailio has it, a name in each line; and which
+ * functions load_dlg() gives. When there is a first call: which types of
+ * callbacks can be registered.
  */
 #include "core/dprint.h"
 #include "core/sr_module.h"
+#include "modules/dialog/dlg_load.h"
 
 MODULE_VERSION
 
 static char *module;
+static struct dlg_binds binds;
+
+static const struct {
+	const char *name;
+	int type;
+} types[] = {
+	{"FAILED", DLGCB_FAILED},
+	{"CONFIRMED_NA", DLGCB_CONFIRMED_NA},
+	{"CONFIRMED", DLGCB_CONFIRMED},
+	{"REQ_WITHIN", DLGCB_REQ_WITHIN},
+	{"TERMINATED", DLGCB_TERMINATED},
+	{"EXPIRED", DLGCB_EXPIRED},
+	{"EARLY", DLGCB_EARLY},
+	{"RESPONSE_FWDED", DLGCB_RESPONSE_FWDED},
+	{"RESPONSE_WITHIN", DLGCB_RESPONSE_WITHIN},
+	{"RPC_CONTEXT", DLGCB_RPC_CONTEXT},
+	{"DESTROY", DLGCB_DESTROY},
+	{"SPIRALED", DLGCB_SPIRALED},
+	{"TERMINATED_CONFIRMED", DLGCB_TERMINATED_CONFIRMED},
+};
 
 static void show(const sr_module_t *of)
 {
@@ -23,6 +46,56 @@ static void show(const sr_module_t *of)
 		LM_ERR("|pv|$%.*s|\n", pv->name.len, pv->name.s);
 }
 
+static void ignore(struct dlg_cell *dlg, int type, struct dlg_cb_params *params)
+{
+	(void)dlg;
+	(void)type;
+	(void)params;
+}
+
+static void try_type(struct dlg_cell *dlg, const char *name, int type,
+		     dialog_cb *function)
+{
+	int rc = binds.register_dlgcb(dlg, type, function, NULL, NULL);
+
+	if (rc == 0)
+		LM_ERR("|api|DLGCB_%s|\n", name);
+}
+
+static void on_created(struct dlg_cell *dlg, int type,
+		       struct dlg_cb_params *params)
+{
+	(void)type;
+	(void)params;
+	for (size_t i = 0; i < sizeof(types) / sizeof(*types); i++)
+		try_type(dlg, types[i].name, types[i].type, ignore);
+}
+
+#define SHOW_MEMBER(member)                                                    \
+	do {                                                                   \
+		if (binds.member)                                              \
+			LM_ERR("|api|dlg_binds." #member "|\n");               \
+	} while (0)
+
+static void show_binds(void)
+{
+	if (load_dlg_api(&binds) < 0)
+		return;
+	SHOW_MEMBER(register_dlgcb);
+	SHOW_MEMBER(terminate_dlg);
+	SHOW_MEMBER(set_dlg_var);
+	SHOW_MEMBER(get_dlg_varref);
+	SHOW_MEMBER(get_dlg_varval);
+	SHOW_MEMBER(get_dlg_vardup);
+	SHOW_MEMBER(get_dlg_varstatus);
+	SHOW_MEMBER(get_dlg);
+	SHOW_MEMBER(release_dlg);
+	if (!binds.register_dlgcb)
+		return;
+	try_type(NULL, "CREATED", DLGCB_CREATED, on_created);
+	try_type(NULL, "LOADED", DLGCB_LOADED, ignore);
+}
+
 static int start(void)
 {
 	const sr_module_t *of = find_module_by_name(module);
@@ -32,6 +105,7 @@ static int start(void)
 		return -1;
 	}
 	show(of);
+	show_binds();
 	return 0;
 }
 

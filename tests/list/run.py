@@ -30,6 +30,9 @@ local function say(name, value)
 	KSR.err("|kemi|" .. name .. "|" .. tostring(value) .. "|\\n")
 end
 function ksr_request_route()
+	if KSR.is_method("INVITE") then
+		KSR.dialog.dlg_manage()
+	end
 %s
 	KSR.sl.sl_send_reply(200, "OK")
 	return 1
@@ -115,6 +118,7 @@ class Offer:
                               last=probing + lua) as server, \
                 sip.Party(server, "a") as party:
             party.ask("OPTIONS")
+            party.ask("INVITE")  # the callbacks of a call are registered
             log = server.log()
             self.methods = set(server.rpc("system.listMethods"))
             self.statistics = set(server.statistics(name))
