@@ -184,8 +184,8 @@ FAULTS = [
 
     # ------------------------------------------------- time
     Fault("timer_kinds_mixed_up", "src/expire.c",
-          "\tif (dialog->due_state_ms <= now_ms) {",
-          "\tif (dialog->due_lifetime_ms > now_ms + 1000000) {"),
+          "\t} else if (dialog->due_state_ms <= now_ms) {",
+          "\t} else if (dialog->due_lifetime_ms > now_ms + 1000000) {"),
     Fault("noack_sets_no_lifetime", "src/expire.c",
           "\tdialog->lifetime_s = step->engine->config.noack_lifetime_s;\n",
           ""),
