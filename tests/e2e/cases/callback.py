@@ -101,7 +101,7 @@ def test_no_function(env):
     with _proxy(env, lua=lua) as server, sip.Party(server, "a") as a, \
             sip.Party(server, "b") as b:
         sip.establish(a, b).hang_up()
-        net.wait_until(lambda: dialogs(server) == [], 5, "the end")
+        net.wait_until(lambda: dialogs(server) == [], 15, "the end")
 
 
 PYTHON = """

@@ -58,7 +58,7 @@ def test_stateless(env):
         side.request("BYE")
         b.reply(b.expect("BYE"), 200)
         a.expect(200, "BYE")
-        net.wait_until(lambda: dialogs(server) == [], 5, "the end")
+        net.wait_until(lambda: dialogs(server) == [], 15, "the end")
         got = results(server)
         same("results", (got["request"], got["start"], got["end"]),
              ("1", "3", side.callid))
@@ -74,7 +74,7 @@ def test_stateless_ends(env):
         b.reply(invite, 486)
         a.expect(486)
         wait_statistic(server, "failed_dialogs", 1)
-        net.wait_until(lambda: dialogs(server) == [], 5, "the end")
+        net.wait_until(lambda: dialogs(server) == [], 15, "the end")
         a.invite(b, uri="sip:refused@127.0.0.1:%d" % b.port)
         a.expect(486)
         wait_statistic(server, "failed_dialogs", 2)
@@ -84,7 +84,7 @@ def test_stateless_ends(env):
         b.reply(invite, 487)
         a.expect(487)
         wait_statistic(server, "failed_dialogs", 3)
-        net.wait_until(lambda: dialogs(server) == [], 5, "the end")
+        net.wait_until(lambda: dialogs(server) == [], 15, "the end")
 
 
 @parley_only(NEW)
@@ -114,7 +114,7 @@ def test_with_transactions(env):
         b.reply(b.expect("UPDATE"), 200)
         a.expect(200, "UPDATE")
         call.hang_up()
-        net.wait_until(lambda: dialogs(server) == [], 5, "the end")
+        net.wait_until(lambda: dialogs(server) == [], 15, "the end")
         side, invite = sip.ring(a, b)
         b.reply(invite, 603)
         a.expect(603)
