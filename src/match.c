@@ -62,14 +62,13 @@ static enum table_event request_event(const struct dialog *dialog,
 							  : T_BYE_OTHER;
 }
 
-static void fill(const struct dialog *dialog, const struct leg *leg,
+static void fill(const struct dialog *dialog, struct leg *leg,
 		 enum parley_direction dir, struct parley_match *match)
 {
 	struct shift shift = {dialog->invite_shift, dialog->invite_shift};
 
 	if (leg)
-		shift = dir == PARLEY_DIR_DOWNSTREAM ? leg->from_caller
-						     : leg->from_callee;
+		shift = *leg_shift(leg, dir);
 	*match = (struct parley_match){
 		.id = dialog->id,
 		.dir = dir,
@@ -100,7 +99,7 @@ static int match_tags(const struct dialog *dialog,
 		      struct parley_match *match)
 {
 	struct parley_str caller = dialog_from_tag(dialog);
-	const struct leg *leg;
+	struct leg *leg;
 
 	if (str_equal(query->from_tag, caller)) {
 		leg = leg_find(dialog, query->to_tag);
@@ -184,7 +183,7 @@ static int find_caller(struct parley *engine, struct parley_str callid,
 		       struct parley_match *match)
 {
 	uint32_t shard = shard_of(engine, entry_of(engine, callid));
-	const struct leg *leg = NULL;
+	struct leg *leg = NULL;
 	int rc = PARLEY_E_NO_DIALOG;
 
 	shard_lock(engine, shard);
