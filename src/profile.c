@@ -159,9 +159,8 @@ int profile_key_init(struct parley *engine, int profile,
 	return rc;
 }
 
-/* The same where exactly one value is needed. */
-static int key_init_one(struct parley *engine, int profile,
-			struct parley_str value, struct profile_key *key)
+int profile_key_init_one(struct parley *engine, int profile,
+			 struct parley_str value, struct profile_key *key)
 {
 	int rc = profile_key_init(engine, profile, value, key);
 
@@ -412,7 +411,7 @@ int parley_profile_join(struct parley *engine, struct parley_id id, int profile,
 {
 	struct parley_member *member;
 	struct profile_key key;
-	int rc = key_init_one(engine, profile, value, &key);
+	int rc = profile_key_init_one(engine, profile, value, &key);
 
 	if (rc == 0)
 		rc = join_look(engine, id, &key, once);
@@ -497,7 +496,7 @@ int parley_profile_reserve(struct parley *engine, int profile,
 	const struct parley_id nobody = {0, 0};
 	struct parley_member *member;
 	struct profile_key key;
-	int rc = key_init_one(engine, profile, value, &key);
+	int rc = profile_key_init_one(engine, profile, value, &key);
 
 	if (rc != 0)
 		return rc;

@@ -112,6 +112,10 @@ struct profile_key {
 PARLEY_MUST_CHECK int profile_key_init(struct parley *engine, int profile,
 				       struct parley_str value,
 				       struct profile_key *key);
+/* The same where exactly one value is needed. */
+PARLEY_MUST_CHECK int profile_key_init_one(struct parley *engine, int profile,
+					   struct parley_str value,
+					   struct profile_key *key);
 
 static inline uint32_t profile_shard(uint64_t hash)
 {

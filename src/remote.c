@@ -142,10 +142,9 @@ static struct remote *remote_new_locked(struct parley *engine,
 static int remote_key(struct parley *engine, const struct parley_remote *facts,
 		      struct profile_key *key)
 {
-	int rc = profile_key_init(engine, facts->profile, facts->value, key);
+	int rc = profile_key_init_one(engine, facts->profile, facts->value,
+				      key);
 
-	if (rc == 0 && key->any)
-		rc = PARLEY_E_NO_VALUE;
 	if (rc == 0 && (facts->uid.s == NULL || facts->uid.len == 0 ||
 			facts->uid.len > PARLEY_VALUE_MAX))
 		rc = PARLEY_E_ARGUMENT;
