@@ -49,8 +49,7 @@ void copy_changed_slow(struct parley *engine, struct dialog *dialog)
 	else
 		shard->changed_first = dialog;
 	shard->changed_last = dialog;
-	atomic_fetch_add_explicit(&engine->count.changed, 1,
-				  memory_order_relaxed);
+	count_one(&engine->count.changed);
 }
 
 static bool take_changed(struct parley *engine, uint32_t number,
@@ -70,8 +69,7 @@ static bool take_changed(struct parley *engine, uint32_t number,
 		copy->changed = false;
 		copy->taken = true;
 		*idp = dialog->id;
-		atomic_fetch_sub_explicit(&engine->count.changed, 1,
-					  memory_order_relaxed);
+		count_one_less(&engine->count.changed);
 	}
 	shard_unlock(engine, number);
 	return dialog != NULL;

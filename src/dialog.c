@@ -209,31 +209,26 @@ bool dialog_link_locked(struct parley *engine, struct dialog *dialog,
 
 /* ------------------------------------------------ state */
 
-static void add_count(_Atomic uint64_t *counter, uint64_t change)
-{
-	atomic_fetch_add_explicit(counter, change, memory_order_relaxed);
-}
-
 static void count_end(struct parley *engine, uint8_t old, enum end_cause cause)
 {
 	struct engine_counts *count = &engine->count;
 	if (old < PARLEY_STATE_ANSWERED)
-		add_count(&count->failed, 1);
+		count_one(&count->failed);
 	switch (cause) {
 	case END_BY_CALLER:
-		add_count(&count->ended_by_caller, 1);
+		count_one(&count->ended_by_caller);
 		break;
 	case END_BY_CALLEE:
-		add_count(&count->ended_by_callee, 1);
+		count_one(&count->ended_by_callee);
 		break;
 	case END_BY_US:
-		add_count(&count->ended_by_us, 1);
+		count_one(&count->ended_by_us);
 		break;
 	case END_EXPIRED:
-		add_count(&count->expired, 1);
+		count_one(&count->expired);
 		break;
 	case END_EARLY_TIMEOUT:
-		add_count(&count->forgotten_early, 1);
+		count_one(&count->forgotten_early);
 		break;
 	case END_NONE:
 		break;
@@ -283,8 +278,8 @@ struct parley_member *dialog_set_state(struct parley *engine,
 	uint8_t old = dialog->state;
 
 	if (old != PARLEY_STATE_NONE)
-		add_count(&engine->count.in_state[old], UINT64_MAX);
-	add_count(&engine->count.in_state[state], 1);
+		count_one_less(&engine->count.in_state[old]);
+	count_one(&engine->count.in_state[state]);
 	dialog->state = state;
 
 	switch ((enum parley_state)state) {
@@ -388,7 +383,7 @@ static void unlink_dialog(struct parley *engine, struct dialog *dialog)
 	index_remove(&shard->by_callid, &dialog->by_callid);
 	wheel_cancel(&shard->wheel, &dialog->timer);
 	dialog->linked = false;
-	add_count(&engine->count.in_state[dialog->state], UINT64_MAX);
+	count_one_less(&engine->count.in_state[dialog->state]);
 	shard_unlock(engine, number);
 }
 

@@ -18,6 +18,7 @@
 
 #include <stdatomic.h>
 
+#include "counts.h"
 #include "hash.h"
 #include "index.h"
 #include "mem.h"
@@ -159,19 +160,6 @@ struct shard {
 struct handler_table {
 	_Atomic uint32_t count;
 	struct parley_handler list[PARLEY_HANDLERS_MAX];
-};
-
-struct engine_counts {
-	_Atomic uint64_t in_state[PARLEY_STATES];
-	_Atomic uint64_t legs, processed, expired, failed;
-	_Atomic uint64_t ended_by_caller, ended_by_callee, ended_by_us;
-	_Atomic uint64_t forgotten_early;
-	_Atomic uint64_t bogus_no_dialog, bogus_no_leg, bogus_event;
-	_Atomic uint64_t legs_refused, limit_refused, no_memory;
-	_Atomic uint64_t turns_missed, quarantined;
-	_Atomic uint64_t remote; /* entries of other servers, now */
-	_Atomic uint64_t lag_ms, lag_until_ms;
-	_Atomic uint64_t changed; /* dialogs in the lists of changed ones */
 };
 
 struct global_subscription {

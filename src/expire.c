@@ -38,8 +38,7 @@ static int lifetime_over(struct step *step)
 	int rc = step_apply(step, T_LIFETIME_BYE);
 	if (rc < 0)
 		return rc;
-	atomic_fetch_add_explicit(&step->engine->count.expired, 1,
-				  memory_order_relaxed);
+	count_one(&step->engine->count.expired);
 	step->notes |= PARLEY_NOTE_TERMINATED;
 	return terminate_answered(step, PARLEY_SIDE_ALL);
 }

@@ -23,11 +23,6 @@ void step_init(struct step *step, struct parley *engine, struct parley_now now,
 	actions->invite_shift = 0;
 }
 
-static void count_one(_Atomic uint64_t *counter)
-{
-	atomic_fetch_add_explicit(counter, 1, memory_order_relaxed);
-}
-
 int step_apply(struct step *step, enum table_event event)
 {
 	struct dialog *dialog = step->dialog;

@@ -682,8 +682,7 @@ int parley_import(struct parley *engine, struct parley_now now,
 	}
 	profile_leave_all(engine, import.members);
 	if (rc == PARLEY_E_MEMORY)
-		atomic_fetch_add_explicit(&engine->count.no_memory, 1,
-					  memory_order_relaxed);
+		count_one(&engine->count.no_memory);
 	return rc;
 }
 

@@ -34,7 +34,7 @@ static void leg_free(struct parley *engine, struct dialog *dialog,
 {
 	struct area *area = area_of(dialog);
 
-	atomic_fetch_sub_explicit(&engine->count.legs, 1, memory_order_relaxed);
+	count_one_less(&engine->count.legs);
 	if (area) {
 		/* Its texts may have been shown. */
 		leg->next = area->legs;
@@ -100,16 +100,14 @@ int leg_add(struct parley *engine, struct dialog *dialog,
 	if (event->to_tag.len == 0)
 		return PARLEY_E_ARGUMENT;
 	if (dialog->leg_count >= PARLEY_LEGS_MAX) {
-		atomic_fetch_add_explicit(&engine->count.legs_refused, 1,
-					  memory_order_relaxed);
+		count_one(&engine->count.legs_refused);
 		if (event->type != PARLEY_EV_REPLY_2XX ||
 		    !leg_give_up(engine, dialog))
 			return PARLEY_E_FULL;
 	}
 	struct leg *leg = leg_new(&engine->mem, event);
 	if (!leg) {
-		atomic_fetch_add_explicit(&engine->count.no_memory, 1,
-					  memory_order_relaxed);
+		count_one(&engine->count.no_memory);
 		return PARLEY_E_MEMORY;
 	}
 	leg->state = PARLEY_LEG_EARLY;
@@ -122,7 +120,7 @@ int leg_add(struct parley *engine, struct dialog *dialog,
 		end = &(*end)->next;
 	*end = leg;
 	dialog->leg_count++;
-	atomic_fetch_add_explicit(&engine->count.legs, 1, memory_order_relaxed);
+	count_one(&engine->count.legs);
 	*legp = leg;
 	return 0;
 }

@@ -165,11 +165,9 @@ int parley_match(struct parley *engine, const struct parley_query *query,
 	int rc = query->id.id != 0 ? match_by_id(engine, query, match)
 				   : match_by_call(engine, query, match);
 	if (rc == PARLEY_E_NO_DIALOG)
-		atomic_fetch_add_explicit(&engine->count.bogus_no_dialog, 1,
-					  memory_order_relaxed);
+		count_one(&engine->count.bogus_no_dialog);
 	else if (rc == PARLEY_E_NO_LEG)
-		atomic_fetch_add_explicit(&engine->count.bogus_no_leg, 1,
-					  memory_order_relaxed);
+		count_one(&engine->count.bogus_no_leg);
 	return rc;
 }
 

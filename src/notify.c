@@ -48,12 +48,6 @@ enum {
 		      ~(NOTES_TERMINAL | NOTES_LATE | PARLEY_NOTE_DESTROY),
 };
 
-static void count_missed(struct parley *engine)
-{
-	atomic_fetch_add_explicit(&engine->count.turns_missed, 1,
-				  memory_order_relaxed);
-}
-
 static void lock_of(struct parley *engine, const struct dialog *dialog)
 {
 	shard_lock(engine, shard_of(engine, dialog->id.entry));
@@ -171,8 +165,7 @@ int parley_subscribe_handler(struct parley *engine, struct parley_id id,
 	}
 	dialog_unlock(engine, id);
 	if (block == NULL) {
-		atomic_fetch_add_explicit(&engine->count.no_memory, 1,
-					  memory_order_relaxed);
+		count_one(&engine->count.no_memory);
 		return PARLEY_E_MEMORY;
 	}
 	return 0;
@@ -484,7 +477,7 @@ void parley_deliver(struct parley *engine, const struct parley_note *note,
 	if (is_terminal(note))
 		dialog->turns.ending = true;
 	if (!turn_come(&dialog->turns, note))
-		count_missed(engine);
+		count_one(&engine->count.turns_missed);
 	dialog->turns.running++;
 	dialog_unlock(engine, note->id);
 	note_enter(engine, dialog, *note, message);

@@ -276,11 +276,9 @@ static int place_take(struct parley *engine, const struct profile_key *key,
 unlock:
 	profile_unlock(engine, shard);
 	if (rc == PARLEY_E_FULL)
-		atomic_fetch_add_explicit(&engine->count.limit_refused, 1,
-					  memory_order_relaxed);
+		count_one(&engine->count.limit_refused);
 	if (rc == PARLEY_E_MEMORY)
-		atomic_fetch_add_explicit(&engine->count.no_memory, 1,
-					  memory_order_relaxed);
+		count_one(&engine->count.no_memory);
 	return rc;
 }
 

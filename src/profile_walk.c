@@ -121,8 +121,7 @@ int parley_profile_walk_begin(struct parley *engine, int profile,
 		return rc;
 	walk = mem_alloc(&engine->mem, sizeof(*walk));
 	if (walk == NULL) {
-		atomic_fetch_add_explicit(&engine->count.no_memory, 1,
-					  memory_order_relaxed);
+		count_one(&engine->count.no_memory);
 		return PARLEY_E_MEMORY;
 	}
 	*walk = (struct parley_profile_walk){

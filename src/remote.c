@@ -109,8 +109,7 @@ static void remote_free_locked(struct parley *engine, uint32_t shard,
 	wheel_cancel(&own->wheel, &remote->timer);
 	index_remove(&own->by_uid, &remote->by_uid);
 	profile_exit_locked(engine, &remote->member);
-	atomic_fetch_sub_explicit(&engine->count.remote, 1,
-				  memory_order_relaxed);
+	count_one_less(&engine->count.remote);
 	mem_free(&engine->mem, remote, remote_size(remote->uid_len));
 }
 
@@ -134,16 +133,15 @@ static struct remote *remote_new_locked(struct parley *engine,
 	}
 	index_add(&shard->by_uid, &remote->by_uid,
 		  remote_hash(engine, key->hash, uid));
-	atomic_fetch_add_explicit(&engine->count.remote, 1,
-				  memory_order_relaxed);
+	count_one(&engine->count.remote);
 	return remote;
 }
 
 static int remote_key(struct parley *engine, const struct parley_remote *facts,
 		      struct profile_key *key)
 {
-	int rc = profile_key_init_one(engine, facts->profile, facts->value,
-				      key);
+	int rc =
+		profile_key_init_one(engine, facts->profile, facts->value, key);
 
 	if (rc == 0 && (facts->uid.s == NULL || facts->uid.len == 0 ||
 			facts->uid.len > PARLEY_VALUE_MAX))
@@ -196,8 +194,7 @@ int parley_remote_add(struct parley *engine, struct parley_now now,
 	rc = remote_put_locked(engine, now, facts, &key);
 	profile_unlock(engine, shard);
 	if (rc == PARLEY_E_MEMORY)
-		atomic_fetch_add_explicit(&engine->count.no_memory, 1,
-					  memory_order_relaxed);
+		count_one(&engine->count.no_memory);
 	return rc;
 }
 

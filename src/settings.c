@@ -63,8 +63,7 @@ int parley_set_timeout_route(struct parley *engine, struct parley_id id,
 	}
 	dialog_unlock(engine, id);
 	if (rc == PARLEY_E_MEMORY)
-		atomic_fetch_add_explicit(&engine->count.no_memory, 1,
-					  memory_order_relaxed);
+		count_one(&engine->count.no_memory);
 	return rc;
 }
 
@@ -115,8 +114,7 @@ int parley_set_target(struct parley *engine, struct parley_id id,
 		copy_changed(engine, dialog);
 	dialog_unlock(engine, id);
 	if (rc == PARLEY_E_MEMORY)
-		atomic_fetch_add_explicit(&engine->count.no_memory, 1,
-					  memory_order_relaxed);
+		count_one(&engine->count.no_memory);
 	return rc;
 }
 

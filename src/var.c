@@ -109,8 +109,7 @@ int parley_var_set(struct parley *engine, struct parley_id id,
 		copy_changed(engine, dialog);
 	dialog_unlock(engine, id);
 	if (rc == PARLEY_E_MEMORY)
-		atomic_fetch_add_explicit(&engine->count.no_memory, 1,
-					  memory_order_relaxed);
+		count_one(&engine->count.no_memory);
 	return rc;
 }
 

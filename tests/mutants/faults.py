@@ -69,7 +69,7 @@ FAULTS = [
     # ------------------------------------------------- counting
     Fault("missed_decrement_of_a_state", "src/dialog.c",
           "\tif (old != PARLEY_STATE_NONE)\n"
-          "\t\tadd_count(&engine->count.in_state[old], UINT64_MAX);\n", ""),
+          "\t\tcount_one_less(&engine->count.in_state[old]);\n", ""),
     Fault("missed_decrement_of_a_value", "src/profile.c",
           "\tvalue->count--;\n", ""),
     Fault("missed_count_of_legs", "src/leg.c",
