@@ -52,6 +52,16 @@ void copy_changed_slow(struct parley *engine, struct dialog *dialog)
 	count_one(&engine->count.changed);
 }
 
+int copy_change_unlock(struct parley *engine, struct dialog *dialog, int rc)
+{
+	if (rc == 0)
+		copy_changed(engine, dialog);
+	dialog_unlock(engine, dialog->id);
+	if (rc == PARLEY_E_MEMORY)
+		count_one(&engine->count.no_memory);
+	return rc;
+}
+
 static bool take_changed(struct parley *engine, uint32_t number,
 			 struct parley_id *idp)
 {

@@ -66,6 +66,10 @@ static inline void copy_changed(struct parley *engine, struct dialog *dialog)
 		copy_changed_slow(engine, dialog);
 }
 
+/* The end of a change by command: @rc, which is returned, is what came of it.
+ */
+int copy_change_unlock(struct parley *engine, struct dialog *dialog, int rc);
+
 /* Of @notes, what may be told here. */
 uint32_t copy_notes(struct dialog *dialog, uint32_t notes);
 

@@ -57,14 +57,9 @@ int parley_set_timeout_route(struct parley *engine, struct parley_id id,
 	if (dialog == NULL)
 		return PARLEY_E_NO_DIALOG;
 	rc = text_set(&engine->mem, &dialog->timeout_route_name, name);
-	if (rc == 0) {
+	if (rc == 0)
 		dialog->timeout_route = route;
-		copy_changed(engine, dialog);
-	}
-	dialog_unlock(engine, id);
-	if (rc == PARLEY_E_MEMORY)
-		count_one(&engine->count.no_memory);
-	return rc;
+	return copy_change_unlock(engine, dialog, rc);
 }
 
 /* The places that hold what is known about one end. */
@@ -110,12 +105,7 @@ int parley_set_target(struct parley *engine, struct parley_id id,
 				   target->contact);
 	if (rc == 0 && target->socket)
 		*end.socket = target->socket;
-	if (rc == 0)
-		copy_changed(engine, dialog);
-	dialog_unlock(engine, id);
-	if (rc == PARLEY_E_MEMORY)
-		count_one(&engine->count.no_memory);
-	return rc;
+	return copy_change_unlock(engine, dialog, rc);
 }
 
 int parley_set_host_ref(struct parley *engine, struct parley_id id,

@@ -105,12 +105,7 @@ int parley_var_set(struct parley *engine, struct parley_id id,
 	if (dialog == NULL)
 		return PARLEY_E_NO_DIALOG;
 	rc = var_set_locked(engine, dialog, key, value);
-	if (rc == 0)
-		copy_changed(engine, dialog);
-	dialog_unlock(engine, id);
-	if (rc == PARLEY_E_MEMORY)
-		count_one(&engine->count.no_memory);
-	return rc;
+	return copy_change_unlock(engine, dialog, rc);
 }
 
 /* NOLINTNEXTLINE(readability-function-size): parley.h has it so. */
