@@ -8,6 +8,7 @@
 #include "reader.h"
 #include "refer.h"
 #include "request.h"
+#include "text.h"
 #include "tmcb.h"
 
 enum { CALLID_CALLS_MAX = 16, REFER_LINES_MAX = 4096 };
@@ -35,8 +36,7 @@ static bool is_usable(const struct parley_view *view,
 
 static bool is_tag(struct parley_str one, struct parley_str other)
 {
-	return one.len > 0 && one.len == other.len &&
-	       memcmp(one.s, other.s, one.len) == 0;
+	return one.len > 0 && text_equal(one, other);
 }
 
 /* The leg that the message in hand belongs to, else the first. @msg may be
@@ -158,8 +158,8 @@ static const char *request_fault(const struct calls_request *request)
 	if (!header_is_token(to_parley(method)))
 		return "method must be a word such as INFO";
 	/* They belong to the transaction of an INVITE. */
-	if ((method->len == 3 && memcmp(method->s, "ACK", 3) == 0) ||
-	    (method->len == 6 && memcmp(method->s, "CANCEL", 6) == 0))
+	if (text_is(to_parley(method), "ACK") ||
+	    text_is(to_parley(method), "CANCEL"))
 		return "ACK and CANCEL are no requests of their own";
 	if ((request->body.len > 0) != (request->content_type.len > 0))
 		return "content type and body go together";

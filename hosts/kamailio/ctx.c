@@ -7,6 +7,7 @@
  * a message that is new takes the one that was not used for the longest time.
  */
 #include "facts.h"
+#include "text.h"
 #include "tmcb.h"
 
 enum { CONTEXTS = 8 };
@@ -29,8 +30,7 @@ static struct pending_var **var_find(struct ctx *ctx, const str *key)
 {
 	struct pending_var **link = &ctx->vars;
 
-	while (*link && ((*link)->key.len != key->len ||
-			 memcmp((*link)->key.s, key->s, (size_t)key->len) != 0))
+	while (*link && !text_equal(to_parley(&(*link)->key), to_parley(key)))
 		link = &(*link)->next;
 	return link;
 }
@@ -78,8 +78,7 @@ const str *ctx_var_get(const struct ctx *ctx, const str *key)
 	const struct pending_var *var = ctx->vars;
 
 	for (; var; var = var->next)
-		if (var->key.len == key->len &&
-		    memcmp(var->key.s, key->s, (size_t)key->len) == 0)
+		if (text_equal(to_parley(&var->key), to_parley(key)))
 			return &var->value;
 	return NULL;
 }

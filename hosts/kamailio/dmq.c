@@ -19,6 +19,7 @@
 #include "dmq.h"
 #include "dmq_bus.h"
 #include "reader.h"
+#include "text.h"
 
 enum { BODY_MAX = 1 << 20, PEER_NAME_MAX = 64 };
 
@@ -199,8 +200,7 @@ static bool stock_base(struct incoming *in, struct parley_id id,
 	if (dmq_export(id, image) == 0) {
 		image->version++;
 		/* Of a call that is not its own it knows that it is over. */
-		return (view->owner.len == in->from.len &&
-			memcmp(view->owner.s, in->from.s, in->from.len) == 0) ||
+		return text_equal(view->owner, in->from) ||
 		       action == JSON_STOCK_STATE;
 	}
 	image->view.id = id;

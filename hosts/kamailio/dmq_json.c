@@ -2,6 +2,7 @@
 #include <string.h>
 
 #include "dmq_json.h"
+#include "text.h"
 
 /* ------------------------------------------------ writing */
 
@@ -424,8 +425,7 @@ static void read_head(const srjson_t *object, const struct json_names *names,
 	image->epoch = small(object, "epoch", okp);
 	image->version = small(object, "version", okp);
 	view->owner = json_get_text(object, "owner", okp);
-	if (view->owner.len == names->self.len && view->owner.len > 0 &&
-	    memcmp(view->owner.s, names->self.s, names->self.len) == 0)
+	if (text_equal(view->owner, names->self))
 		view->owner = (struct parley_str){0};
 	view->state = tiny(object, "state", okp);
 	view->callid = json_get_text(object, "callid", okp);

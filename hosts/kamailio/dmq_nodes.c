@@ -50,8 +50,7 @@ uint32_t node_name(const struct sip_uri *uri, char name[NODE_NAME_MAX])
 static struct node *find_locked(struct parley_str name)
 {
 	for (uint32_t i = 0; i < table->count; i++)
-		if (table->list[i].len == name.len &&
-		    memcmp(table->list[i].name, name.s, name.len) == 0)
+		if (node_is_named(&table->list[i], name))
 			return &table->list[i];
 	return NULL;
 }

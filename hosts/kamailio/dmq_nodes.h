@@ -11,6 +11,7 @@
 #define DMQ_NODES_H
 
 #include "adapter.h"
+#include "text.h"
 
 /* NODE_GONE: so many looks in vain mean that it is gone. */
 enum { NODES_MAX = 64, NODE_NAME_MAX = 128, NODE_GONE = 2 };
@@ -32,6 +33,12 @@ struct node {
 	bool missed;   /* a message did not arrive: it needs all again */
 	bool wants;    /* it is to be sent all dialogs */
 };
+
+static inline bool node_is_named(const struct node *node,
+				 struct parley_str name)
+{
+	return text_equal((struct parley_str){node->name, node->len}, name);
+}
 
 int nodes_init(void);
 void nodes_fini(void);

@@ -319,12 +319,6 @@ static void send_removed(void)
 
 /* ------------------------------------------------ all dialogs for one */
 
-static bool is_named(const struct node *node, struct parley_str name)
-{
-	return node->len == name.len &&
-	       memcmp(node->name, name.s, name.len) == 0;
-}
-
 /* Each owner tells of its own; others speak for a node that is gone, and give
  * back to one that has started anew what was its own. */
 static bool for_node(const struct node *to, const struct parley_image *image)
@@ -334,10 +328,10 @@ static bool for_node(const struct node *to, const struct parley_image *image)
 		       image->view.state != PARLEY_STATE_DELETED;
 	if (to->kind == NODE_STOCK)
 		return false;
-	if (is_named(to, image->view.owner))
+	if (node_is_named(to, image->view.owner))
 		return true;
 	for (uint32_t i = 0; i < sender.count; i++)
-		if (is_named(&sender.nodes[i], image->view.owner))
+		if (node_is_named(&sender.nodes[i], image->view.owner))
 			return !sender.nodes[i].alive;
 	return true;
 }

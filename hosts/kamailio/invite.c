@@ -8,6 +8,7 @@
 #include "facts.h"
 #include "invite.h"
 #include "reader.h"
+#include "text.h"
 
 /* ------------------------------------------------ the number */
 
@@ -240,11 +241,6 @@ static bool is_invite_2xx(const struct sip_msg *msg)
 	       msg->REPLY_STATUS <= 299;
 }
 
-static bool same(struct parley_str left, struct parley_str right)
-{
-	return left.len == right.len && memcmp(left.s, right.s, left.len) == 0;
-}
-
 /* True if @reply answers the INVITE that @ref names. */
 static bool is_our_invite(struct parley_id id, uint64_t ref,
 			  const struct parley_event *reply, uint8_t *statep)
@@ -258,8 +254,8 @@ static bool is_our_invite(struct parley_id id, uint64_t ref,
 	    reader_read(&reader, id, &view) != 0)
 		return false;
 	*statep = view.state;
-	return same(view.callid, reply->callid) &&
-	       same(view.caller.tag, reply->from_tag);
+	return text_equal(view.callid, reply->callid) &&
+	       text_equal(view.caller.tag, reply->from_tag);
 }
 
 static bool swallow(struct parley_id id, const struct parley_event *reply)

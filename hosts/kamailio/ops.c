@@ -7,6 +7,7 @@
 
 #include "ops.h"
 #include "reader.h"
+#include "text.h"
 
 /* What is wrong with a call of set_dlg_profile() and its like belongs to the
  * script: it would be said for each message. */
@@ -144,9 +145,7 @@ uint32_t op_option(const str *property)
 	};
 
 	for (size_t i = 0; i < sizeof(known) / sizeof(known[0]); i++)
-		if ((size_t)property->len == strlen(known[i].name) &&
-		    memcmp(property->s, known[i].name, strlen(known[i].name)) ==
-			    0)
+		if (text_is(to_parley(property), known[i].name))
 			return known[i].option;
 	return 0;
 }
@@ -268,18 +267,12 @@ int op_db_load(const char *function)
 	return -1;
 }
 
-static bool text_is(const str *text, const char *name)
-{
-	return (size_t)text->len == strlen(name) &&
-	       memcmp(text->s, name, (size_t)text->len) == 0;
-}
-
 /* What is wrong, or NULL; fills @facts. */
 static const char *remote_fault(const struct op_remote *remote,
 				struct parley_remote *facts)
 {
-	if (!text_is(&remote->command, "add") &&
-	    !text_is(&remote->command, "rm"))
+	if (!text_is(to_parley(&remote->command), "add") &&
+	    !text_is(to_parley(&remote->command), "rm"))
 		return "the command must be add or rm";
 	facts->profile = parley_profile_find(adapter.engine,
 					     to_parley(&remote->profile));
@@ -323,7 +316,7 @@ int op_remote(const struct op_remote *remote)
 			    shown(&remote->profile), remote->profile.s, fault);
 		return -1;
 	}
-	if (text_is(&remote->command, "add"))
+	if (text_is(to_parley(&remote->command), "add"))
 		error = parley_remote_add(adapter.engine, host_now(), &facts);
 	else
 		error = parley_remote_remove(adapter.engine, &facts);

@@ -7,6 +7,7 @@
 #include "core/parser/parse_uri.h"
 
 #include "own_mark.h"
+#include "text.h"
 
 /* A parameter of a Route value, beside the cookie. */
 #define MARK_NAME "pown"
@@ -71,6 +72,5 @@ bool own_mark_is_in(struct sip_msg *msg)
 
 	return adapter.set.keep_proxy_rr &&
 	       adapter.rr.get_route_param(msg, &name, &found) == 0 &&
-	       found.len == value.len &&
-	       memcmp(found.s, value.s, (size_t)found.len) == 0;
+	       text_equal(to_parley(&found), to_parley(&value));
 }

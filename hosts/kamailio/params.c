@@ -15,6 +15,7 @@
 #include "dmq.h"
 #include "exports.h"
 #include "header_lines.h"
+#include "text.h"
 
 enum {
 	RR_PARAM_MAX = 32, /* as in the stock module */
@@ -500,9 +501,7 @@ static int add_profile(const char *param, str name, bool has_value)
 		return -1;
 	}
 	for (uint32_t i = 0; i < set->profile_count; i++) {
-		if (strlen(set->profiles[i].name) == (size_t)name.len &&
-		    memcmp(set->profiles[i].name, name.s, (size_t)name.len) ==
-			    0) {
+		if (text_is(to_parley(&name), set->profiles[i].name)) {
 			LM_ERR("%s: profile \"%.*s\": is there already\n",
 			       param, name.len, name.s);
 			return -1;

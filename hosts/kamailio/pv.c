@@ -13,6 +13,7 @@
 #include "ops.h"
 #include "pv_ctx.h"
 #include "reader.h"
+#include "text.h"
 
 int pv_copy(struct sip_msg *msg, pv_param_t *param, pv_value_t *res, str text)
 {
@@ -132,8 +133,7 @@ int pv_parse_key(pv_spec_p spec, const str *in, const char *const *keys,
 		 int count)
 {
 	for (int i = 0; i < count; i++) {
-		if ((size_t)in->len != strlen(keys[i]) ||
-		    memcmp(in->s, keys[i], (size_t)in->len) != 0)
+		if (!text_is(to_parley(in), keys[i]))
 			continue;
 		spec->pvp.pvn.type = PV_NAME_INTSTR;
 		spec->pvp.pvn.u.isname.type = 0;

@@ -11,6 +11,7 @@
 #include "own_mark.h"
 #include "reader.h"
 #include "request.h"
+#include "text.h"
 #include "tmcb.h"
 
 enum { HEADERS_MAX = 8192, REASON_MAX = 256 };
@@ -274,8 +275,7 @@ static void log_not_sent(struct parley_id id, const struct request_what *what,
 int request_send(struct parley_id id, const struct request_what *what)
 {
 	static struct headers headers;
-	bool is_ack =
-		what->method.len == 3 && memcmp(what->method.s, "ACK", 3) == 0;
+	bool is_ack = text_is(to_parley(&what->method), "ACK");
 	str method = what->method, body = what->body, lines;
 	struct parley_request request = {0};
 	uac_req_t uac;

@@ -2,6 +2,7 @@
 #include "rpc_args.h"
 #include "rpc_dialog.h"
 #include "rpc_list.h"
+#include "text.h"
 
 enum { WALK_IDS = 64 };
 
@@ -32,9 +33,7 @@ bool rpc_listing_add(struct rpc_listing *l, struct parley_id id)
 	}
 	if (error < 0)
 		return true;
-	if (l->from_tag && (view.caller.tag.len != (uint32_t)l->from_tag->len ||
-			    memcmp(view.caller.tag.s, l->from_tag->s,
-				   view.caller.tag.len) != 0))
+	if (l->from_tag && !text_equal(view.caller.tag, to_parley(l->from_tag)))
 		return true;
 	if (l->fits && !l->fits(l->match, &view))
 		return true;

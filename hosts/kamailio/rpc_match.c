@@ -4,6 +4,7 @@
 #include "rpc_args.h"
 #include "rpc_list.h"
 #include "rpc_match.h"
+#include "text.h"
 
 /* A longer expression is no condition but an attack on the memory. */
 enum { EXPRESSION_MAX = 1000 };
@@ -75,9 +76,7 @@ static int word_of(const str *text, const char *const *words, int count)
 {
 	int at = 0;
 
-	while (at < count &&
-	       ((size_t)text->len != strlen(words[at]) ||
-		memcmp(text->s, words[at], strlen(words[at])) != 0))
+	while (at < count && !text_is(to_parley(text), words[at]))
 		at++;
 	return at;
 }

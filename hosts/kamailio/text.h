@@ -1,0 +1,31 @@
+/*
+ * text.h - what is done with texts everywhere
+ *
+ * What:    whether two texts are the same.
+ * Owns:    nothing.
+ * Locking: none.
+ * Always:  a text of no length may have no address.
+ * Why:     this file knows no server, so that what is fuzzed and tested alone
+ *          can use it.
+ */
+#ifndef TEXT_H
+#define TEXT_H
+
+#include <string.h>
+
+#include "parley.h"
+
+static inline bool text_equal(struct parley_str one, struct parley_str other)
+{
+	return one.len == other.len &&
+	       (one.len == 0 || memcmp(one.s, other.s, one.len) == 0);
+}
+
+/* The text is this constant. */
+static inline bool text_is(struct parley_str text, const char *constant)
+{
+	return text_equal(text, (struct parley_str){
+					constant, (uint32_t)strlen(constant)});
+}
+
+#endif
