@@ -21,6 +21,9 @@ bool facts_call(struct sip_msg *msg, struct parley_event *event);
 /* True if the message has a To-tag: it is inside of a dialog. */
 bool facts_has_to_tag(struct sip_msg *msg);
 
+/* True if the message is a reply to an INVITE. */
+bool facts_answers_invite(struct sip_msg *msg);
+
 /* What PARLEY_EV_INVITE wants beyond facts_call() and `create`. @rr_countp: how
  * many proxies have put a Record-Route in before us. */
 void facts_invite(struct sip_msg *msg, struct parley_event *event,

@@ -229,15 +229,9 @@ int invite_reply(struct parley_id id, int code, char *phrase, str header)
 
 /* ------------------------------------------------ a 2xx that crosses */
 
-static bool is_of_invite(const struct sip_msg *msg)
+static bool is_invite_2xx(struct sip_msg *msg)
 {
-	return msg->first_line.type == SIP_REPLY && msg->cseq &&
-	       msg->cseq->parsed && get_cseq(msg)->method_id == METHOD_INVITE;
-}
-
-static bool is_invite_2xx(const struct sip_msg *msg)
-{
-	return is_of_invite(msg) && msg->REPLY_STATUS >= 200 &&
+	return facts_answers_invite(msg) && msg->REPLY_STATUS >= 200 &&
 	       msg->REPLY_STATUS <= 299;
 }
 
@@ -340,7 +334,7 @@ void invite_answered(struct sip_msg *msg, struct parley_id id)
 void invite_shown(struct sip_msg *msg, struct parley_id id)
 {
 	invite_answered(msg, id);
-	if (is_of_invite(msg) && msg->REPLY_STATUS > 100 &&
+	if (facts_answers_invite(msg) && msg->REPLY_STATUS > 100 &&
 	    msg->REPLY_STATUS < 200)
 		show(msg, id, PARLEY_EV_REPLY_1XX);
 }

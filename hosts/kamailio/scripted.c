@@ -51,12 +51,6 @@ void scripted_changed(const struct parley_actions *actions)
 
 /* ------------------------------------------------ replies */
 
-static bool is_of_invite(struct sip_msg *rpl)
-{
-	return (rpl->cseq || parse_headers(rpl, HDR_CSEQ_F, 0) == 0) &&
-	       rpl->cseq && get_cseq(rpl)->method_id == METHOD_INVITE;
-}
-
 /* The call whose initial INVITE this is a reply to. A leg that is up has its
  * 2xx already: what comes now is for a re-INVITE, or a repetition. */
 static bool find_invited(struct sip_msg *rpl, struct parley_id *id)
@@ -66,7 +60,7 @@ static bool find_invited(struct sip_msg *rpl, struct parley_id *id)
 	struct parley_match match;
 	int code = (int)rpl->REPLY_STATUS;
 
-	if (!is_of_invite(rpl) || !facts_call(rpl, &call))
+	if (!facts_answers_invite(rpl) || !facts_call(rpl, &call))
 		return false;
 	if (parley_find_call(adapter.engine, call.callid, call.from_tag,
 			     call.to_tag, &match) == 0) {

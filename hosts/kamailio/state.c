@@ -49,10 +49,7 @@ static struct parley_str replying_callee(struct sip_msg *msg)
 	const struct parley_str nobody = {0};
 	struct parley_event call = {0};
 
-	if (msg->first_line.type != SIP_REPLY ||
-	    (!msg->cseq && parse_headers(msg, HDR_CSEQ_F, 0) < 0) ||
-	    !msg->cseq || get_cseq(msg)->method_id != METHOD_INVITE ||
-	    !facts_call(msg, &call))
+	if (!facts_answers_invite(msg) || !facts_call(msg, &call))
 		return nobody;
 	return call.to_tag;
 }
