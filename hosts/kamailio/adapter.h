@@ -58,7 +58,8 @@ struct adapter {
 	const char *name; /* dialog, ims_dialog or dialog_ng */
 	struct parley *engine;
 	bool answered_is_told; /* somebody subscribed to 2xx of calls */
-	bool has_modules;      /* one has called load_dlg() (capi.h) */
+	bool has_modules;      /* one has called load_dlg() or
+				* load_parley() (capi_common.h) */
 	struct tm_binds tm;
 	struct rr_binds rr;
 };

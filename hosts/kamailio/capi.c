@@ -6,9 +6,8 @@
 #include "modules/dialog/dlg_load.h"
 
 #include "capi.h"
+#include "capi_common.h"
 #include "capi_view.h"
-#include "facts.h"
-#include "header_lines.h"
 
 /* What engine and C API call by different names is the same number. */
 _Static_assert((int)DLGCB_LOADED == (int)PARLEY_NOTE_LOADED &&
@@ -160,15 +159,10 @@ static void on_told(struct parley *engine, void *param,
 /* For all dialogs: CREATED and LOADED. In shared memory, as the packaged module
  * has them, and there until the end. */
 struct registration {
-	struct registration *next; /* the one after it; as long as no engine */
-	int type;
+	struct capi_subscription head; /* first */
 	dialog_cb *function;
 	void *param;
 };
-
-static struct {
-	struct registration *first, *last;
-} early;
 
 static void on_told_all(struct parley *engine, void *param,
 			const struct parley_told *told)
@@ -177,18 +171,6 @@ static void on_told_all(struct parley *engine, void *param,
 
 	(void)engine;
 	tell(told, registration->function, &registration->param);
-}
-
-static int subscribe_all(struct registration *registration)
-{
-	int rc = parley_subscribe_all(adapter.engine,
-				      (uint32_t)registration->type, on_told_all,
-				      registration);
-
-	if (rc < 0)
-		LM_ERR("cannot register a callback for all dialogs: %s\n",
-		       parley_error_text(rc));
-	return rc < 0 ? -1 : 0;
 }
 
 static int register_all(int type, dialog_cb *function, void *param)
@@ -201,18 +183,11 @@ static int register_all(int type, dialog_cb *function, void *param)
 		return -1;
 	}
 	*registration = (struct registration){
-		.type = type,
+		.head = {.types = (uint32_t)type, .function = on_told_all},
 		.function = function,
 		.param = param,
 	};
-	if (adapter.engine)
-		return subscribe_all(registration);
-	if (early.last)
-		early.last->next = registration;
-	else
-		early.first = registration;
-	early.last = registration;
-	return 0;
+	return capi_subscribe(&registration->head) < 0 ? -1 : 0;
 }
 
 static int register_one(struct dlg_cell *dlg, int types, dialog_cb *function,
@@ -261,33 +236,12 @@ static int api_register(struct dlg_cell *dlg, int types, dialog_cb function,
 
 /* ------------------------------------------------ dialogs */
 
-/* Of a message that may be nobody's: no script, no transaction, only Call-ID
- * and tags. tm's current transaction may be that of another message then. */
-static bool find(struct sip_msg *msg, struct parley_id *id)
-{
-	const struct ctx *ctx = ctx_find(msg);
-	struct parley_event event;
-	struct parley_match match;
-
-	if (ctx && (ctx->got || ctx->id.id != 0))
-		return ctx_dialog(msg, id);
-	if (parse_headers(msg, HDR_CALLID_F | HDR_FROM_F | HDR_TO_F, 0) < 0 ||
-	    !facts_call(msg, &event))
-		return false;
-	if (parley_find_call(adapter.engine, event.callid, event.from_tag,
-			     event.to_tag, &match) == 0) {
-		*id = match.id;
-		return true;
-	}
-	return msg->first_line.type == SIP_REPLY && ctx_dialog(msg, id);
-}
-
 static struct dlg_cell *api_get(struct sip_msg *msg)
 {
 	struct parley_id id;
 	void *area;
 
-	if (!adapter.engine || !msg || !find(msg, &id) ||
+	if (!adapter.engine || !msg || !capi_find(msg, &id) ||
 	    parley_pin(adapter.engine, id, &area) < 0)
 		return NULL;
 	return area;
@@ -302,25 +256,9 @@ static void api_release(struct dlg_cell *dlg)
 
 static int api_terminate(struct dlg_cell *dlg, str *hdrs)
 {
-	static const str no_reason = STR_STATIC_INIT("");
-	const char *fault = NULL;
-	int rc;
-
 	if (!dlg || !adapter.engine)
 		return -1;
-	if (hdrs && hdrs->s && hdrs->len > 0)
-		fault = header_lines_fault(to_parley(hdrs));
-	else
-		hdrs = NULL;
-	if (fault) {
-		log_limited(LOG_CAUSE_MODULE, L_ERR,
-			    "dialog %u.%u not ended: the extra headers contain "
-			    "%s\n",
-			    dlg->h_entry, dlg->h_id, fault);
-		return -1;
-	}
-	rc = sip_terminate(NULL, id_of(dlg), PARLEY_SIDE_ALL, &no_reason, hdrs);
-	return rc < 0 ? -1 : 0;
+	return capi_end(id_of(dlg), hdrs, NULL) < 0 ? -1 : 0;
 }
 
 /* ------------------------------------------------ variables */
@@ -345,36 +283,11 @@ static int api_set_var(struct dlg_cell *dlg, str *key, str *value)
 	return rc == 0 || (!value && rc == PARLEY_E_ABSENT) ? 0 : -1;
 }
 
-/* A copy in private memory, terminated. False: none, or no memory. */
 static bool copy_var(const struct dlg_cell *dlg, const str *key, str *copy)
 {
-	uint32_t len = 0;
-	size_t room = 0;
-	int rc;
-
 	*copy = (str){0};
-	if (!asked_well(dlg, key))
-		return false;
-	/* It may grow before the second look. */
-	while ((rc = parley_var_get(adapter.engine, id_of(dlg), to_parley(key),
-				    copy->s, room, &len)) == PARLEY_E_SPACE ||
-	       (rc == 0 && !copy->s)) {
-		if (copy->s)
-			pkg_free(copy->s);
-		room = len;
-		copy->s = pkg_malloc(room + 1);
-		if (!copy->s)
-			return false;
-	}
-	if (rc < 0 || !copy->s) {
-		if (copy->s)
-			pkg_free(copy->s);
-		copy->s = NULL;
-		return false;
-	}
-	copy->s[len] = '\0';
-	copy->len = (int)len;
-	return true;
+	return asked_well(dlg, key) &&
+	       capi_copy_var(id_of(dlg), key, copy) == 0;
 }
 
 static int api_dup_var(struct dlg_cell *dlg, str *key, str *value)
@@ -460,11 +373,11 @@ void capi_reply_within(struct parley_id id, enum parley_direction dir,
 
 /* ------------------------------------------------ start */
 
-/* From now on dialogs have cells, and tm is asked for all that callbacks may
- * want. */
+/* Dialogs need a struct dlg_cell: a module has called load_dlg(). */
+static bool has_cells;
+
 static int enable(void)
 {
-	adapter.answered_is_told = true;
 	if (parley_set_area(adapter.engine, CAPI_AREA_BYTES) < 0) {
 		LM_ERR("a struct dlg_cell of %zu bytes is too large\n",
 		       (size_t)CAPI_AREA_BYTES);
@@ -486,18 +399,16 @@ int capi_load(struct dlg_binds *binds)
 		.get_dlg = api_get,
 		.release_dlg = api_release,
 	};
-	if (adapter.has_modules)
+	if (has_cells)
 		return 1;
-	adapter.has_modules = true;
+	has_cells = true;
+	capi_want();
 	return adapter.engine && enable() < 0 ? -1 : 1;
 }
 
 int capi_init(void)
 {
-	struct registration *registration = early.first;
-
-	for (; registration; registration = registration->next)
-		if (subscribe_all(registration) < 0)
-			return -1;
-	return adapter.has_modules ? enable() : 0;
+	if (capi_subscribe_early() < 0)
+		return -1;
+	return has_cells ? enable() : 0;
 }
