@@ -13,6 +13,7 @@
 #define ADAPTER_H
 
 #include "compat.h"
+#include "log.h"
 #include "parley.h"
 
 /* ------------------------------------------------ the module (mod.c) */
@@ -95,31 +96,6 @@ void host_fini(void);
 
 /* Monotonic milliseconds and wall clock, as the engine wants them. */
 struct parley_now host_now(void);
-
-/* At most ten lines a second for one cause, whichever process writes them;
- * then one line that says how many were left out. */
-enum log_cause {
-	LOG_CAUSE_ENGINE,
-	LOG_CAUSE_MEMORY,  /* a call is relayed untracked */
-	LOG_CAUSE_MESSAGE, /* a message that cannot be understood */
-	LOG_CAUSE_COOKIE,  /* forged, foreign, cut off */
-	LOG_CAUSE_UNKNOWN, /* in-dialog requests for unknown dialogs */
-	LOG_CAUSE_SEND,	   /* a request of ours could not be sent */
-	LOG_CAUSE_END,	   /* a call could not be ended */
-	LOG_CAUSE_QUEUE,
-	LOG_CAUSE_PROFILE,
-	LOG_CAUSE_SCRIPT,
-	LOG_CAUSE_PV,
-	LOG_CAUSE_RPC,
-	LOG_CAUSE_MODULE, /* one that has called load_dlg() */
-	LOG_CAUSE_DMQ,	  /* what other nodes say */
-	LOG_CAUSES
-};
-/* @level is Kamailio's L_ERR, L_WARN, ...; the text ends in a line end. */
-void log_limited(enum log_cause cause, int level, const char *format, ...)
-	__attribute__((format(printf, 3, 4)));
-/* Writes the counts of what was left out; the timer process calls it. */
-void log_flush(void);
 
 /* A call has been ended before it was answered: for the next 64*T1 2xx that
  * cross are looked for. Free of locks. */
