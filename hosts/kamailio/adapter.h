@@ -213,6 +213,13 @@ int sip_run_reply(struct sip_msg *req, struct sip_msg *rpl,
 int sip_run_own_bye(struct sip_msg *bye, struct sip_msg *reply,
 		    const struct parley_actions *actions);
 
+/* Feeds @event and runs what comes out with sip_run(), or with
+ * sip_run_reply(). What parley_feed() has returned: below 0 nothing came out,
+ * the event was late or out of place, and is counted. */
+int sip_feed(struct sip_msg *msg, const struct parley_event *event);
+int sip_feed_reply(struct sip_msg *req, struct sip_msg *rpl,
+		   const struct parley_event *event);
+
 /* Ends a dialog: feeds TERMINATE and runs what comes out. @reason may be
  * empty or NULL. 0, or PARLEY_E_NO_DIALOG, PARLEY_E_STATE, ... : not ended. */
 int sip_terminate(struct sip_msg *msg, struct parley_id id,

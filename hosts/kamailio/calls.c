@@ -115,7 +115,6 @@ static void refresh_target(const struct request_result *result)
 {
 	bool upstream = result->bits & BIT_UPSTREAM;
 	struct parley_event event = {0};
-	struct parley_actions actions;
 	struct cseq_body *cseq;
 
 	if (!result->reply || result->code > 299 ||
@@ -134,8 +133,7 @@ static void refresh_target(const struct request_result *result)
 	event.code = (uint16_t)result->code;
 	event.contact = facts_contact(result->reply);
 	event.ours = true;
-	if (parley_feed(adapter.engine, host_now(), &event, &actions) == 0)
-		sip_run(NULL, &actions, NULL);
+	sip_feed(NULL, &event);
 }
 
 static void on_request_done(struct cell *t, int type,

@@ -146,7 +146,6 @@ void events_timeout_route(struct parley_id id, int route)
 {
 	const struct parley_event event = {.type = PARLEY_EV_TIMEOUT_ROUTE_DONE,
 					   .id = id};
-	struct parley_actions actions;
 	struct run_act_ctx context;
 	struct sip_msg *msg = faked_msg_get_next();
 	int before = get_route_type();
@@ -165,6 +164,5 @@ void events_timeout_route(struct parley_id id, int route)
 		set_route_type(before);
 		ctx_pop(&saved);
 	}
-	if (parley_feed(adapter.engine, host_now(), &event, &actions) == 0)
-		sip_run(NULL, &actions, NULL);
+	sip_feed(NULL, &event);
 }

@@ -307,7 +307,6 @@ static void show(struct sip_msg *msg, struct parley_id id,
 {
 	struct parley_event reply = {.type = type};
 	struct cell *t = compat_transaction(&adapter.tm);
-	struct parley_actions actions;
 	uint8_t state;
 	uint64_t ref;
 
@@ -320,9 +319,8 @@ static void show(struct sip_msg *msg, struct parley_id id,
 	reply.id = id;
 	reply.code = (uint16_t)msg->REPLY_STATUS;
 	if (is_our_invite(id, ref, &reply, &state) &&
-	    state < PARLEY_STATE_ANSWERED &&
-	    parley_feed(adapter.engine, host_now(), &reply, &actions) == 0)
-		sip_run_reply(NULL, msg, &actions);
+	    state < PARLEY_STATE_ANSWERED)
+		sip_feed_reply(NULL, msg, &reply);
 }
 
 void invite_answered(struct sip_msg *msg, struct parley_id id)

@@ -35,10 +35,8 @@ static void release(struct parley_id id)
 		.id = id,
 		.invite = true,
 	};
-	struct parley_actions actions;
 
-	if (parley_feed(adapter.engine, host_now(), &event, &actions) == 0)
-		sip_run(NULL, &actions, NULL);
+	sip_feed(NULL, &event);
 }
 
 void scripted_changed(const struct parley_actions *actions)
@@ -124,12 +122,9 @@ static int on_reply_out(sr_event_param_t *event)
 static int update_by_cancel(struct sip_msg *cancel)
 {
 	struct parley_event event = {.type = PARLEY_EV_CANCEL};
-	struct parley_actions actions;
 
-	if (!ctx_dialog(cancel, &event.id) ||
-	    parley_feed(adapter.engine, host_now(), &event, &actions) < 0)
+	if (!ctx_dialog(cancel, &event.id) || sip_feed(cancel, &event) < 0)
 		return -1;
-	sip_run(cancel, &actions, NULL);
 	return 1;
 }
 

@@ -134,13 +134,11 @@ static void abandon(struct ctx *ctx)
 {
 	const struct parley_event event = {.type = PARLEY_EV_ABANDON,
 					   .id = ctx->id};
-	struct parley_actions actions;
 
 	/* First come, first told: FAILED would wait for it. */
 	if (ctx->note.types)
 		announce_late(ctx);
-	if (parley_feed(adapter.engine, host_now(), &event, &actions) == 0)
-		sip_run(ctx->msg, &actions, NULL);
+	sip_feed(ctx->msg, &event);
 	ctx->created = false;
 	ctx->id = (struct parley_id){0, 0};
 }
@@ -341,7 +339,6 @@ static void feed_reply(struct cell *t, struct parley_id id,
 {
 	struct sip_msg *rpl = params->rpl;
 	struct parley_event event = {.id = id};
-	struct parley_actions actions;
 	int code = params->code;
 
 	/* Of a 2xx that is relayed after a final reply of the proxy tm shows
@@ -362,9 +359,8 @@ static void feed_reply(struct cell *t, struct parley_id id,
 		/* The proxy answers itself: no contact, tm's own tag. */
 		event.to_tag = to_parley(&t->uas.local_totag);
 	}
-	if (parley_feed(adapter.engine, host_now(), &event, &actions) < 0)
-		return; /* late, or the dialog is gone: counted */
-	sip_run_reply(params->req, rpl, &actions);
+	/* Late, or the dialog is gone: counted. */
+	sip_feed_reply(params->req, rpl, &event);
 }
 
 /* Modules on top may change the reply, and the lifetime with it. */
@@ -385,7 +381,6 @@ void on_invite(struct cell *t, int type, struct tmcb_params *params)
 	struct parley_id id = tmcb_id(*params->param);
 	unsigned int rr_count = tmcb_bits(*params->param);
 	struct parley_event event = {.id = id};
-	struct parley_actions actions;
 
 	if (!adapter.engine)
 		return; /* tm is being destroyed after us */
@@ -426,8 +421,7 @@ void on_invite(struct cell *t, int type, struct tmcb_params *params)
 	default:
 		return;
 	}
-	if (parley_feed(adapter.engine, host_now(), &event, &actions) == 0)
-		sip_run(NULL, &actions, NULL);
+	sip_feed(NULL, &event);
 }
 
 /* ------------------------------------------------ the script's end */

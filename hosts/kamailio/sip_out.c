@@ -183,6 +183,27 @@ int sip_run_own_bye(struct sip_msg *bye, struct sip_msg *reply,
 	return run(&message, actions, &command);
 }
 
+int sip_feed(struct sip_msg *msg, const struct parley_event *event)
+{
+	struct parley_actions actions;
+	int rc = parley_feed(adapter.engine, host_now(), event, &actions);
+
+	if (rc == 0)
+		sip_run(msg, &actions, NULL);
+	return rc;
+}
+
+int sip_feed_reply(struct sip_msg *req, struct sip_msg *rpl,
+		   const struct parley_event *event)
+{
+	struct parley_actions actions;
+	int rc = parley_feed(adapter.engine, host_now(), event, &actions);
+
+	if (rc == 0)
+		sip_run_reply(req, rpl, &actions);
+	return rc;
+}
+
 /* ------------------------------------------------ the command */
 
 /* True if an unanswered call can be answered and cancelled now. The INVITE may

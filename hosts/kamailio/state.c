@@ -10,13 +10,8 @@ int state_set(struct parley_id id, uint8_t state, struct parley_str tag)
 		.state = state,
 		.to_tag = tag,
 	};
-	struct parley_actions actions;
-	int error = parley_feed(adapter.engine, host_now(), &event, &actions);
 
-	if (error < 0)
-		return error;
-	sip_run(NULL, &actions, NULL);
-	return 0;
+	return sip_feed(NULL, &event);
 }
 
 const char *state_error_text(int error)

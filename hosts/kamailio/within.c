@@ -73,7 +73,7 @@ static void feed_reply(struct parley_id id, unsigned int bits,
 {
 	struct sip_msg *req = params->req;
 	struct parley_event event = {0};
-	struct parley_actions actions;
+
 	if (params->code < 200 ||
 	    !facts_within(req, bits & WITHIN_UPSTREAM, &event))
 		return;
@@ -90,8 +90,7 @@ static void feed_reply(struct parley_id id, unsigned int bits,
 		if (event.method != PARLEY_EV_BYE)
 			event.contact = facts_contact(params->rpl);
 	}
-	if (parley_feed(adapter.engine, host_now(), &event, &actions) == 0)
-		sip_run_reply(req, params->rpl, &actions);
+	sip_feed_reply(req, params->rpl, &event);
 }
 
 /* A reply is ready: by the proxy itself if nothing was relayed before. */
@@ -150,12 +149,9 @@ void on_within(struct cell *t, int type, struct tmcb_params *params)
 	} else if (type == TMCB_DESTROY && (bits & WITHIN_HELD)) {
 		const struct parley_event event = {.type = PARLEY_EV_RELEASE,
 						   .id = tmcb_id(*slot)};
-		struct parley_actions actions;
 
 		*slot = tmcb_pack(tmcb_id(*slot), bits & ~WITHIN_HELD);
-		if (parley_feed(adapter.engine, host_now(), &event, &actions) ==
-		    0)
-			sip_run(NULL, &actions, NULL);
+		sip_feed(NULL, &event);
 	}
 }
 
