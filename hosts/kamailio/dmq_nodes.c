@@ -82,15 +82,8 @@ void nodes_heard(struct parley_str name, enum node_kind kind, uint32_t boot)
 	node = find_locked(name);
 	if (!node)
 		node = add_locked(name);
-	if (node) {
-		if (node->kind != kind || node->missed ||
-		    (boot != 0 && node->boot != 0 && node->boot != boot))
-			node->wants = true;
-		node->kind = kind;
-		node->missed = false;
-		if (boot != 0)
-			node->boot = boot;
-	}
+	if (node)
+		node_heard(node, kind, boot);
 	lock_release(&table->lock);
 	if (!node)
 		log_limited(LOG_CAUSE_DMQ, L_ERR,
@@ -135,21 +128,8 @@ bool nodes_get(uint32_t index, struct node *node)
 
 void nodes_looked(uint32_t index, bool found)
 {
-	struct node *node = &table->list[index];
-
 	lock_get(&table->lock);
-	if (found) {
-		/* Who comes back has missed what was said meanwhile. */
-		if (!node->alive)
-			node->wants = true;
-		node->seen = true;
-		node->alive = true;
-		node->gone = 0;
-	} else if (node->seen) {
-		if (node->gone < UINT8_MAX)
-			node->gone++;
-		node->alive = node->gone < NODE_GONE;
-	}
+	node_looked(&table->list[index], found);
 	lock_release(&table->lock);
 }
 

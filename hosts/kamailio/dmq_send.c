@@ -27,8 +27,6 @@ enum {
 	ROUND_CHANGES = 200,
 	ROUND_DIALOGS = 200,
 	ROUND_SYNC = 32,
-	/* What comes late is taken over, too, for a while. */
-	ADOPT_LOOKS = 60,
 	STUCK_MS = 120000,
 };
 
@@ -319,21 +317,10 @@ static void send_removed(void)
 
 /* ------------------------------------------------ all dialogs for one */
 
-/* Each owner tells of its own; others speak for a node that is gone, and give
- * back to one that has started anew what was its own. */
-static bool for_node(const struct node *to, const struct parley_image *image)
+static struct node_list all_nodes(void)
 {
-	if (!image->view.replica)
-		return to->kind == NODE_OURS ||
-		       image->view.state != PARLEY_STATE_DELETED;
-	if (to->kind == NODE_STOCK)
-		return false;
-	if (node_is_named(to, image->view.owner))
-		return true;
-	for (uint32_t i = 0; i < sender.count; i++)
-		if (node_is_named(&sender.nodes[i], image->view.owner))
-			return !sender.nodes[i].alive;
-	return true;
+	return (struct node_list){sender.nodes, sender.count,
+				  dmq_bus.names.self};
 }
 
 static void sync_start(uint32_t index)
@@ -353,6 +340,7 @@ static void sync_some(uint32_t index)
 {
 	struct service *service = &sender.service[index];
 	const struct node *node = &sender.nodes[index];
+	const struct node_list nodes = all_nodes();
 	struct parley_image image;
 
 	batch_begin(&sender.batch, node);
@@ -362,7 +350,7 @@ static void sync_some(uint32_t index)
 			break;
 		}
 		if (dmq_export(service->sync_at, &image) < 0 ||
-		    !for_node(node, &image))
+		    !nodes_tell(&nodes, node, &image))
 			continue;
 		if (node->kind == NODE_OURS)
 			batch_add(&sender.batch, &image);
@@ -396,43 +384,30 @@ static bool is_alive(const struct node *node)
 	return found && found->status == (DMQ_NODE_ACTIVE);
 }
 
-/* Exactly one survivor takes over: the first by name. */
-static bool is_heir(void)
-{
-	struct parley_str self = dmq_bus.names.self;
-
-	for (uint32_t i = 0; i < sender.count; i++) {
-		const struct node *node = &sender.nodes[i];
-		uint32_t len = node->len < self.len ? node->len : self.len;
-		int order = memcmp(node->name, self.s, len);
-
-		if (node->kind == NODE_OURS && node->alive &&
-		    (order < 0 || (order == 0 && node->len < self.len)))
-			return false;
-	}
-	return true;
-}
-
 static void look_at_nodes(void)
 {
+	const struct node_list nodes = all_nodes();
+	bool heir;
+
 	for (uint32_t i = 0; i < sender.count; i++) {
 		nodes_looked(i, is_alive(&sender.nodes[i]));
 		(void)nodes_get(i, &sender.nodes[i]);
 	}
+	heir = nodes_heir(&nodes);
 	for (uint32_t i = 0; i < sender.count; i++) {
 		const struct node *node = &sender.nodes[i];
 		struct service *service = &sender.service[i];
 
-		if (node->alive || node->gone > ADOPT_LOOKS) {
+		if (!node_is_gone(node)) {
 			service->adopting = false;
 			continue;
 		}
 		if (node->gone == NODE_GONE)
 			LM_WARN("dmq: node %.*s is gone; %s\n", (int)node->len,
 				node->name,
-				is_heir() ? "its calls are this node's now"
-					  : "another node has its calls now");
-		if (!service->adopting && is_heir()) {
+				heir ? "its calls are this node's now"
+				     : "another node has its calls now");
+		if (!service->adopting && heir) {
 			service->adopting = true;
 			service->adopt_at = (struct parley_id){0, 0};
 		}
