@@ -1,8 +1,8 @@
 /*
  * srjson.h - the part of Kamailio's JSON tree that dmq_json.c uses
  *
- * What:    the same names, for a fuzzer that is built without a server; the
- *          functions are in fuzz_dmq.c.
+ * What:    the same names, for tests that are built without a server; the
+ *          functions are in tests/fuzz/json.c.
  * Owns:    nothing.
  * Locking: none.
  * Always:  what is here has the meaning that it has in the server.
