@@ -405,6 +405,8 @@ enum parley_note_type {
 	PARLEY_NOTE_EARLY = 1 << 8,
 	PARLEY_NOTE_REPLY_FORWARDED = 1 << 9,
 	PARLEY_NOTE_REPLY_WITHIN = 1 << 10,
+	PARLEY_NOTE_OWN_BYE = 1 << 11, /* only by parley_notify(): the host says
+					* that a BYE of its own is done */
 	PARLEY_NOTE_RPC_CONTEXT = 1 << 12,
 	PARLEY_NOTE_DESTROY = 1 << 13,
 	PARLEY_NOTE_SPIRALED = 1 << 14,
@@ -768,6 +770,11 @@ bool parley_next(struct parley *engine, struct parley_id *idp);
  */
 PARLEY_MUST_CHECK int parley_set_area(struct parley *engine, uint32_t bytes);
 
+/* The same for each leg; only with an area for dialogs. It lives as long as the
+ * dialog, also that of a leg which the dialog has no more. */
+PARLEY_MUST_CHECK int parley_set_leg_area(struct parley *engine,
+					  uint32_t bytes);
+
 /* What host->show() gets: before each subscriber, and in parley_pin(). A text
  * that was shown is not freed before the dialog. It is not overwritten either,
  * unless the dialog has replaced more than 32 of them, and then in its place:
@@ -776,11 +783,20 @@ struct parley_shown {
 	struct parley_id id;
 	uint8_t state;
 	bool ending;
+	bool expired; /* the lifetime was over; BYEs may be on their way */
 	uint32_t flags, options, lifetime_s;
 	uint32_t init_s, start_s, end_s;
 	struct parley_str callid, from_uri, to_uri, req_uri;
 	struct parley_leg_view caller, callee; /* callee.number 0: none yet */
+	const struct parley *engine; /* these two: parley_shown_leg() */
+	const void *first_leg;
 };
+
+/* For host->show(): the leg after *@cursorp, which is NULL for the first one,
+ * and its area or NULL. The one that answered first comes first. False: there
+ * is no other. */
+bool parley_shown_leg(const struct parley_shown *shown, const void **cursorp,
+		      struct parley_leg_view *view, void **areap);
 
 /* Shows the dialog and keeps it, with its area, until parley_unpin(), though no
  * longer than end_timeout and PARLEY_PIN_S after its end. ABSENT: it has no
@@ -940,9 +956,9 @@ PARLEY_MUST_CHECK int parley_subscribe(struct parley *engine,
  * call happens in this process: it waits for its turn if @may_wait, at most
  * callback_wait_ms. Without, it may be left to the process that is inside.
  * FAILED, TERMINATED, EXPIRED: exactly one, once, and no other note after it
- * but BYE_REPLIED, REPLY_WITHIN of the BYE, and DESTROY. An answered call that
- * the host ends on both sides is TERMINATED with the command; BYE_REPLIED comes
- * when its last BYE is done. */
+ * but BYE_REPLIED, OWN_BYE, REPLY_WITHIN of the BYE, and DESTROY. An answered
+ * call that the host ends on both sides is TERMINATED with the command;
+ * BYE_REPLIED comes when its last BYE is done. */
 void parley_deliver(struct parley *engine, const struct parley_note *note,
 		    void *message, bool may_wait);
 

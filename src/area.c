@@ -27,7 +27,30 @@ int parley_set_area(struct parley *engine, uint32_t bytes)
 	return 0;
 }
 
+int parley_set_leg_area(struct parley *engine, uint32_t bytes)
+{
+	if (bytes > PARLEY_AREA_MAX || (bytes > 0 && engine->area_len == 0))
+		return PARLEY_E_ARGUMENT;
+	engine->leg_area_len =
+		(uint16_t)((bytes + AREA_ALIGN - 1) & ~(AREA_ALIGN - 1U));
+	return 0;
+}
+
 /* ------------------------------------------------------- showing */
+
+bool parley_shown_leg(const struct parley_shown *shown, const void **cursorp,
+		      struct parley_leg_view *view, void **areap)
+{
+	const struct leg *last = *cursorp;
+	const struct leg *leg = last ? last->next : shown->first_leg;
+
+	if (leg == NULL)
+		return false;
+	*cursorp = leg;
+	*view = leg_callee(leg);
+	*areap = area_of_leg(shown->engine, leg);
+	return true;
+}
 
 void *area_show_locked(struct parley *engine, const struct dialog *dialog)
 {
@@ -42,6 +65,7 @@ void *area_show_locked(struct parley *engine, const struct dialog *dialog)
 		.id = dialog->id,
 		.state = dialog->state,
 		.ending = dialog->ending,
+		.expired = dialog->expired,
 		.flags = dialog->flags,
 		.options = dialog->options,
 		.lifetime_s = dialog->lifetime_s,
@@ -53,6 +77,8 @@ void *area_show_locked(struct parley *engine, const struct dialog *dialog)
 		.to_uri = dialog_to_uri(dialog),
 		.req_uri = dialog_req_uri(dialog),
 		.caller = dialog_caller(dialog),
+		.engine = engine,
+		.first_leg = dialog->legs,
 	};
 	if (dialog->legs != NULL)
 		shown.callee = leg_callee(dialog->legs);

@@ -3,7 +3,7 @@
  *
  * What:    at the end of a dialog's block, if parley_set_area() asked for it:
  *          bytes of the host, pins, and what must not be freed before the
- *          dialog because it was shown.
+ *          dialog because it was shown. Bytes of the host behind each leg.
  * Owns:    texts that were replaced, legs that are gone.
  * Locking: the lock of the dialog's shard.
  * Always:  a dialog without area behaves as if this file were not there.
@@ -12,6 +12,8 @@
  */
 #ifndef AREA_H
 #define AREA_H
+
+#include <string.h>
 
 #include "engine.h"
 
@@ -43,6 +45,26 @@ static inline struct area *area_of(const struct dialog *dialog)
 /* Lets the host write what there is to see. Returns the host's part, NULL if
  * there is none. The shard lock is held. */
 void *area_show_locked(struct parley *engine, const struct dialog *dialog);
+/* The host's part of a leg stands behind its texts, if parley_set_leg_area()
+ * asked for it: the size of a block of @size bytes with it, and its start. */
+static inline size_t area_leg_size(const struct parley *engine, size_t size)
+{
+	if (engine->leg_area_len == 0)
+		return size;
+	return (size + 7) / 8 * 8 + engine->leg_area_len;
+}
+static inline void *area_of_leg(const struct parley *engine,
+				const struct leg *leg)
+{
+	if (engine->leg_area_len == 0)
+		return NULL;
+	return (char *)(uintptr_t)leg + leg->size - engine->leg_area_len;
+}
+static inline void area_leg_init(const struct parley *engine, struct leg *leg)
+{
+	if (engine->leg_area_len > 0)
+		memset(area_of_leg(engine, leg), 0, engine->leg_area_len);
+}
 /* Replaces a text that may have been shown: the old one stays. 0 or
  * PARLEY_E_MEMORY, PARLEY_E_ARGUMENT (unchanged). */
 PARLEY_MUST_CHECK int area_text_set(struct parley *engine,

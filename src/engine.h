@@ -113,6 +113,7 @@ struct dialog {
 	bool ending;	/* BYEs of ours are on their way */
 	bool end_noted; /* FAILED, TERMINATED or EXPIRED was made */
 	bool ended_by_us;
+	bool expired;	       /* its lifetime was over, whatever came then */
 	uint8_t end_sides;     /* enum parley_side: who was to be told so far */
 	bool invite_held;      /* the INVITE's transaction is alive */
 	bool destroying;       /* DESTROY is running: found by readers only */
@@ -181,7 +182,8 @@ struct parley {
 	uint32_t global_count;
 	uint32_t global_types;
 	struct handler_table handlers;
-	uint16_t area_len; /* of new dialogs, struct area included */
+	uint16_t area_len;     /* of new dialogs, struct area included */
+	uint16_t leg_area_len; /* of each leg */
 	parley_trace trace;
 	void *trace_param;
 };

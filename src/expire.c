@@ -31,6 +31,7 @@ static int lifetime_over(struct step *step)
 
 	dialog->due_lifetime_ms = UINT64_MAX;
 	dialog->in_timeout_route = false;
+	dialog->expired = true;
 	if (!bye) {
 		step->cause = END_EXPIRED;
 		return step_apply(step, T_LIFETIME);

@@ -47,15 +47,18 @@ static void leg_free(struct parley *engine, struct dialog *dialog,
 }
 
 /* Tag, contact and route set of the reply go behind the struct. */
-static struct leg *leg_new(struct mem *mem, const struct parley_event *event)
+static struct leg *leg_new(struct parley *engine,
+			   const struct parley_event *event)
 {
-	size_t size = sizeof(struct leg) + event->to_tag.len +
-		      event->contact.len + event->route_set.len;
-	struct leg *leg = mem_alloc(mem, size);
+	size_t size = area_leg_size(
+		engine, sizeof(struct leg) + event->to_tag.len +
+				event->contact.len + event->route_set.len);
+	struct leg *leg = mem_alloc(&engine->mem, size);
 	if (!leg)
 		return NULL;
 	memset(leg, 0, sizeof(*leg));
 	leg->size = (uint32_t)size;
+	area_leg_init(engine, leg);
 	leg->tag_len = (uint16_t)event->to_tag.len;
 	memcpy(leg->bytes, event->to_tag.s, event->to_tag.len);
 
@@ -105,7 +108,7 @@ int leg_add(struct parley *engine, struct dialog *dialog,
 		    !leg_give_up(engine, dialog))
 			return PARLEY_E_FULL;
 	}
-	struct leg *leg = leg_new(&engine->mem, event);
+	struct leg *leg = leg_new(engine, event);
 	if (!leg) {
 		count_one(&engine->count.no_memory);
 		return PARLEY_E_MEMORY;

@@ -14,7 +14,8 @@
  *      it. Nothing is left behind: each ticket before it belongs to a process
  *      that has yet to enter and to leave, or to a note that is put away too.
  *   4. FAILED, TERMINATED, EXPIRED: the first one to be entered shuts the door
- *      for all but BYE_REPLIED, the REPLY_WITHIN of a BYE, and DESTROY. It
+ *      for all but BYE_REPLIED, OWN_BYE, the REPLY_WITHIN of a BYE, and
+ *      DESTROY. It
  *      waits for those inside as for its turn, if it may: who is told of the
  *      end frees what the others still work on.
  *   5. DESTROY comes last: each note holds a reference until it is told, and
@@ -39,11 +40,12 @@ enum {
 		      PARLEY_NOTE_EARLY | PARLEY_NOTE_REPLY_FORWARDED |
 		      PARLEY_NOTE_REPLY_WITHIN | PARLEY_NOTE_RPC_CONTEXT |
 		      PARLEY_NOTE_DESTROY | PARLEY_NOTE_SPIRALED |
-		      PARLEY_NOTE_BYE_REPLIED,
+		      PARLEY_NOTE_BYE_REPLIED | PARLEY_NOTE_OWN_BYE,
 	NOTES_TERMINAL = PARLEY_NOTE_FAILED | PARLEY_NOTE_TERMINATED |
 			 PARLEY_NOTE_EXPIRED,
 	/* They belong to a BYE, whose TERMINATED comes before them. */
-	NOTES_LATE = PARLEY_NOTE_REPLY_WITHIN | PARLEY_NOTE_BYE_REPLIED,
+	NOTES_LATE = PARLEY_NOTE_REPLY_WITHIN | PARLEY_NOTE_BYE_REPLIED |
+		     PARLEY_NOTE_OWN_BYE,
 	NOTES_FIRST = NOTES_KNOWN &
 		      ~(NOTES_TERMINAL | NOTES_LATE | PARLEY_NOTE_DESTROY),
 };
@@ -331,7 +333,8 @@ static bool may_start(const struct dialog *dialog,
 		      const struct parley_told *told)
 {
 	if (told->type == PARLEY_NOTE_DESTROY ||
-	    told->type == PARLEY_NOTE_BYE_REPLIED)
+	    told->type == PARLEY_NOTE_BYE_REPLIED ||
+	    told->type == PARLEY_NOTE_OWN_BYE)
 		return true;
 	if (told->type == PARLEY_NOTE_REPLY_WITHIN &&
 	    told->new_state == PARLEY_STATE_DELETED)

@@ -369,6 +369,153 @@ static void test_legs_stay(void **state)
 	calls_stop(&host, engine);
 }
 
+/* ------------------------------------------------------------ legs */
+
+enum { SIGHTS = 4 };
+
+/* The area of a dialog whose legs have one, and that of a leg. */
+struct sight {
+	uint32_t count;
+	char tags[64];
+	struct mark *legs[SIGHTS];
+};
+
+struct mark {
+	uint32_t number, shown;
+};
+
+static void look(void *self, void *area, const struct parley_shown *shown)
+{
+	struct sight *sight = area;
+	struct parley_leg_view view;
+	const void *cursor = NULL;
+	void *leg;
+
+	assert_non_null(self);
+	*sight = (struct sight){0};
+	while (parley_shown_leg(shown, &cursor, &view, &leg)) {
+		struct mark *mark = leg;
+		size_t len = strlen(sight->tags);
+
+		assert_int_equal((uintptr_t)leg % 8, 0);
+		assert_true(mark->number == 0 || mark->number == view.number);
+		mark->number = view.number;
+		mark->shown++;
+		sight->legs[sight->count++] = mark;
+		snprintf(sight->tags + len, sizeof(sight->tags) - len, "%.*s ",
+			 (int)view.tag.len, view.tag.s);
+	}
+}
+
+static void reply(struct parley *engine, struct parley_id id, const char *tag,
+		  uint16_t code)
+{
+	const struct parley_event event = {
+		.type = code < 200 ? PARLEY_EV_REPLY_1XX : PARLEY_EV_REPLY_2XX,
+		.id = id,
+		.to_tag = test_str(tag),
+		.code = code,
+	};
+	struct parley_actions actions;
+
+	assert_int_equal(parley_feed(engine, calls_now(), &event, &actions), 0);
+	parley_deliver(engine, &actions.note, NULL, false);
+}
+
+static struct parley *start_looking(struct test_host *host)
+{
+	struct parley_config config = calls_config();
+	struct parley *engine;
+
+	test_host_init(host, CALLS_LOCKS, test_seed(1));
+	host->host.show = look;
+	engine = calls_engine(host, &config);
+	assert_int_equal(parley_set_leg_area(engine, 8), PARLEY_E_ARGUMENT);
+	assert_int_equal(parley_set_area(engine, sizeof(struct sight)), 0);
+	assert_int_equal(parley_set_leg_area(engine, PARLEY_AREA_MAX + 1),
+			 PARLEY_E_ARGUMENT);
+	assert_int_equal(parley_set_leg_area(engine, sizeof(struct mark)), 0);
+	return engine;
+}
+
+/* The host says that the INVITE's transaction is gone, as if it had been held.
+ */
+static void prune(struct parley *engine, struct parley_id id)
+{
+	const struct parley_event event = {
+		.type = PARLEY_EV_RELEASE, .id = id, .invite = true};
+	struct parley_actions actions;
+	struct dialog *dialog = dialog_find_lock(engine, id);
+
+	dialog->invite_held = true;
+	dialog->holds = 1;
+	dialog_unlock(engine, id);
+	assert_int_equal(parley_feed(engine, calls_now(), &event, &actions), 0);
+}
+
+/* Each leg has an area of its own, zeroed, in the order of the legs, and it is
+ * still there when the leg is gone. */
+static void test_leg_areas(void **state)
+{
+	struct test_host host;
+	struct parley *engine = start_looking(&host);
+	struct parley_id id = calls_invite(engine, 1);
+	struct mark *first, *second;
+	struct sight *sight;
+	void *area;
+
+	(void)state;
+	assert_int_equal(parley_pin(engine, id, &area), 0);
+	sight = area;
+	assert_string_equal(sight->tags, "");
+	reply(engine, id, "a", 180);
+	reply(engine, id, "bcd", 183);
+	assert_int_equal(parley_pin(engine, id, &area), 0);
+	assert_string_equal(sight->tags, "a bcd ");
+	first = sight->legs[0];
+	second = sight->legs[1];
+	assert_int_equal(first->number, 1);
+	assert_int_equal(first->shown, 1);
+	reply(engine, id, "bcd", 200);
+	assert_int_equal(parley_pin(engine, id, &area), 0);
+	assert_string_equal(sight->tags, "bcd a ");
+	assert_ptr_equal(sight->legs[0], second);
+	assert_ptr_equal(sight->legs[1], first);
+	prune(engine, id);
+	assert_int_equal(parley_pin(engine, id, &area), 0);
+	assert_string_equal(sight->tags, "bcd ");
+	assert_int_equal(first->number, 1);
+	assert_no_fault(parley_check(engine));
+	calls_stop(&host, engine);
+}
+
+/* A note of the host's own is told after the end, and a call that is over by
+ * its lifetime is shown as such. */
+static void test_own_bye(void **state)
+{
+	struct test_host host;
+	struct parley *engine = start(&host);
+	struct parley_id id = calls_up(engine, 1);
+	struct picture *picture = pin(engine, id);
+	struct parley_actions actions;
+
+	(void)state;
+	clear();
+	assert_int_equal(subscribe(engine, id,
+				   PARLEY_NOTE_OWN_BYE | PARLEY_NOTE_EXPIRED,
+				   "x", NULL),
+			 0);
+	assert_false(picture->is.expired);
+	calls_step(engine, id, PARLEY_EV_EXPIRE);
+	assert_string_equal(heard.log, "x");
+	assert_true(picture->is.expired);
+	parley_notify(engine, id, PARLEY_NOTE_OWN_BYE, PARLEY_DIR_NONE,
+		      &actions);
+	assert_string_equal(heard.log, "xx");
+	assert_int_equal(heard.told.type, PARLEY_NOTE_OWN_BYE);
+	calls_stop(&host, engine);
+}
+
 /* ------------------------------------------------------------ pins */
 
 static void test_pins(void **state)
@@ -592,6 +739,8 @@ int main(void)
 		cmocka_unit_test(test_texts_stay),
 		cmocka_unit_test(test_texts_are_bounded),
 		cmocka_unit_test(test_legs_stay),
+		cmocka_unit_test(test_leg_areas),
+		cmocka_unit_test(test_own_bye),
 		cmocka_unit_test(test_pins),
 		cmocka_unit_test(test_unpin_too_often),
 		cmocka_unit_test(test_pins_end),
