@@ -5,7 +5,7 @@
  *          its value for a message.
  * Owns:    nothing; what a fixup makes lives as long as the script.
  * Always:  a fixup is 0, or an error after a line that names the parameter.
- * Why:     functions.c and functions_profile.c take the same kinds.
+ * Why:     the files of functions take the same kinds.
  */
 #ifndef FIXUPS_H
 #define FIXUPS_H
@@ -14,6 +14,10 @@
 
 #define FUNCTION(f) ((cmd_function)(void (*)(void))(f))
 
+/* Puts a number in place of a parameter's text. */
+int fixup_put(void **param, long number);
+/* Any of them is a text, with or without variables. */
+int fixup_texts(void **param, int param_no);
 /* A profile's name becomes its index. */
 int fixup_profile_name(void **param);
 /* Text with or without pseudo-variables. */

@@ -22,8 +22,7 @@
 
 /* ------------------------------------------------------------- fixups */
 
-/* Puts a number in place of a parameter's text. */
-static int fixup_put(void **param, long number)
+int fixup_put(void **param, long number)
 {
 	pkg_free(*param);
 	*param = (void *)number;
@@ -213,7 +212,7 @@ static int fixup_property(void **param, int param_no)
 	return fixup_spve_null(param, 1);
 }
 
-static int fixup_texts(void **param, int param_no)
+int fixup_texts(void **param, int param_no)
 {
 	(void)param_no;
 	return fixup_spve_null(param, 1);
@@ -577,8 +576,8 @@ cmd_export_t adapter_cmds[] = {
 	 fixup_free_igp_null, ANY_ROUTE},
 	{"dlg_isflagset", FUNCTION(f_is_flag_set), 1, fixup_isflagset,
 	 fixup_free_igp_null, ANY_ROUTE},
-	{"dlg_set_property", FUNCTION(f_set_property), 1, fixup_property, free_texts,
-	 ANY_ROUTE},
+	{"dlg_set_property", FUNCTION(f_set_property), 1, fixup_property,
+	 free_texts, ANY_ROUTE},
 	{"dlg_reset_property", FUNCTION(f_reset_property), 1, fixup_property,
 	 free_texts, ANY_ROUTE},
 	{"dlg_set_state", FUNCTION(f_set_state), 1, fixup_texts, free_texts,
@@ -588,8 +587,10 @@ cmd_export_t adapter_cmds[] = {
 	{"dlg_db_load_extra", FUNCTION(f_db_load_extra), 0, NULL, NULL,
 	 ANY_ROUTE},
 	{"dlg_get", FUNCTION(f_get), 3, fixup_texts, NULL, ANY_ROUTE},
-	{"dlg_get_var", FUNCTION(f_get_var), 5, fixup_get_var, free_get_var, ANY_ROUTE},
-	{"dlg_set_var", FUNCTION(f_set_var), 5, fixup_texts, free_texts, ANY_ROUTE},
+	{"dlg_get_var", FUNCTION(f_get_var), 5, fixup_get_var, free_get_var,
+	 ANY_ROUTE},
+	{"dlg_set_var", FUNCTION(f_set_var), 5, fixup_texts, free_texts,
+	 ANY_ROUTE},
 	{"dlg_update_contact", FUNCTION(f_update_contact), 0, NULL, NULL,
 	 ANY_ROUTE},
 	{"dlg_update_socket", FUNCTION(f_update_socket), 0, NULL, NULL,
@@ -611,12 +612,11 @@ cmd_export_t adapter_cmds[] = {
 	{"dlg_req_within", FUNCTION(f_request5), 5, fixup_request, NULL,
 	 ANY_ROUTE},
 	{"dlg_refer", FUNCTION(f_refer), 2, fixup_refer, NULL, ANY_ROUTE},
-	{"dlg_refer_did", FUNCTION(f_refer_did), 4, fixup_refer_did, free_refer_did,
+	{"dlg_refer_did", FUNCTION(f_refer_did), 4, fixup_refer_did,
+	 free_refer_did, ANY_ROUTE},
+	{"dlg_refer_cid", FUNCTION(f_refer_cid), 3, fixup_texts, free_texts,
 	 ANY_ROUTE},
-	{"dlg_refer_cid", FUNCTION(f_refer_cid), 3, fixup_call_texts, free_texts,
-	 ANY_ROUTE},
-	{"dlg_bridge", FUNCTION(f_bridge), 3, fixup_call_texts, NULL,
-	 ANY_ROUTE},
+	{"dlg_bridge", FUNCTION(f_bridge), 3, fixup_texts, NULL, ANY_ROUTE},
 	{"dlg_set_ruri", FUNCTION(f_set_ruri), 0, NULL, NULL, ANY_ROUTE},
 	{"dlg_set_timeout", FUNCTION(f_set_timeout1), 1, fixup_igp_null, NULL,
 	 ANY_ROUTE},

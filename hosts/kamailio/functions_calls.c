@@ -20,9 +20,7 @@ static int fixup_side(const char *function, void **param, bool all)
 		       text.s, all ? "," : " or", all ? " or all" : "");
 		return E_CFG;
 	}
-	pkg_free(*param);
-	*param = (void *)(long)side;
-	return 0;
+	return fixup_put(param, (long)side);
 }
 
 int fixup_request(void **param, int param_no)
@@ -41,12 +39,6 @@ int fixup_refer_did(void **param, int param_no)
 {
 	return param_no <= 2 ? fixup_igp_null(param, 1)
 			     : fixup_spve_null(param, 1);
-}
-
-int fixup_call_texts(void **param, int param_no)
-{
-	(void)param_no;
-	return fixup_spve_null(param, 1);
 }
 
 /* ------------------------------------------------ kamailio.cfg */

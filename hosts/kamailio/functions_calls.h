@@ -17,7 +17,6 @@
 int fixup_request(void **param, int param_no);	 /* side, texts */
 int fixup_refer(void **param, int param_no);	 /* caller or callee, text */
 int fixup_refer_did(void **param, int param_no); /* 2 numbers, 2 texts */
-int fixup_call_texts(void **param, int param_no);
 
 int f_request2(struct sip_msg *msg, char *side, char *method);
 int f_request3(struct sip_msg *msg, char *side, char *method, char *headers);
