@@ -48,22 +48,32 @@ static void run_callback(struct sip_msg *msg, const char *event)
 			    adapter.set.event_callback.s, event);
 }
 
+/* Runs @route, or with NULL the KEMI function, and what comes after a script.
+ */
+static void run_script(struct sip_msg *msg, struct action *route,
+		       const char *event, enum script_cb_type after)
+{
+	struct run_act_ctx context;
+
+	if (route) {
+		init_run_actions_ctx(&context);
+		run_top_route(route, msg, &context);
+	} else {
+		run_callback(msg, event);
+	}
+	exec_post_script_cb(msg, after);
+}
+
 static void run_event(struct sip_msg *msg, enum event_route event)
 {
-	struct run_act_ctx actions;
 	int before = get_route_type();
 
 	set_route_type(LOCAL_ROUTE);
-	if (exec_pre_script_cb(msg, LOCAL_CB_TYPE) > 0) {
-		if (has_callback()) {
-			run_callback(msg, event_names[event]);
-		} else {
-			init_run_actions_ctx(&actions);
-			run_top_route(event_rt.rlist[routes[event]], msg,
-				      &actions);
-		}
-		exec_post_script_cb(msg, LOCAL_CB_TYPE);
-	}
+	if (exec_pre_script_cb(msg, LOCAL_CB_TYPE) > 0)
+		run_script(msg,
+			   has_callback() ? NULL
+					  : event_rt.rlist[routes[event]],
+			   event_names[event], LOCAL_CB_TYPE);
 	set_route_type(before);
 }
 
@@ -146,7 +156,6 @@ void events_timeout_route(struct parley_id id, int route)
 {
 	const struct parley_event event = {.type = PARLEY_EV_TIMEOUT_ROUTE_DONE,
 					   .id = id};
-	struct run_act_ctx context;
 	struct sip_msg *msg = faked_msg_get_next();
 	int before = get_route_type();
 	struct ctx saved;
@@ -154,13 +163,9 @@ void events_timeout_route(struct parley_id id, int route)
 	if (can_run(route) && exec_pre_script_cb(msg, REQUEST_CB_TYPE) > 0) {
 		ctx_push(&saved, msg, id);
 		set_route_type(REQUEST_ROUTE);
-		if (route == ROUTE_BY_NAME) {
-			run_callback(msg, "dialog:timeout");
-		} else {
-			init_run_actions_ctx(&context);
-			run_top_route(main_rt.rlist[route], msg, &context);
-		}
-		exec_post_script_cb(msg, REQUEST_CB_TYPE);
+		run_script(msg,
+			   route == ROUTE_BY_NAME ? NULL : main_rt.rlist[route],
+			   "dialog:timeout", REQUEST_CB_TYPE);
 		set_route_type(before);
 		ctx_pop(&saved);
 	}
