@@ -8,6 +8,7 @@
 #include "capi.h"
 #include "capi_view.h"
 #include "reader.h"
+#include "text.h"
 
 static void show_text(str *text, struct parley_str value)
 {
@@ -21,19 +22,15 @@ static void show_text(str *text, struct parley_str value)
 	__atomic_store_n(&text->len, now.len, __ATOMIC_RELEASE);
 }
 
+/* Who reads at the same time sees digits all the time. */
 static void show_cseq(str *text, char *digits, uint32_t cseq)
 {
-	char reversed[12];
-	int len = 0;
+	char print[TEXT_DIGITS];
+	struct parley_str number = text_number(cseq, print);
 
-	do {
-		reversed[len++] = (char)('0' + cseq % 10);
-		cseq /= 10;
-	} while (cseq > 0);
-	for (int i = 0; i < len; i++)
-		digits[i] = reversed[len - 1 - i];
+	memcpy(digits, number.s, number.len);
 	text->s = digits;
-	text->len = len;
+	text->len = (int)number.len;
 }
 
 static void show_party(struct capi_view *view, int leg,

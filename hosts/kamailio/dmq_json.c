@@ -499,16 +499,9 @@ void json_image_fini(srjson_doc_t *doc, struct json_image *read)
 static void put_cseq(struct json_writer *writer, const char *name,
 		     uint32_t cseq)
 {
-	char digits[12];
-	uint32_t at = sizeof(digits);
+	char digits[TEXT_DIGITS];
 
-	do {
-		digits[--at] = (char)('0' + cseq % 10);
-		cseq /= 10;
-	} while (cseq > 0);
-	json_put_text(writer, name,
-		      (struct parley_str){digits + at,
-					  (uint32_t)sizeof(digits) - at});
+	json_put_text(writer, name, text_number(cseq, digits));
 }
 
 static void put_stock_party(struct json_writer *writer,

@@ -2,6 +2,7 @@
 #include <string.h>
 
 #include "json_line.h"
+#include "text.h"
 
 static void put(struct json_line *line, char c)
 {
@@ -76,16 +77,10 @@ void json_close(struct json_line *line, char bracket)
 
 void json_number(struct json_line *line, const char *name, uint32_t number)
 {
-	char digits[11];
-	char *at = digits + sizeof(digits) - 1;
+	char digits[TEXT_DIGITS];
 
-	*at = 0;
-	do {
-		*--at = (char)('0' + number % 10);
-		number /= 10;
-	} while (number > 0);
 	begin_named(line, name);
-	put_all(line, at);
+	put_all(line, text_number(number, digits).s);
 }
 
 void json_text(struct json_line *line, const char *name, struct parley_str text)

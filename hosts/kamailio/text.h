@@ -1,7 +1,7 @@
 /*
  * text.h - what is done with texts everywhere
  *
- * What:    whether two texts are the same.
+ * What:    whether two texts are the same; a number as text.
  * Owns:    nothing.
  * Locking: none.
  * Always:  a text of no length may have no address.
@@ -11,6 +11,8 @@
 #ifndef TEXT_H
 #define TEXT_H
 
+#include <inttypes.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "parley.h"
@@ -26,6 +28,17 @@ static inline bool text_is(struct parley_str text, const char *constant)
 {
 	return text_equal(text, (struct parley_str){
 					constant, (uint32_t)strlen(constant)});
+}
+
+enum { TEXT_DIGITS = 11 }; /* of a number of 32 bits, with a zero byte */
+
+/* The number as text, in @digits. */
+static inline struct parley_str text_number(uint32_t number,
+					    char digits[TEXT_DIGITS])
+{
+	int len = snprintf(digits, TEXT_DIGITS, "%" PRIu32, number);
+
+	return (struct parley_str){digits, (uint32_t)len};
 }
 
 #endif
