@@ -23,15 +23,28 @@ def _first_line(failure):
     return text[:160]
 
 
-def both(number, trial, env):
+class Unfit(Exception):
+    """A trial was not what it should be; that is no fault of any module."""
+
+
+def must(condition, text, *args):
+    """For what a trial needs to show anything: the case fails without it, on
+    the packaged module as well."""
+    if not condition:
+        raise Unfit(text % args if args else text)
+
+
+def both(number, trial, env, rounds=1):
     """@trial(env, stock) returns what it saw. It fails on the packaged module,
-    or the case does."""
+    or the case does. A fault that needs its moment has @rounds trials there to
+    show itself."""
     ours = trial(env, False)
-    try:
-        packaged = trial(env, True)
-    except FAILED as failure:
-        seen(number, ours, _first_line(failure))
-        return
+    for _ in range(rounds):
+        try:
+            packaged = trial(env, True)
+        except FAILED as failure:
+            seen(number, ours, _first_line(failure))
+            return
     raise AssertionError("the packaged module passes, too: %s" % packaged)
 
 
@@ -43,7 +56,7 @@ def together(*trials):
     def run(index):
         try:
             results[index] = trials[index]()
-        except FAILED as failure:
+        except Exception as failure:
             results[index] = failure
     threads = [threading.Thread(target=run, args=(i,))
                for i in range(len(trials))]
@@ -58,8 +71,9 @@ def both_at_once(number, trial, env):
     """As both(), at the same time."""
     ours, packaged = together(lambda: trial(env, False),
                               lambda: trial(env, True))
-    if isinstance(ours, Exception):
-        raise ours
+    for result, expected in ((ours, ()), (packaged, FAILED)):
+        if isinstance(result, Exception) and not isinstance(result, expected):
+            raise result
     if not isinstance(packaged, Exception):
         raise AssertionError("the packaged module passes, too: %s" % packaged)
     seen(number, ours, _first_line(packaged))
@@ -144,4 +158,4 @@ def gone(server, callid, seconds=15):
 
 
 __all__ = ["CROWD", "both", "both_at_once", "cpu_seconds", "crowd",
-           "gone", "grows", "seen", "sip", "together", "NEEDS"]
+           "gone", "grows", "must", "seen", "sip", "together", "NEEDS"]
