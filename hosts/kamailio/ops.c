@@ -295,14 +295,6 @@ static const char *remote_fault(const struct op_remote *remote,
 	return NULL;
 }
 
-/* How much of a text that may be huge is repeated in a log line. */
-static int shown(const str *text)
-{
-	enum { SHOWN_MAX = 64 };
-
-	return text->len < SHOWN_MAX ? text->len : SHOWN_MAX;
-}
-
 int op_remote(const struct op_remote *remote)
 {
 	struct parley_remote facts = {0};
@@ -312,8 +304,9 @@ int op_remote(const struct op_remote *remote)
 	if (fault) {
 		log_limited(LOG_CAUSE_SCRIPT, L_ERR,
 			    "dlg_remote_profile(\"%.*s\", \"%.*s\"): %s\n",
-			    shown(&remote->command), remote->command.s,
-			    shown(&remote->profile), remote->profile.s, fault);
+			    text_shown(remote->command.len), remote->command.s,
+			    text_shown(remote->profile.len), remote->profile.s,
+			    fault);
 		return -1;
 	}
 	if (text_is(to_parley(&remote->command), "add"))

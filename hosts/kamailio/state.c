@@ -1,6 +1,7 @@
 /* See state.h. */
 #include "facts.h"
 #include "state.h"
+#include "text.h"
 
 int state_set(struct parley_id id, uint8_t state, struct parley_str tag)
 {
@@ -51,7 +52,6 @@ static struct parley_str replying_callee(struct sip_msg *msg)
 
 int op_set_state(struct sip_msg *msg, const str *name)
 {
-	enum { SHOWN_MAX = 64 };
 	uint8_t state = state_of(name);
 	struct parley_id id;
 	int error;
@@ -60,8 +60,7 @@ int op_set_state(struct sip_msg *msg, const str *name)
 		log_limited(LOG_CAUSE_SCRIPT, L_ERR,
 			    "dlg_set_state(\"%.*s\"): must be unconfirmed, "
 			    "early, answered, confirmed or deleted\n",
-			    name->len < SHOWN_MAX ? name->len : SHOWN_MAX,
-			    name->s ? name->s : "");
+			    text_shown(name->len), name->s ? name->s : "");
 		return -1;
 	}
 	if (!ctx_dialog(msg, &id))
@@ -70,7 +69,7 @@ int op_set_state(struct sip_msg *msg, const str *name)
 	if (error < 0)
 		log_limited(LOG_CAUSE_SCRIPT, L_ERR,
 			    "dlg_set_state(\"%.*s\"): dialog %u.%u: %s\n",
-			    name->len < SHOWN_MAX ? name->len : SHOWN_MAX,
-			    name->s, id.entry, id.id, state_error_text(error));
+			    text_shown(name->len), name->s, id.entry, id.id,
+			    state_error_text(error));
 	return error < 0 ? -1 : 1;
 }

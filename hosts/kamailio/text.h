@@ -1,7 +1,8 @@
 /*
  * text.h - what is done with texts everywhere
  *
- * What:    whether two texts are the same; a number as text.
+ * What:    whether two texts are the same; a number as text; how much of
+ *          one that may be huge a log line repeats.
  * Owns:    nothing.
  * Locking: none.
  * Always:  a text of no length may have no address.
@@ -28,6 +29,12 @@ static inline bool text_is(struct parley_str text, const char *constant)
 {
 	return text_equal(text, (struct parley_str){
 					constant, (uint32_t)strlen(constant)});
+}
+
+/* So much of a text of @len characters goes into a log line. */
+static inline int text_shown(int len)
+{
+	return len < 64 ? len : 64;
 }
 
 enum { TEXT_DIGITS = 11 }; /* of a number of 32 bits, with a zero byte */

@@ -7,6 +7,7 @@
 #include "facts.h"
 #include "own_mark.h"
 #include "scripted.h"
+#include "text.h"
 #include "tmcb.h"
 #include "within.h"
 
@@ -215,8 +216,7 @@ static bool find(struct sip_msg *msg, const struct parley_event *call,
 				    msg->first_line.u.request.method.s,
 				    (int)call->callid.len, call->callid.s,
 				    ip_addr2a(&msg->rcv.src_ip), name.len,
-				    name.s, value.len > 64 ? 64 : value.len,
-				    value.s);
+				    name.s, text_shown(value.len), value.s);
 			query.id = (struct parley_id){0, 0};
 			if (mode == 0)
 				return false;
