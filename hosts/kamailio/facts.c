@@ -290,6 +290,13 @@ void facts_request(struct sip_msg *msg, struct parley_event *event)
 		event->contact = facts_contact(msg);
 }
 
+enum parley_event_type facts_reply_type(int code)
+{
+	if (code < 200)
+		return PARLEY_EV_REPLY_1XX;
+	return code < 300 ? PARLEY_EV_REPLY_2XX : PARLEY_EV_REPLY_FAIL;
+}
+
 enum parley_event_type facts_method(int method)
 {
 	switch (method) {

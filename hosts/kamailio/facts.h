@@ -48,6 +48,9 @@ void facts_request(struct sip_msg *msg, struct parley_event *event);
 /* The URI of the first Contact; empty if there is none. */
 struct parley_str facts_contact(struct sip_msg *msg);
 
+/* The event of a reply to the INVITE with this code, which is above 100. */
+enum parley_event_type facts_reply_type(int code);
+
 /* The event of an in-dialog request with this method. */
 enum parley_event_type facts_method(int method);
 

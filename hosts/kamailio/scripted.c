@@ -83,9 +83,7 @@ static int update_by_reply(struct sip_msg *rpl)
 	if (code <= 100 || !find_invited(rpl, &event.id))
 		return -1;
 	event.code = (uint16_t)code;
-	event.type = code < 200	  ? PARLEY_EV_REPLY_1XX
-		     : code < 300 ? PARLEY_EV_REPLY_2XX
-				  : PARLEY_EV_REPLY_FAIL;
+	event.type = facts_reply_type(code);
 	if (code < 300)
 		invite_read_reply(event.id, rpl, &event);
 	event.reason = to_parley(&rpl->first_line.u.reply.reason);

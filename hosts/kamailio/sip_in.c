@@ -348,9 +348,7 @@ static void feed_reply(struct cell *t, struct parley_id id,
 	if (code <= 100)
 		return; /* not relayed (RFC 3261 16.7) */
 	event.code = (uint16_t)code;
-	event.type = code < 200	  ? PARLEY_EV_REPLY_1XX
-		     : code < 300 ? PARLEY_EV_REPLY_2XX
-				  : PARLEY_EV_REPLY_FAIL;
+	event.type = facts_reply_type(code);
 	if (rpl && rpl != FAKED_REPLY) {
 		if (code < 300)
 			take_reply(rpl, t, rr_count, &event);
