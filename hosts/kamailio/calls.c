@@ -68,7 +68,6 @@ static const struct parley_leg_view *choose_leg(const struct parley_view *view,
 static bool find_leg(struct parley_id id, struct sip_msg *msg, bool answered,
 		     const char *what, uint32_t *number)
 {
-	static struct reader reader;
 	const struct parley_leg_view *leg;
 	struct parley_view view = {0};
 	const char *why = NULL;
@@ -77,7 +76,7 @@ static bool find_leg(struct parley_id id, struct sip_msg *msg, bool answered,
 	/* A reply route has the leg's first reply in hand. */
 	if (msg)
 		invite_shown(msg, id);
-	rc = reader_read(&reader, id, &view);
+	rc = reader_read(reader_of_steps(), id, &view);
 	if (rc < 0) {
 		complain(what, rc == PARLEY_E_NO_DIALOG ? "no such call"
 							: "no memory left");
@@ -283,7 +282,6 @@ int calls_refer_id(struct parley_id id, enum parley_side side,
 int calls_refer_callid(const str *callid, enum parley_side side,
 		       const str *address)
 {
-	static struct reader reader;
 	struct parley_id ids[CALLID_CALLS_MAX];
 	uint32_t count = parley_find_callid(adapter.engine, to_parley(callid),
 					    ids, CALLID_CALLS_MAX);
@@ -291,7 +289,7 @@ int calls_refer_callid(const str *callid, enum parley_side side,
 	for (uint32_t i = 0; i < count; i++) {
 		struct parley_view view = {0};
 
-		if (reader_read(&reader, ids[i], &view) == 0 &&
+		if (reader_read(reader_of_steps(), ids[i], &view) == 0 &&
 		    view.state != PARLEY_STATE_DELETED)
 			return refer(ids[i], NULL, side, address);
 	}
@@ -329,13 +327,13 @@ static struct parley_str contact_towards(const struct parley_view *view,
 
 int calls_set_ruri(struct sip_msg *msg)
 {
-	static struct reader reader;
 	struct parley_view view = {0};
 	struct parley_id id;
 	str uri;
 
 	/* As in the stock module, a message of no call is nothing to log. */
-	if (!ctx_dialog(msg, &id) || reader_read(&reader, id, &view) < 0)
+	if (!ctx_dialog(msg, &id) ||
+	    reader_read(reader_of_steps(), id, &view) < 0)
 		return -1;
 	uri = to_str(contact_towards(&view, msg));
 	if (uri.len <= 0) {

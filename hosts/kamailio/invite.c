@@ -239,13 +239,12 @@ static bool is_invite_2xx(struct sip_msg *msg)
 static bool is_our_invite(struct parley_id id, uint64_t ref,
 			  const struct parley_event *reply, uint8_t *statep)
 {
-	static struct reader reader;
 	struct parley_view view;
 
 	/* Who calls again with the same Call-ID raises the CSeq. */
 	if (!(ref & REF_KNOWN) ||
 	    (ref & cseq_bits(REF_CSEQ_MASK)) != cseq_bits(reply->cseq) ||
-	    reader_read(&reader, id, &view) != 0)
+	    reader_read(reader_of_steps(), id, &view) != 0)
 		return false;
 	*statep = view.state;
 	return text_equal(view.callid, reply->callid) &&

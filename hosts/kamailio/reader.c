@@ -11,25 +11,23 @@ enum {
 	DFLAG_TM = 1 << 9,
 };
 
-static int reader_grow(struct reader *reader, size_t size)
+bool reader_reserve(struct reader *reader, size_t size)
 {
 	/* Half as much again, because the dialog may grow until the next
 	 * attempt. */
 	size_t wanted = size + size / 2;
-	void *buffer = pkg_malloc(wanted);
+	void *buffer;
 
+	if (reader->size >= size)
+		return true;
+	buffer = pkg_malloc(wanted);
 	if (!buffer)
-		return PARLEY_E_MEMORY;
+		return false;
 	if (reader->buffer)
 		pkg_free(reader->buffer);
 	reader->buffer = buffer;
 	reader->size = wanted;
-	return PARLEY_OK;
-}
-
-bool reader_reserve(struct reader *reader, size_t size)
-{
-	return reader->size >= size || reader_grow(reader, size) == PARLEY_OK;
+	return true;
 }
 
 int reader_read(struct reader *reader, struct parley_id id,
@@ -39,7 +37,7 @@ int reader_read(struct reader *reader, struct parley_id id,
 	int error = PARLEY_E_SPACE;
 
 	while (error == PARLEY_E_SPACE) {
-		if (reader->size < needed && reader_grow(reader, needed) < 0)
+		if (!reader_reserve(reader, needed))
 			return PARLEY_E_MEMORY;
 		error = parley_read(adapter.engine, host_now(), id, view,
 				    reader->buffer, reader->size, &needed);
@@ -57,6 +55,13 @@ void reader_fini(struct reader *reader)
 }
 
 struct reader *reader_of_process(void)
+{
+	static struct reader reader;
+
+	return &reader;
+}
+
+struct reader *reader_of_steps(void)
 {
 	static struct reader reader;
 

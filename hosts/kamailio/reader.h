@@ -9,8 +9,8 @@
  * Locking: none; a reader belongs to one process.
  * Always:  a zeroed reader is ready for use.
  * Why:     $dlg(...) and RPC need a whole dialog, each in its own rhythm: the
- *          variables keep one reader per process, an RPC command has its own
- *          and frees it.
+ *          variables keep one reader per process, what is done for a message
+ *          another one, an RPC command has its own and frees it.
  */
 #ifndef READER_H
 #define READER_H
@@ -33,6 +33,10 @@ void reader_fini(struct reader *reader);
 
 /* The reader that the pseudo-variables of this process share. */
 struct reader *reader_of_process(void);
+/* Another one, for steps that are done with their view before they call anybody
+ * else. That of the variables will not do: a parameter of a function may be
+ * what one of them has in it. */
+struct reader *reader_of_steps(void);
 
 /* Views and Kamailio's str: "" instead of NULL, which kamcmd would print as
  * <null string>. */

@@ -198,23 +198,13 @@ static int prepare(struct parley_id id, const struct request_what *what,
 		   enum parley_request_kind kind,
 		   struct parley_request *request)
 {
-	static struct {
-		char *buffer;
-		size_t size;
-	} texts;
+	static struct reader texts;
 	size_t needed = 1024;
 	int rc = PARLEY_E_SPACE;
 
 	while (rc == PARLEY_E_SPACE) {
-		if (texts.size < needed) {
-			char *more = pkg_malloc(needed);
-			if (!more)
-				return PARLEY_E_MEMORY;
-			if (texts.buffer)
-				pkg_free(texts.buffer);
-			texts.buffer = more;
-			texts.size = needed;
-		}
+		if (!reader_reserve(&texts, needed))
+			return PARLEY_E_MEMORY;
 		rc = parley_request_prepare(adapter.engine, id, what->leg,
 					    what->towards, kind, request,
 					    texts.buffer, texts.size, &needed);
@@ -316,7 +306,6 @@ int request_send(struct parley_id id, const struct request_what *what)
 int request_bye(struct parley_id id, const struct parley_action *action,
 		const str *extra_hdrs)
 {
-	static struct reader reader;
 	static struct headers headers;
 	struct request_what what = {
 		.method = str_init("BYE"),
@@ -330,7 +319,7 @@ int request_bye(struct parley_id id, const struct parley_action *action,
 
 	headers.len = 0;
 	if (action->leg > PARTY_LEG_MAX ||
-	    reader_read(&reader, id, &view) != 0 ||
+	    reader_read(reader_of_steps(), id, &view) != 0 ||
 	    !headers_of_bye(&headers, &view, extra_hdrs)) {
 		const struct parley_request call = {.callid = view.callid,
 						    .target = {"", 0}};

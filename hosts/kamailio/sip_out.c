@@ -62,10 +62,9 @@ static void fill_farewell(struct farewell *farewell, const str *reason,
 
 static void log_not_ended(struct parley_id id, const char *what)
 {
-	static struct reader reader;
 	struct parley_view view = {0};
 
-	(void)!reader_read(&reader, id, &view);
+	(void)!reader_read(reader_of_steps(), id, &view);
 	log_limited(LOG_CAUSE_END, L_ERR,
 		    "call %.*s (%u.%u): %s: the INVITE's transaction is gone "
 		    "or answered; end it again when it is answered\n",
