@@ -7,7 +7,8 @@ MODDIR ?= $(patsubst %/,%,$(dir $(packaged_modules)))/parley
 
 .PHONY: install uninstall
 install: all
-	@DESTDIR='$(DESTDIR)' tools/install.sh install '$(MODDIR)' $(MODULES)
+	@DESTDIR='$(DESTDIR)' tools/install.sh install '$(MODDIR)' \
+		$(MODULES) include/parley_api.h
 
 uninstall:
 	@DESTDIR='$(DESTDIR)' tools/install.sh uninstall '$(MODDIR)'

@@ -14,6 +14,11 @@ KAMAILIO_HEADER := $(KAMAILIO_SRC)/src/core/sr_module.h
 HOST_FLAGS = -std=gnu17 $(WARNINGS) -Iinclude @$(BUILD)/kamailio.flags \
 	-isystem $(KAMAILIO_SRC)/src
 
+# For tests that compile against the same headers.
+.PHONY: print-kamailio-src
+print-kamailio-src:
+	@echo '$(KAMAILIO_SRC)'
+
 .PHONY: modules
 ifeq ($(HOST_SOURCES),)
 modules: ;

@@ -4,6 +4,7 @@
 #   tools/install.sh install MODDIR FILE...
 #   tools/install.sh uninstall MODDIR
 #
+# Headers among the files go into MODDIR/include.
 # DESTDIR in the environment is put before MODDIR, as packagers expect. The file
 # parley.manifest in MODDIR lists what was installed, with checksums; nothing
 # else is ever overwritten or removed. Its comment lines name folders made.
@@ -22,19 +23,34 @@ is_ours()
 		grep -F "  $1" | (cd "$folder" && sha256sum -c --status -)
 }
 
+# Where @1 goes, below the folder.
+name_of()
+{
+	case $1 in
+	*.h) echo "include/$(basename "$1")" ;;
+	*) basename "$1" ;;
+	esac
+}
+
 install_files()
 {
 	[ $# -gt 0 ] || die "nothing to install: hosts/kamailio has no code"
 	[ ! -e "$folder/tm.so" ] && [ ! -e "$folder/rr.so" ] ||
 		die "$folder holds packaged modules; give another MODDIR=<folder>"
 	for file; do
-		name=$(basename "$file")
+		name=$(name_of "$file")
 		[ ! -e "$folder/$name" ] || is_ours "$name" ||
 			die "$folder/$name is not ours;" \
 			    "give another MODDIR=<folder>"
 	done
 
 	made=
+	for file; do
+		case $(name_of "$file") in
+		include/*) [ -d "$folder/include" ] || made="$folder/include
+" ;;
+		esac
+	done
 	parent=$folder
 	while [ ! -d "$parent" ]; do
 		made="$made$parent
@@ -42,19 +58,19 @@ install_files()
 		parent=$(dirname "$parent")
 	done
 	# What an earlier installation made is still ours to remove.
-	[ ! -r "$manifest" ] || made=$(sed -n 's/^# made //p' "$manifest")
+	[ ! -r "$manifest" ] || made="$made$(sed -n 's/^# made //p' "$manifest")"
 
 	mkdir -p "$folder" 2>/dev/null && [ -w "$folder" ] ||
 		die "cannot write to $folder: root is needed"
 	for file; do
-		install -m 644 "$file" "$folder/"
+		install -D -m 644 "$file" "$folder/$(name_of "$file")"
 	done
 	{
 		echo "# Installed by Parley's make install."
 		echo "$made" | sed -n 's/^./# made &/p'
 		cd "$folder"
 		for file; do
-			sha256sum "$(basename "$file")"
+			sha256sum "$(name_of "$file")"
 		done
 	} >"$manifest.new"
 	mv "$manifest.new" "$manifest"
@@ -62,8 +78,12 @@ install_files()
 	echo "Installed into $folder. In kamailio.cfg, replace the line that"
 	echo "loads the stock module by one of:"
 	for file; do
-		echo "    loadmodule \"$moddir/$(basename "$file")\""
+		case $file in
+		*.so) echo "    loadmodule \"$moddir/$(basename "$file")\"" ;;
+		esac
 	done
+	[ ! -d "$folder/include" ] ||
+		echo "For modules of your own: -I$moddir/include"
 }
 
 uninstall_files()

@@ -22,6 +22,7 @@ from report import Report  # noqa: E402
 
 BUILD = os.path.abspath(os.environ.get("PARLEY_BUILD", "build"))
 MODULES = ("dialog.so", "ims_dialog.so", "dialog_ng.so")
+HEADER = "include/parley_api.h"  # here as well as where it is installed
 COMMAND_SECONDS = 120
 
 
@@ -47,7 +48,8 @@ def run(command, **env):
 
 def install(folder, moddir, *files):
     return run(["tools/install.sh", "install", moddir,
-                *(files or [os.path.join(BUILD, name) for name in MODULES])],
+                *(files or [os.path.join(BUILD, name)
+                            for name in MODULES] + [HEADER])],
                DESTDIR=folder)
 
 
@@ -61,6 +63,8 @@ def test_install_and_uninstall(folder):
     for name in MODULES:
         expect(f'loadmodule "/lib/parley/{name}"' in output, output)
         expect(os.path.exists(f"{folder}/lib/parley/{name}"), name)
+    expect("-I/lib/parley/include\n" in output, output)
+    expect(os.path.exists(f"{folder}/lib/parley/{HEADER}"), HEADER)
     status, output = install(folder, "/lib/parley")
     expect(status == 0, "again: " + output)
     status, output = uninstall(folder, "/lib/parley")
@@ -85,6 +89,33 @@ def test_install_leaves_other_files(folder):
     expect(left == ["dialog.so", "mine.so"], f"left: {left}")
 
 
+def test_install_leaves_other_headers(folder):
+    os.makedirs(f"{folder}/lib/parley/include")
+    mine = f"{folder}/lib/parley/include/mine.h"
+    with open(mine, "w", encoding="ascii") as file:
+        file.write("mine")
+    for _ in range(2):
+        expect(install(folder, "/lib/parley")[0] == 0, "install")
+    status, output = uninstall(folder, "/lib/parley")
+    expect(status == 0, output)
+    left = os.listdir(f"{folder}/lib/parley/include")
+    expect(left == ["mine.h"], f"left: {left}")
+    with open(f"{folder}/lib/parley/{HEADER}", "w", encoding="ascii") as file:
+        file.write("somebody else's")
+    status, output = install(folder, "/lib/parley")
+    expect(status != 0 and f"{HEADER} is not ours" in output, output)
+
+
+def test_install_adds_a_header_to_an_older_installation(folder):
+    modules = [os.path.join(BUILD, name) for name in MODULES]
+    expect(install(folder, "/lib/parley", *modules)[0] == 0, "older")
+    expect(not os.path.exists(f"{folder}/lib/parley/include"), "a folder")
+    expect(install(folder, "/lib/parley")[0] == 0, "newer")
+    expect(os.path.exists(f"{folder}/lib/parley/{HEADER}"), HEADER)
+    expect(uninstall(folder, "/lib/parley")[0] == 0, "uninstall")
+    expect(os.listdir(folder) == [], f"left: {os.listdir(folder)}")
+
+
 def test_install_never_over_packaged_modules(folder):
     os.makedirs(f"{folder}/modules")
     with open(f"{folder}/modules/tm.so", "w", encoding="ascii") as file:
@@ -105,6 +136,8 @@ def test_default_folder_is_beside_the_packaged_modules(folder):
     expect(status == 0, output)
     found = re.search(r'loadmodule "(.*)/parley/dialog.so"', output)
     expect(found and os.path.exists(found.group(1) + "/modules/tm.so"), output)
+    header = f"{folder}{found.group(1)}/parley/{HEADER}"
+    expect(os.path.exists(header), header)
     status, output = run(["make", "-s", "uninstall", f"DESTDIR={folder}",
                           f"BUILD={BUILD}"])
     expect(status == 0 and os.listdir(folder) == [], output)
