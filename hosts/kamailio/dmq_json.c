@@ -351,23 +351,33 @@ static uint32_t count_of(const srjson_t *list)
 	return count;
 }
 
+/* Memory for what is in @list, so many bytes each. False: it is none of this
+ * type, or there is no memory. */
+static bool make_room(srjson_doc_t *doc, const srjson_t *list, int type,
+		      size_t bytes, void **room)
+{
+	*room = NULL;
+	if (list->type != type)
+		return false;
+	if (list->child)
+		*room = doc->malloc_fn(count_of(list) * bytes);
+	return *room || !list->child;
+}
+
 static bool read_vars(srjson_doc_t *doc, const srjson_t *list,
 		      struct json_image *read)
 {
 	struct parley_view *view = &read->image.view;
 	bool ok = true;
+	void *room;
 
 	if (!list)
 		return true;
-	if (list->type != srjson_Object)
+	if (!make_room(doc, list, srjson_Object, sizeof(*read->vars), &room))
 		return false;
-	view->var_count = 0;
-	if (!list->child)
-		return true;
-	read->vars = doc->malloc_fn(count_of(list) * sizeof(*view->vars));
+	read->vars = room;
 	view->vars = read->vars;
-	if (!view->vars)
-		return false;
+	view->var_count = 0;
 	for (const srjson_t *item = list->child; item && ok;
 	     item = item->next) {
 		struct parley_pair *var = &view->vars[view->var_count++];
@@ -386,19 +396,15 @@ static bool read_profiles(srjson_doc_t *doc, const srjson_t *list,
 {
 	struct parley_view *view = &read->image.view;
 	bool ok = true;
+	void *room;
 
 	if (!list)
 		return true;
-	if (list->type != srjson_Array)
+	if (!make_room(doc, list, srjson_Array, sizeof(*read->profiles), &room))
 		return false;
-	view->profile_count = 0;
-	if (!list->child)
-		return true;
-	read->profiles =
-		doc->malloc_fn(count_of(list) * sizeof(*view->profiles));
+	read->profiles = room;
 	view->profiles = read->profiles;
-	if (!view->profiles)
-		return false;
+	view->profile_count = 0;
 	for (const srjson_t *item = list->child; item && ok;
 	     item = item->next) {
 		struct parley_profile_view one = {

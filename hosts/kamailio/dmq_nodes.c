@@ -92,26 +92,27 @@ void nodes_heard(struct parley_str name, enum node_kind kind, uint32_t boot)
 			    (int)name.len, name.s, NODES_MAX);
 }
 
-void nodes_missed(struct parley_str name)
+static void mark(struct parley_str name, bool missed, bool wants)
 {
 	struct node *node;
 
 	lock_get(&table->lock);
 	node = find_locked(name);
-	if (node)
-		node->missed = true;
+	if (node) {
+		node->missed |= missed;
+		node->wants |= wants;
+	}
 	lock_release(&table->lock);
+}
+
+void nodes_missed(struct parley_str name)
+{
+	mark(name, true, false);
 }
 
 void nodes_wants(struct parley_str name)
 {
-	struct node *node;
-
-	lock_get(&table->lock);
-	node = find_locked(name);
-	if (node)
-		node->wants = true;
-	lock_release(&table->lock);
+	mark(name, false, true);
 }
 
 bool nodes_get(uint32_t index, struct node *node)
