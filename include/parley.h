@@ -153,6 +153,7 @@ enum parley_limits {
 	PARLEY_AREA_MAX = 4096,	     /* of the host, per dialog */
 	PARLEY_STR_MAX = 65535,	     /* any single text */
 	PARLEY_VALUE_MAX = 4096,     /* profile value, variable key */
+	PARLEY_REASON_MAX = 1024,    /* kept of why a call has ended */
 	PARLEY_HASH_SIZE_MAX = 1 << 24,
 };
 
@@ -266,7 +267,9 @@ enum parley_event_type {
 	 * that it was the INVITE's transaction. */
 	PARLEY_EV_RELEASE,
 	/* Command: id, side, code and reason for the final reply and the Reason
-	 * header, can_reply (the INVITE's transaction is at hand). */
+	 * header, can_reply (the INVITE's transaction is at hand). When all
+	 * sides are being ended already it is 0 and changes nothing: the first
+	 * reason stays. */
 	PARLEY_EV_TERMINATE,
 	/* A BYE of ours got its final reply, timed out or could not be sent:
 	 * id, leg (as in the action), dir, code (0: not sent). */

@@ -247,9 +247,7 @@ static int feed_reply_fail(struct step *step)
 	if (early) {
 		dialog->end_code = event->code;
 		if (!dialog->ended_by_us)
-			/* A reason is only shown; without memory it is not. */
-			(void)!text_set(&step->engine->mem, &dialog->end_reason,
-					event->reason);
+			terminate_keep_reason(step);
 		step->cause = dialog->ended_by_us ? END_BY_US : END_NONE;
 	}
 	int rc = step_apply(step, T_REPLY_FAIL);

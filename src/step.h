@@ -43,6 +43,8 @@ PARLEY_MUST_CHECK int terminate_answered(struct step *step,
 					 enum parley_side side);
 /* Final reply and CANCELs for an unanswered call. */
 void terminate_early(struct step *step, uint16_t code);
+/* Keeps the event's reason with the dialog, cut to PARLEY_REASON_MAX. */
+void terminate_keep_reason(struct step *step);
 /* A 2xx for a call that we are ending. */
 PARLEY_MUST_CHECK int terminate_crossing(struct step *step);
 /* The ACK or the end of the wait for it: BYEs to the caller may go. */

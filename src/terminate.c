@@ -140,11 +140,33 @@ void terminate_after_ack(struct step *step, struct leg *leg)
 	dialog_arm_locked(step->engine, step->dialog);
 }
 
-static void keep_reason(struct step *step)
+/* Up to PARLEY_REASON_MAX bytes, and whole characters of UTF-8. */
+static struct parley_str reason_cut(struct parley_str reason)
+{
+	if (reason.len <= PARLEY_REASON_MAX)
+		return reason;
+	reason.len = PARLEY_REASON_MAX;
+	while (reason.len > 0 &&
+	       ((unsigned char)reason.s[reason.len] & 0xc0) == 0x80)
+		reason.len--;
+	return reason;
+}
+
+void terminate_keep_reason(struct step *step)
 {
 	/* A reason is only shown; without memory it is not. */
 	(void)!text_set(&step->engine->mem, &step->dialog->end_reason,
-			step->event->reason);
+			reason_cut(step->event->reason));
+}
+
+/* What an end that was asked for already keeps is why it began. */
+static void keep_first_reason(struct step *step, bool known)
+{
+	if (known)
+		return;
+	if (step->event->code > 0)
+		step->dialog->end_code = step->event->code;
+	terminate_keep_reason(step);
 }
 
 int terminate_command(struct step *step)
@@ -155,7 +177,13 @@ int terminate_command(struct step *step)
 	if (event->side < PARLEY_SIDE_CALLER || event->side > PARLEY_SIDE_ALL)
 		return PARLEY_E_ARGUMENT;
 	bool early = dialog->state < PARLEY_STATE_ANSWERED;
-	if (early && (event->side != PARLEY_SIDE_ALL || !event->can_reply))
+	/* Perhaps by another process at this very moment. */
+	bool known = dialog->ending && dialog->end_sides == PARLEY_SIDE_ALL;
+	if (early && event->side != PARLEY_SIDE_ALL)
+		return PARLEY_E_STATE;
+	if (early && known)
+		return 0;
+	if (early && !event->can_reply)
 		return PARLEY_E_STATE;
 	int rc = step_apply(step, T_TERMINATE);
 	if (rc < 0)
@@ -166,11 +194,9 @@ int terminate_command(struct step *step)
 		rc = terminate_answered(step, event->side);
 		if (rc == 0 && dialog->end_sides == PARLEY_SIDE_ALL)
 			step->notes |= PARLEY_NOTE_TERMINATED;
-		if (rc == 0 && event->code > 0)
-			dialog->end_code = event->code;
 	}
 	if (rc == 0)
-		keep_reason(step);
+		keep_first_reason(step, known);
 	return rc;
 }
 

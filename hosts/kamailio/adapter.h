@@ -225,6 +225,9 @@ int sip_feed_reply(struct sip_msg *req, struct sip_msg *rpl,
 int sip_terminate(struct sip_msg *msg, struct parley_id id,
 		  enum parley_side side, const str *reason,
 		  const str *extra_hdrs);
+/* Why it was not ended, in words: a constant text. */
+const char *sip_terminate_fault(struct parley_id id, enum parley_side side,
+				int error);
 
 /* ------------------------------------------------ processes (procs.c) */
 

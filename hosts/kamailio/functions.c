@@ -20,6 +20,7 @@
 #include "ops.h"
 #include "scripted.h"
 #include "state.h"
+#include "text.h"
 
 /* ------------------------------------------------------------- fixups */
 
@@ -175,21 +176,20 @@ static int fixup_isflagset(void **param, int param_no)
 	return fixup_flag("dlg_isflagset", param);
 }
 
-/* side[, reason] */
+/* side[, reason]. A side without variables is checked at start; with one it
+ * runs for each message, if it stands without quotes. */
 static int fixup_end(void **param, int param_no)
 {
 	str text = {*param, (int)strlen(*param)};
-	enum parley_side side;
 
-	if (param_no != 1)
-		return fixup_spve_null(param, 1);
-	side = op_side(&text);
-	if (!side) {
-		LM_ERR("side \"%s\": must be caller, callee, all or both\n",
-		       text.s);
+	if (param_no == 1 && !strchr(text.s, '$') && !op_side(&text)) {
+		log_limited(LOG_CAUSE_SCRIPT, L_ERR,
+			    "side \"%.64s\": must be caller, callee, all or "
+			    "both\n",
+			    text.s);
 		return E_CFG;
 	}
-	return fixup_put(param, (long)side);
+	return fixup_spve_null(param, 1);
 }
 
 /* callid, ftag, ttag, name, target */
@@ -428,14 +428,25 @@ static int f_is_known(struct sip_msg *msg, char *p1, char *p2)
 	return op_is_known(msg);
 }
 
-static int f_end(struct sip_msg *msg, char *side, char *param)
+static int f_end(struct sip_msg *msg, char *side_param, char *param)
 {
-	str reason = {0};
+	enum parley_side side;
+	str name, reason = {0};
 
+	if (!text_of(msg, side_param, &name))
+		return -1;
+	/* The next text may take the place of this one. */
+	side = op_side(&name);
+	if (!side) {
+		log_limited(LOG_CAUSE_SCRIPT, L_ERR,
+			    "dlg_bye(), dlg_terminate(): side \"%.*s\" must be "
+			    "caller, callee, all or both\n",
+			    text_shown(name.len), name.s);
+		return -1;
+	}
 	if (param && !text_of(msg, param, &reason))
 		return -1;
-	return op_end(msg, (enum parley_side)(long)side,
-		      param ? &reason : NULL);
+	return op_end(msg, side, param ? &reason : NULL);
 }
 
 static int f_set_timeout1(struct sip_msg *msg, char *param, char *p2)
@@ -602,9 +613,9 @@ cmd_export_t adapter_cmds[] = {
 	{"dlg_remove_dialogs_from_node", FUNCTION(f_remove_dialogs), 1,
 	 fixup_texts, NULL, ANY_ROUTE},
 	{"is_known_dlg", FUNCTION(f_is_known), 0, NULL, NULL, ANY_ROUTE},
-	{"dlg_bye", FUNCTION(f_end), 1, fixup_end, NULL, ANY_ROUTE},
-	{"dlg_terminate", FUNCTION(f_end), 1, fixup_end, NULL, ANY_ROUTE},
-	{"dlg_terminate", FUNCTION(f_end), 2, fixup_end, NULL, ANY_ROUTE},
+	{"dlg_bye", FUNCTION(f_end), 1, fixup_end, free_texts, ANY_ROUTE},
+	{"dlg_terminate", FUNCTION(f_end), 1, fixup_end, free_texts, ANY_ROUTE},
+	{"dlg_terminate", FUNCTION(f_end), 2, fixup_end, free_texts, ANY_ROUTE},
 	{"dlg_req_within", FUNCTION(f_request2), 2, fixup_request, NULL,
 	 ANY_ROUTE},
 	{"dlg_req_within", FUNCTION(f_request3), 3, fixup_request, NULL,

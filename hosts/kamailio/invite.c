@@ -77,17 +77,54 @@ void invite_remember_early(const struct cell *t, struct parley_id id,
 		invite_remember(t, id, rr_count);
 }
 
-void invite_sent(const struct cell *t, struct parley_id id,
-		 unsigned int rr_count)
+/* tm takes the reason of a CANCEL that it sends later from here: of a branch
+ * whose first 1xx is still to come (RFC 3261 9.1), or that is made only now. It
+ * frees it with the transaction. Without memory the CANCEL has the code only.
+ */
+static void keep_reason(struct cell *t, int code, str text)
 {
-	const str no_text = {0};
+	void *place = &t->uas.cancel_reas;
+	struct cancel_reason *kept =
+		shm_malloc(sizeof(*kept) + (size_t)text.len);
+
+	if (!kept)
+		return;
+	memset(kept, 0, sizeof(*kept));
+	kept->cause = (short)code;
+	if (text.len > 0) {
+		kept->u.text = (str){(char *)(kept + 1), text.len};
+		memcpy(kept->u.text.s, text.s, (size_t)text.len);
+	}
+	/* The caller's own CANCEL may have left its reason there. */
+	if (atomic_cmpxchg_long(place, 0, (long)kept) != 0)
+		shm_free(kept);
+}
+
+/* CANCEL to each branch that has shown a 1xx; tm marks the others. */
+static void cancel_branches(struct cell *t)
+{
+	struct cancel_info info;
+
+	memset(&info, 0, sizeof(info));
+	init_cancel_info(&info);
+	if (t->uas.cancel_reas)
+		info.reason = *t->uas.cancel_reas;
+	else
+		info.reason.cause = (short)adapter.set.early_code;
+	adapter.tm.prepare_to_cancel(t, &info.cancel_bitmap, 0);
+	if (info.cancel_bitmap)
+		adapter.tm.cancel_uacs(t, &info, 0);
+}
+
+void invite_sent(struct cell *t, struct parley_id id, unsigned int rr_count)
+{
 	uint64_t ref;
 
 	invite_remember(t, id, rr_count);
 	if (host_crossing_expected() &&
 	    parley_get_host_ref(adapter.engine, id, &ref) == 0 &&
 	    ref & REF_ENDING)
-		(void)!invite_cancel(id, adapter.set.early_code, no_text);
+		cancel_branches(t);
 }
 
 static void read_reply(struct sip_msg *rpl, uint64_t ref,
@@ -183,20 +220,12 @@ void invite_expect_crossing(struct parley_id id)
 
 int invite_cancel(struct parley_id id, int code, str text)
 {
-	struct cancel_info info;
 	struct taken taken;
 
 	if (!take(id, &taken))
 		return -1;
-	memset(&info, 0, sizeof(info));
-	init_cancel_info(&info);
-	info.reason.cause = (short)code;
-	if (text.len > 0)
-		info.reason.u.text = text;
-	adapter.tm.prepare_to_cancel(taken.t, &info.cancel_bitmap, 0);
-	/* Branches without a 1xx get theirs when it comes (RFC 3261 9.1). */
-	if (info.cancel_bitmap)
-		adapter.tm.cancel_uacs(taken.t, &info, 0);
+	keep_reason(taken.t, code, text);
+	cancel_branches(taken.t);
 	give_back(&taken);
 	return 0;
 }
@@ -269,6 +298,24 @@ static bool swallow(struct parley_id id, const struct parley_event *reply)
 	return swallowed;
 }
 
+/* tm cancels a branch whose first 1xx comes after our final reply. Once tm has
+ * forgotten the INVITE the core would relay that 1xx to a caller who has had
+ * its final reply. */
+static bool is_late_1xx(struct parley_id id, uint64_t ref,
+			const struct parley_event *reply)
+{
+	struct taken taken;
+	uint8_t state;
+
+	if (!is_our_invite(id, ref, reply, &state) ||
+	    state != PARLEY_STATE_DELETED)
+		return false;
+	if (!take(id, &taken))
+		return true;
+	give_back(&taken);
+	return false;
+}
+
 /* Runs for each reply, hence the cheap exit. 0: the reply goes nowhere. */
 static int on_reply_start(struct sip_msg *msg, unsigned int flags, void *param)
 {
@@ -281,7 +328,8 @@ static int on_reply_start(struct sip_msg *msg, unsigned int flags, void *param)
 	(void)flags;
 	(void)param;
 	if (!adapter.engine || !host_crossing_expected() ||
-	    !is_invite_2xx(msg) || !facts_call(msg, &reply))
+	    !facts_answers_invite(msg) || msg->REPLY_STATUS > 299 ||
+	    !facts_call(msg, &reply))
 		return 1;
 	count = parley_find_callid(adapter.engine, reply.callid, ids,
 				   CALLS_MAX);
@@ -293,8 +341,10 @@ static int on_reply_start(struct sip_msg *msg, unsigned int flags, void *param)
 			continue;
 		read_reply(msg, ref, &reply);
 		reply.code = (uint16_t)msg->REPLY_STATUS;
-		if (is_our_invite(ids[i], ref, &reply, &state) &&
-		    swallow(ids[i], &reply))
+		if (reply.code < 200
+			    ? is_late_1xx(ids[i], ref, &reply)
+			    : is_our_invite(ids[i], ref, &reply, &state) &&
+				      swallow(ids[i], &reply))
 			return 0;
 	}
 	return 1;

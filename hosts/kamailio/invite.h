@@ -32,8 +32,7 @@ void invite_remember_early(const struct cell *t, struct parley_id id,
 			   unsigned int rr_count);
 
 /* A branch was sent. If the call has been ended meanwhile, it is cancelled. */
-void invite_sent(const struct cell *t, struct parley_id id,
-		 unsigned int rr_count);
+void invite_sent(struct cell *t, struct parley_id id, unsigned int rr_count);
 
 /* Without tm: keeps how many Record-Routes the INVITE came with, and how many
  * are ours; and facts_reply() with what was kept. */
@@ -51,7 +50,8 @@ int invite_make(struct sip_msg *msg, struct parley_id id);
  * the transaction is gone: then there will be none. */
 void invite_expect_crossing(struct parley_id id);
 
-/* CANCEL to each branch. @text: for the Reason header, a quoted string, or
+/* CANCEL to each branch; to one without a 1xx after its first one (RFC 3261
+ * 9.1). @text: for the Reason header, escaped, without quotes (reason.h), or
  * empty. 0, or -1: the transaction is gone. */
 int invite_cancel(struct parley_id id, int code, str text);
 

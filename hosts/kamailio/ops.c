@@ -213,10 +213,16 @@ int op_is_known(struct sip_msg *msg)
 int op_end(struct sip_msg *msg, enum parley_side side, const str *reason)
 {
 	struct parley_id id;
+	int error;
 
 	if (!side || !ctx_can_act(msg, &id))
 		return -1;
-	return sip_terminate(msg, id, side, reason, NULL) < 0 ? -1 : 1;
+	error = sip_terminate(msg, id, side, reason, NULL);
+	if (error < 0)
+		log_limited(LOG_CAUSE_END, L_WARN,
+			    "dialog %u.%u not ended: %s\n", id.entry, id.id,
+			    sip_terminate_fault(id, side, error));
+	return error < 0 ? -1 : 1;
 }
 
 int op_set_timeout_of(struct parley_id id, int seconds)

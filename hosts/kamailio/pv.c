@@ -79,6 +79,7 @@ enum dlg_key {
 	KEY_START_TS,
 	KEY_INIT_TS,
 	KEY_END_TS,
+	KEY_END_CODE,
 	KEY_IFLAGS,
 	KEY_TIMEOUT_LEFT,
 	KEY_TOROUTE,
@@ -86,6 +87,7 @@ enum dlg_key {
 	KEY_FROM_URI,
 	KEY_TO_URI,
 	KEY_REQ_URI,
+	KEY_END_REASON,
 	KEY_FROM_TAG,
 	KEY_TO_TAG,
 	KEY_FROM_CSEQ,
@@ -110,6 +112,7 @@ static const char *const dlg_keys[DLG_KEYS] = {
 	[KEY_START_TS] = "start_ts",
 	[KEY_INIT_TS] = "init_ts",
 	[KEY_END_TS] = "end_ts",
+	[KEY_END_CODE] = "end_code",
 	[KEY_IFLAGS] = "iflags",
 	[KEY_TIMEOUT_LEFT] = "timeout_left",
 	[KEY_TOROUTE] = "toroute",
@@ -117,6 +120,7 @@ static const char *const dlg_keys[DLG_KEYS] = {
 	[KEY_FROM_URI] = "from_uri",
 	[KEY_TO_URI] = "to_uri",
 	[KEY_REQ_URI] = "req_uri",
+	[KEY_END_REASON] = "end_reason",
 	[KEY_FROM_TAG] = "from_tag",
 	[KEY_TO_TAG] = "to_tag",
 	[KEY_FROM_CSEQ] = "from_cseq",
@@ -172,6 +176,8 @@ static int get_dlg_number(const struct parley_view *view, enum dlg_key key)
 		return (int)view->init_s;
 	case KEY_END_TS:
 		return (int)view->end_s;
+	case KEY_END_CODE:
+		return view->end_code;
 	case KEY_IFLAGS:
 		return (int)view->options;
 	case KEY_TIMEOUT_LEFT:
@@ -215,6 +221,8 @@ static str get_dlg_text(const struct parley_view *view, enum dlg_key key)
 		return to_str(view->to_uri);
 	case KEY_REQ_URI:
 		return to_str(view->req_uri);
+	case KEY_END_REASON:
+		return to_str(view->end_reason);
 	case KEY_FROM_TAG:
 	case KEY_FROM_CSEQ:
 	case KEY_FROM_RS:

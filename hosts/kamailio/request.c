@@ -10,11 +10,12 @@
 #include "header_lines.h"
 #include "own_mark.h"
 #include "reader.h"
+#include "reason.h"
 #include "request.h"
 #include "text.h"
 #include "tmcb.h"
 
-enum { HEADERS_MAX = 8192, REASON_MAX = 256 };
+enum { HEADERS_MAX = 8192 };
 
 /* Of the callbacks of BYE and keep-alive: 8 bits of the leg's number and the
  * direction. It fits as long as a dialog has had less than 256 legs;
@@ -110,24 +111,6 @@ static void on_ping_done(struct cell *t, int type, struct tmcb_params *params)
 
 /* ------------------------------------------------ header lines */
 
-str request_quote(struct parley_str reason, char *buffer, size_t size)
-{
-	size_t at = 0;
-
-	buffer[at++] = '"';
-	for (uint32_t i = 0; i < reason.len && at + 3 < size; i++) {
-		unsigned char c = (unsigned char)reason.s[i];
-
-		if (c < ' ' || c == 0x7f)
-			c = ' ';
-		if (c == '"' || c == '\\')
-			buffer[at++] = '\\';
-		buffer[at++] = (char)c;
-	}
-	buffer[at++] = '"';
-	return (str){buffer, (int)at};
-}
-
 struct headers {
 	char text[HEADERS_MAX];
 	size_t len;
@@ -156,21 +139,13 @@ static bool headers_of_bye(struct headers *headers,
 			   const struct parley_view *view,
 			   const str *extra_hdrs)
 {
-	char quoted[REASON_MAX];
-	char line[REASON_MAX + 64];
-	bool fits = headers_add_lines(headers, adapter.set.extra_hdrs);
+	char line[REASON_LINE_MAX];
+	int code = view->end_code ? view->end_code : adapter.set.early_code;
+	bool fits =
+		headers_add_lines(headers, adapter.set.extra_hdrs) &&
+		headers_add(headers,
+			    to_str(reason_line(code, view->end_reason, line)));
 
-	if (view->end_reason.len > 0) {
-		str text =
-			request_quote(view->end_reason, quoted, sizeof(quoted));
-		int code = view->end_code ? view->end_code
-					  : adapter.set.early_code;
-		int len = snprintf(line, sizeof(line),
-				   "Reason: SIP;cause=%d;text=%.*s\r\n", code,
-				   text.len, text.s);
-
-		fits = fits && headers_add(headers, (str){line, len});
-	}
 	return fits && (!extra_hdrs || headers_add_lines(headers, *extra_hdrs));
 }
 

@@ -58,8 +58,4 @@ int request_ping(struct parley_id id, const struct parley_action *action);
 /* ACK for a 2xx that was not relayed. 0 or -1. */
 int request_ack(struct parley_id id, const struct parley_action *action);
 
-/* Writes @reason as a quoted string (RFC 3261 25.1), without what could end
- * the header line, and cut to fit. */
-str request_quote(struct parley_str reason, char *buffer, size_t size);
-
 #endif

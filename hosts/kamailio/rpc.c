@@ -25,7 +25,7 @@ static void end_call(rpc_t *rpc, void *c, struct parley_id id, const str *hdrs)
 		rpc->fault(c, 404, "Dialog not found");
 	else if (error < 0)
 		rpc->fault(c, 500, "Dialog not ended: %s",
-			   parley_error_text(error));
+			   sip_terminate_fault(id, PARLEY_SIDE_ALL, error));
 }
 
 /* Takes the parameter with extra headers, if there is one, as whole lines.

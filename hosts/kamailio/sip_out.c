@@ -1,8 +1,6 @@
 /*
  * sip_out.c - what the engine asks for: requests, replies, notes
  */
-#include <stdio.h>
-
 #include "core/pt.h"
 #include "modules/tm/h_table.h"
 
@@ -10,54 +8,42 @@
 #include "facts.h"
 #include "invite.h"
 #include "reader.h"
+#include "reason.h"
 #include "request.h"
 #include "tmcb.h"
 
-enum { PHRASE_MAX = 128, REASON_MAX = 256 };
-
 /* ------------------------------------------------ unanswered calls */
 
-/* Why the call ends, as the engine keeps it; the texts of what goes out. */
-struct farewell {
-	char phrase[PHRASE_MAX]; /* of the final reply */
-	char quoted[REASON_MAX];
-	char header[REASON_MAX + 64];
-	str text;
-	int header_len;
-};
-
-/* A reason phrase is one line (RFC 3261 7.2). */
-static void copy_phrase(char *target, str source)
+/* Of the final reply: what the script has said, else what is configured, else
+ * the usual words for the code. */
+static void final_phrase(struct parley_str reason, int code,
+			 char phrase[REASON_PHRASE_MAX])
 {
-	size_t at = 0;
+	const char *usual = error_text(code);
 
-	for (int i = 0; i < source.len && at + 1 < PHRASE_MAX; i++)
-		target[at++] =
-			(unsigned char)source.s[i] < ' ' ? ' ' : source.s[i];
-	target[at] = '\0';
+	if (reason.len == 0)
+		reason = to_parley(&adapter.set.early_reason);
+	if (reason.len == 0)
+		reason = (struct parley_str){usual, (uint32_t)strlen(usual)};
+	reason_phrase(reason, phrase);
 }
 
-static void fill_farewell(struct farewell *farewell, const str *reason,
-			  int code)
+static int send_cancel(struct parley_id id, int code, struct parley_str reason)
 {
-	*farewell = (struct farewell){0};
-	if (reason && reason->len > 0) {
-		farewell->text =
-			request_quote(to_parley(reason), farewell->quoted,
-				      sizeof(farewell->quoted));
-		farewell->header_len =
-			snprintf(farewell->header, sizeof(farewell->header),
-				 "Reason: SIP;cause=%d;text=%.*s\r\n", code,
-				 farewell->text.len, farewell->text.s);
-		copy_phrase(farewell->phrase, *reason);
-	} else if (adapter.set.early_reason.len > 0) {
-		copy_phrase(farewell->phrase, adapter.set.early_reason);
-	} else {
-		str text = {error_text(code), 0};
+	char text[REASON_TEXT_MAX];
 
-		text.len = (int)strlen(text.s);
-		copy_phrase(farewell->phrase, text);
-	}
+	/* Before anybody can answer to what follows. */
+	invite_expect_crossing(id);
+	return invite_cancel(id, code, to_str(reason_text(reason, text)));
+}
+
+static int send_final(struct parley_id id, int code, struct parley_str reason)
+{
+	char phrase[REASON_PHRASE_MAX], line[REASON_LINE_MAX];
+
+	final_phrase(reason, code, phrase);
+	return invite_reply(id, code, phrase,
+			    to_str(reason_line(code, reason, line)));
 }
 
 static void log_not_ended(struct parley_id id, const char *what)
@@ -71,48 +57,35 @@ static void log_not_ended(struct parley_id id, const char *what)
 		    (int)view.callid.len, view.callid.s, id.entry, id.id, what);
 }
 
-static int end_early(struct parley_id id, const struct parley_action *action,
-		     const str *reason)
+static int end_early(struct parley_id id, const struct parley_action *action)
 {
-	struct farewell farewell;
-	str header;
+	struct parley_view view = {0};
+	bool cancel = action->type == PARLEY_ACT_CANCEL;
 	int rc;
 
-	fill_farewell(&farewell, reason, action->code);
-	if (action->type == PARLEY_ACT_CANCEL) {
-		/* Before anybody can answer to what follows. */
-		invite_expect_crossing(id);
-		rc = invite_cancel(id, action->code, farewell.text);
-	} else {
-		header = (str){farewell.header, farewell.header_len};
-		rc = invite_reply(id, action->code, farewell.phrase, header);
-	}
+	/* Without memory for the reason the call is ended all the same. */
+	(void)!reader_read(reader_of_steps(), id, &view);
+	rc = cancel ? send_cancel(id, action->code, view.end_reason)
+		    : send_final(id, action->code, view.end_reason);
 	if (rc < 0)
-		log_not_ended(id, action->type == PARLEY_ACT_CANCEL
-					  ? "its branches get no CANCEL"
-					  : "its caller gets no reply");
+		log_not_ended(id, cancel ? "its branches get no CANCEL"
+					 : "its caller gets no reply");
 	return rc;
 }
 
 /* ------------------------------------------------ actions */
 
-/* What a command brings along that the engine does not keep. */
-struct command {
-	const str *reason;
-	const str *extra_hdrs;
-};
-
 static int run_action(struct parley_id id, const struct parley_action *action,
-		      const struct command *command)
+		      const str *extra_hdrs)
 {
 	switch (action->type) {
 	case PARLEY_ACT_BYE:
-		return request_bye(id, action, command->extra_hdrs);
+		return request_bye(id, action, extra_hdrs);
 	case PARLEY_ACT_ACK:
 		return request_ack(id, action);
 	case PARLEY_ACT_CANCEL:
 	case PARLEY_ACT_REPLY:
-		return end_early(id, action, command->reason);
+		return end_early(id, action);
 	case PARLEY_ACT_TIMEOUT_ROUTE:
 		events_timeout_route(id, action->route);
 		return 0;
@@ -135,8 +108,7 @@ static bool may_wait(int depth)
 }
 
 static int run(struct adapter_message *message,
-	       const struct parley_actions *actions,
-	       const struct command *command)
+	       const struct parley_actions *actions, const str *extra_hdrs)
 {
 	static int depth;
 	int failed = 0;
@@ -145,7 +117,7 @@ static int run(struct adapter_message *message,
 
 	depth++;
 	for (uint32_t i = 0; i < actions->count; i++)
-		if (run_action(actions->id, &actions->list[i], command) < 0)
+		if (run_action(actions->id, &actions->list[i], extra_hdrs) < 0)
 			failed++;
 	if (actions->note.types)
 		parley_deliver(adapter.engine, &actions->note,
@@ -158,28 +130,25 @@ static int run(struct adapter_message *message,
 int sip_run(struct sip_msg *msg, const struct parley_actions *actions,
 	    const str *extra_hdrs)
 {
-	const struct command command = {.extra_hdrs = extra_hdrs};
 	struct adapter_message message = {.req = msg};
 
-	return run(&message, actions, &command);
+	return run(&message, actions, extra_hdrs);
 }
 
 int sip_run_reply(struct sip_msg *req, struct sip_msg *rpl,
 		  const struct parley_actions *actions)
 {
-	const struct command command = {0};
 	struct adapter_message message = {.req = req, .rpl = rpl};
 
-	return run(&message, actions, &command);
+	return run(&message, actions, NULL);
 }
 
 int sip_run_own_bye(struct sip_msg *bye, struct sip_msg *reply,
 		    const struct parley_actions *actions)
 {
-	const struct command command = {0};
 	struct adapter_message message = {.own_bye = bye, .own_reply = reply};
 
-	return run(&message, actions, &command);
+	return run(&message, actions, NULL);
 }
 
 int sip_feed(struct sip_msg *msg, const struct parley_event *event)
@@ -228,7 +197,6 @@ int sip_terminate(struct sip_msg *msg, struct parley_id id,
 		  enum parley_side side, const str *reason,
 		  const str *extra_hdrs)
 {
-	const struct command command = {reason, extra_hdrs};
 	struct parley_event event = {
 		.type = PARLEY_EV_TERMINATE,
 		.id = id,
@@ -251,9 +219,28 @@ int sip_terminate(struct sip_msg *msg, struct parley_id id,
 	 * 13.2.2.4). */
 	if (actions.count > 0 && actions.list[0].type == PARLEY_ACT_BYE)
 		invite_expect_crossing(id);
-	failed = run(&none, &actions, &command);
+	failed = run(&none, &actions, extra_hdrs);
 	/* One that went out is an end; the engine knows of those that failed
 	 * and sees to the rest. */
 	return failed > 0 && (uint32_t)failed == actions.count ? PARLEY_E_STATE
 							       : 0;
+}
+
+const char *sip_terminate_fault(struct parley_id id, enum parley_side side,
+				int error)
+{
+	struct parley_view view;
+
+	if (error != PARLEY_E_STATE ||
+	    reader_read(reader_of_steps(), id, &view) < 0)
+		return parley_error_text(error);
+	if (view.state == PARLEY_STATE_DELETED)
+		return "it has ended already";
+	if (view.state >= PARLEY_STATE_ANSWERED)
+		return side == PARLEY_SIDE_ALL
+			       ? "no BYE could be sent"
+			       : "that side has got its BYE already";
+	if (side != PARLEY_SIDE_ALL)
+		return "nobody has answered: only all sides can be ended";
+	return "its INVITE has no transaction, or has a final reply already";
 }

@@ -552,27 +552,34 @@ static int story_terminate(const struct story *story)
 {
 	const struct parley_event *event = story->event;
 	struct model_dialog *dialog = story->dialog;
+	bool known;
 	int rc = 0;
 
 	if (event->side < PARLEY_SIDE_CALLER || event->side > PARLEY_SIDE_ALL)
 		return PARLEY_E_ARGUMENT;
 	if (deleted(dialog))
 		return bogus(story);
+	known = dialog->ending && dialog->end_sides == PARLEY_SIDE_ALL;
 	if (early(dialog)) {
-		if (event->side != PARLEY_SIDE_ALL || !event->can_reply)
+		if (event->side != PARLEY_SIDE_ALL)
+			return PARLEY_E_STATE;
+		if (known)
+			return 0;
+		if (!event->can_reply)
 			return PARLEY_E_STATE;
 		end_early(story, event->code);
 	} else {
 		rc = end_answered(story, (uint8_t)event->side);
 		if (rc == 0 && dialog->end_sides == PARLEY_SIDE_ALL)
 			story->result->notes = PARLEY_NOTE_TERMINATED;
-		if (rc == 0 && event->code > 0)
-			dialog->end_code = event->code;
 	}
-	if (rc == 0)
-		text_copy(dialog->end_reason, sizeof(dialog->end_reason),
-			  event->reason);
-	return rc;
+	if (rc != 0 || known)
+		return rc;
+	if (event->code > 0)
+		dialog->end_code = event->code;
+	text_copy(dialog->end_reason, sizeof(dialog->end_reason),
+		  event->reason);
+	return 0;
 }
 
 static bool byes_pending(const struct model_dialog *dialog)

@@ -1,4 +1,6 @@
 /* objects: all */
+#include <string.h>
+
 #include "call.h"
 
 static bool asks_bye(const struct call *call, enum parley_direction dir)
@@ -154,6 +156,79 @@ static void unanswered(void **state)
 	assert_int_equal(call_stats(call).failed, 1);
 }
 
+static int terminate_why(struct call *call, uint16_t code, const char *why)
+{
+	struct parley_event event = call_event(call, PARLEY_EV_TERMINATE);
+	event.side = PARLEY_SIDE_ALL;
+	event.can_reply = true;
+	event.code = code;
+	event.reason = test_str(why);
+	return call_feed(call, &event);
+}
+
+static void shows(struct call *call, uint16_t code, const char *why, size_t len)
+{
+	static char buffer[16384];
+	struct parley_view view;
+	assert_int_equal(parley_read(call->engine, call->now, call->id, &view,
+				     buffer, sizeof(buffer), NULL),
+			 0);
+	assert_int_equal(view.end_code, code);
+	assert_int_equal(view.end_reason.len, len);
+	assert_memory_equal(view.end_reason.s, why, len);
+}
+
+/* Who comes second, when nobody has answered: the call is being ended, which is
+ * what was wanted. No second CANCEL or reply, and the first reason stays. */
+static void unanswered_twice(void **state)
+{
+	struct call *call = call_of(state);
+	assert_int_equal(call_invite(call, "c", 1), 0);
+	assert_int_equal(terminate_why(call, 480, "first"), 0);
+	assert_int_equal(call->actions.count, 2);
+	assert_int_equal(terminate_why(call, 500, "second"), 0);
+	assert_int_equal(call->actions.count, 0);
+	struct parley_event event = call_event(call, PARLEY_EV_TERMINATE);
+	event.side = PARLEY_SIDE_ALL; /* the transaction has its reply */
+	assert_int_equal(call_feed(call, &event), 0);
+	assert_int_equal(call_terminate(call, PARLEY_SIDE_CALLEE),
+			 PARLEY_E_STATE);
+	shows(call, 480, "first", 5);
+	/* What the proxy's own reply says does not take its place. */
+	assert_int_equal(call_reply(call, NULL, 480), 0);
+	shows(call, 480, "first", 5);
+}
+
+static void answered_twice(void **state)
+{
+	struct call *call = call_of(state);
+	call_up(call);
+	assert_int_equal(terminate_why(call, 480, "first"), 0);
+	assert_int_equal(terminate_why(call, 500, ""), 0);
+	shows(call, 480, "first", 5);
+}
+
+/* A long one is cut, and not in the middle of a character. */
+static void long_reasons(void **state)
+{
+	struct call *call = call_of(state);
+	static char why[10001];
+	enum { MAX = PARLEY_REASON_MAX };
+	for (size_t i = 0; i < sizeof(why) - 1; i += 2)
+		memcpy(why + i, "\xc3\xbc", 2);
+	call_up(call);
+	assert_int_equal(terminate_why(call, 480, why), 0);
+	shows(call, 480, why, MAX);
+	assert_int_equal(call_invite(call, "odd", 1), 0);
+	why[0] = 'x';
+	why[1] = 'y';
+	why[2] = 'z';
+	for (size_t i = 3; i < sizeof(why) - 2; i += 2)
+		memcpy(why + i, "\xc3\xbc", 2);
+	assert_int_equal(terminate_why(call, 480, why), 0);
+	shows(call, 480, why, MAX - 1);
+}
+
 static int crossing_200(struct call *call, bool can_swallow)
 {
 	struct parley_event event = call_event(call, PARLEY_EV_REPLY_2XX);
@@ -255,6 +330,9 @@ int main(void)
 		TEST(answered_waits_for_the_ack),
 		TEST(answered_without_ack),
 		TEST(unanswered),
+		TEST(unanswered_twice),
+		TEST(answered_twice),
+		TEST(long_reasons),
 		TEST(a_200_crosses),
 		TEST(a_200_crosses_before_the_reply),
 		TEST(a_200_gets_through),
