@@ -497,6 +497,13 @@ PARLEY_MUST_CHECK int parley_find_call(struct parley *engine,
 				       struct parley_str tag1,
 				       struct parley_str tag2,
 				       struct parley_match *match);
+/* The same, and a call that nobody has answered yet also by a tag that no
+ * callee has shown: other modules work on a reply before it is relayed. */
+PARLEY_MUST_CHECK int parley_find_early(struct parley *engine,
+					struct parley_str callid,
+					struct parley_str tag1,
+					struct parley_str tag2,
+					struct parley_match *match);
 
 /* ------------------------------------------------------------- requests */
 

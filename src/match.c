@@ -217,3 +217,21 @@ int parley_find_call(struct parley *engine, struct parley_str callid,
 	}
 	return rc;
 }
+
+int parley_find_early(struct parley *engine, struct parley_str callid,
+		      struct parley_str tag1, struct parley_str tag2,
+		      struct parley_match *match)
+{
+	static const struct parley_str none = {0};
+	int rc = parley_find_call(engine, callid, tag1, tag2, match);
+	int early;
+
+	if (rc == 0 || rc == PARLEY_E_ARGUMENT)
+		return rc;
+	early = find_caller(engine, callid, (struct tags){tag1, none},
+			    PARLEY_DIR_DOWNSTREAM, match);
+	if (early < 0 && tag2.len > 0)
+		early = find_caller(engine, callid, (struct tags){tag2, none},
+				    PARLEY_DIR_UPSTREAM, match);
+	return early == 0 && match->state < PARLEY_STATE_ANSWERED ? 0 : rc;
+}

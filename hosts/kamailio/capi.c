@@ -1,11 +1,11 @@
 /* See capi.h. */
-#include "core/fmsg.h"
 #include "core/pvapi.h"
 #include "core/ut.h"
 #include "modules/dialog/dlg_hash.h"
 #include "modules/dialog/dlg_load.h"
 
 #include "capi.h"
+#include "capi_area.h"
 #include "capi_common.h"
 #include "capi_view.h"
 
@@ -53,94 +53,31 @@ static struct parley_id id_of(const struct dlg_cell *dlg)
 
 /* ------------------------------------------------ telling */
 
-static struct sip_msg *real(struct sip_msg *rpl)
-{
-	return rpl == FAKED_REPLY ? NULL : rpl;
-}
-
-/* A request for those who would lose their record without one: acc writes it
- * when the BYE was answered, also if that BYE was ours. True: it is not the
- * message in hand. */
-static bool lend_request(const struct parley_told *told,
-			 const struct adapter_message *message,
-			 struct dlg_cb_params *params)
-{
-	if (params->req || (told->type == PARLEY_NOTE_FAILED && params->rpl) ||
-	    (told->type != PARLEY_NOTE_FAILED &&
-	     told->type != PARLEY_NOTE_BYE_REPLIED))
-		return false;
-	params->req = message && message->own_bye ? message->own_bye
-						  : faked_msg_get_next();
-	return true;
-}
-
-/* False: there is nothing that the callback could look at. */
-static bool fill_messages(const struct parley_told *told,
-			  const struct adapter_message *message,
-			  struct dlg_cb_params *params)
-{
-	params->req = message ? message->req : NULL;
-	params->rpl = message ? message->rpl : NULL;
-	switch (told->type) {
-	case PARLEY_NOTE_REQUEST_WITHIN:
-		return params->req != NULL;
-	case PARLEY_NOTE_EARLY:
-	case PARLEY_NOTE_REPLY_FORWARDED:
-		return real(params->rpl) != NULL;
-	case PARLEY_NOTE_REPLY_WITHIN:
-		/* The engine says where the request came from. */
-		params->direction = told->dir == PARLEY_DIR_UPSTREAM
-					    ? DLG_DIR_DOWNSTREAM
-					    : DLG_DIR_UPSTREAM;
-		return real(params->rpl) != NULL;
-	case PARLEY_NOTE_TERMINATED:
-		if (!params->req)
-			params->direction = DLG_DIR_NONE;
-		break;
-	case PARLEY_NOTE_BYE_REPLIED:
-		/* Whoever sent the BYE, as the packaged module has it. */
-		params->direction =
-			params->req ? DLG_DIR_UPSTREAM : DLG_DIR_NONE;
-		if (!params->req && message)
-			params->rpl = message->own_reply;
-		break;
-	case PARLEY_NOTE_EXPIRED:
-		params->req = NULL;
-		params->rpl = NULL;
-		params->direction = DLG_DIR_NONE;
-		if (told->old_state == PARLEY_STATE_CONFIRMED)
-			params->dlg_data = (void *)(long)CONFIRMED_DIALOG_STATE;
-		break;
-	default:
-		break;
-	}
-	return true;
-}
-
 /* @slot: where the parameter of the registration is kept. */
 static void tell(const struct parley_told *told, dialog_cb *function,
 		 void **slot)
 {
-	struct dlg_cb_params params = {
-		.direction = (unsigned int)told->dir,
-		.param = slot,
-	};
+	struct dlg_cell *cell = capi_area_part(told->area, CAPI_DIALOG);
+	struct dlg_cb_params params = {.param = slot};
+	struct capi_told as;
 	struct ctx saved;
 
-	if (!told->area || !function)
-		return; /* older than the first load_dlg() */
-	if (told->type == PARLEY_NOTE_RPC_CONTEXT) {
-		params.dlg_data = told->message;
-	} else if (!fill_messages(told, told->message, &params)) {
+	/* It may be older than the first load_dlg(). */
+	if (!cell || !function || !capi_told(told, &as))
 		return;
-	} else if (lend_request(told, told->message, &params)) {
-		/* Nobody has named a dialog for that message. */
-		ctx_push(&saved, params.req, told->id);
-		function(told->area, (int)told->type, &params);
+	params.req = as.req;
+	params.rpl = as.rpl;
+	params.direction = (unsigned int)as.dir;
+	params.dlg_data = as.data;
+	if (told->type == PARLEY_NOTE_EXPIRED &&
+	    told->old_state == PARLEY_STATE_CONFIRMED)
+		params.dlg_data = (void *)(long)CONFIRMED_DIALOG_STATE;
+	/* Nobody has named a dialog for a message that is lent. */
+	if (as.lent)
+		ctx_push(&saved, as.req, told->id);
+	function(cell, (int)told->type, &params);
+	if (as.lent)
 		ctx_pop(&saved);
-		return;
-	}
-	function(told->area, (int)told->type, &params);
 }
 
 /* The parameter is passed by address: a callback may change it. */
@@ -244,14 +181,15 @@ static struct dlg_cell *api_get(struct sip_msg *msg)
 	if (!adapter.engine || !msg || !capi_find(msg, &id) ||
 	    parley_pin(adapter.engine, id, &area) < 0)
 		return NULL;
-	return area;
+	return capi_area_part(area, CAPI_DIALOG);
 }
 
 static void api_release(struct dlg_cell *dlg)
 {
 	/* One that is released too often is not pinned, or gone: no harm. */
 	if (dlg && adapter.engine)
-		(void)!parley_unpin(adapter.engine, id_of(dlg), dlg);
+		(void)!parley_unpin(adapter.engine, id_of(dlg),
+				    capi_area_of(dlg, CAPI_DIALOG));
 }
 
 static int api_terminate(struct dlg_cell *dlg, str *hdrs)
@@ -270,17 +208,7 @@ static bool asked_well(const struct dlg_cell *dlg, const str *key)
 
 static int api_set_var(struct dlg_cell *dlg, str *key, str *value)
 {
-	struct parley_str text = {0};
-	int rc;
-
-	if (!asked_well(dlg, key))
-		return -1;
-	if (value)
-		text = value->s && value->len > 0 ? to_parley(value)
-						  : (struct parley_str){"", 0};
-	rc = parley_var_set(adapter.engine, id_of(dlg), to_parley(key), text);
-	/* Deleting what is not there is no error for a module. */
-	return rc == 0 || (!value && rc == PARLEY_E_ABSENT) ? 0 : -1;
+	return asked_well(dlg, key) ? capi_set_var(id_of(dlg), key, value) : -1;
 }
 
 static bool copy_var(const struct dlg_cell *dlg, const str *key, str *copy)
@@ -295,22 +223,9 @@ static int api_dup_var(struct dlg_cell *dlg, str *key, str *value)
 	return copy_var(dlg, key, value) ? 0 : -2;
 }
 
-/* The packaged module returns a pointer into the dialog, without its lock. This
- * one points to a copy that the eighth next one of this process replaces. */
 static str *api_ref_var(struct dlg_cell *dlg, str *key)
 {
-	enum { COPIES = 8 };
-	static str copies[COPIES];
-	static unsigned int next;
-	str copy;
-
-	if (!copy_var(dlg, key, &copy))
-		return NULL;
-	next = (next + 1) % COPIES;
-	if (copies[next].s)
-		pkg_free(copies[next].s);
-	copies[next] = copy;
-	return &copies[next];
+	return asked_well(dlg, key) ? capi_ref_var(id_of(dlg), key) : NULL;
 }
 
 static int api_get_var(struct dlg_cell *dlg, str *key, str *value)
@@ -373,19 +288,6 @@ void capi_reply_within(struct parley_id id, enum parley_direction dir,
 
 /* ------------------------------------------------ start */
 
-/* Dialogs need a struct dlg_cell: a module has called load_dlg(). */
-static bool has_cells;
-
-static int enable(void)
-{
-	if (parley_set_area(adapter.engine, CAPI_AREA_BYTES) < 0) {
-		LM_ERR("a struct dlg_cell of %zu bytes is too large\n",
-		       (size_t)CAPI_AREA_BYTES);
-		return -1;
-	}
-	return 0;
-}
-
 int capi_load(struct dlg_binds *binds)
 {
 	*binds = (struct dlg_binds){
@@ -399,16 +301,13 @@ int capi_load(struct dlg_binds *binds)
 		.get_dlg = api_get,
 		.release_dlg = api_release,
 	};
-	if (has_cells)
-		return 1;
-	has_cells = true;
 	capi_want();
-	return adapter.engine && enable() < 0 ? -1 : 1;
+	return capi_area_reserve(CAPI_DIALOG, sizeof(struct capi_view), 0) < 0
+		       ? -1
+		       : 1;
 }
 
 int capi_init(void)
 {
-	if (capi_subscribe_early() < 0)
-		return -1;
-	return has_cells ? enable() : 0;
+	return capi_subscribe_early() < 0 ? -1 : capi_area_init();
 }

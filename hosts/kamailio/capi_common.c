@@ -1,4 +1,6 @@
 /* See capi_common.h. */
+#include "core/fmsg.h"
+
 #include "capi_common.h"
 #include "facts.h"
 #include "header_lines.h"
@@ -123,4 +125,115 @@ int capi_copy_var(struct parley_id id, const str *key, str *copy)
 	copy->s[len] = '\0';
 	copy->len = (int)len;
 	return 0;
+}
+
+str *capi_ref_var(struct parley_id id, const str *key)
+{
+	enum { COPIES = 8 };
+	static str copies[COPIES];
+	static unsigned int next;
+	str copy;
+
+	if (capi_copy_var(id, key, &copy) < 0)
+		return NULL;
+	next = (next + 1) % COPIES;
+	if (copies[next].s)
+		pkg_free(copies[next].s);
+	copies[next] = copy;
+	return &copies[next];
+}
+
+int capi_set_var(struct parley_id id, const str *key, const str *value)
+{
+	struct parley_str text = {0};
+	int rc;
+
+	if (value)
+		text = value->s && value->len > 0 ? to_parley(value)
+						  : (struct parley_str){"", 0};
+	rc = parley_var_set(adapter.engine, id, to_parley(key), text);
+	return rc == 0 || (!value && rc == PARLEY_E_ABSENT) ? 0 : -1;
+}
+
+/* ------------------------------------------------ telling */
+
+/* A request for those who would lose their record without one: acc writes it
+ * when the BYE was answered, also if that BYE was ours. */
+static void lend_request(const struct parley_told *told,
+			 const struct adapter_message *message,
+			 struct capi_told *as)
+{
+	if (as->req || (told->type == PARLEY_NOTE_FAILED && as->rpl) ||
+	    (told->type != PARLEY_NOTE_FAILED &&
+	     told->type != PARLEY_NOTE_BYE_REPLIED))
+		return;
+	as->req = message && message->own_bye ? message->own_bye
+					      : faked_msg_get_next();
+	as->lent = true;
+}
+
+static bool is_real(const struct sip_msg *rpl)
+{
+	return rpl && rpl != FAKED_REPLY;
+}
+
+static bool told_of_end(const struct parley_told *told,
+			const struct adapter_message *message,
+			struct capi_told *as)
+{
+	switch (told->type) {
+	case PARLEY_NOTE_TERMINATED:
+		if (!as->req)
+			as->dir = PARLEY_DIR_NONE;
+		break;
+	case PARLEY_NOTE_OWN_BYE:
+		as->req = message->own_bye;
+		as->lent = as->req != NULL;
+		as->rpl = message->own_reply;
+		as->dir = PARLEY_DIR_NONE;
+		break;
+	case PARLEY_NOTE_BYE_REPLIED:
+		/* Whoever sent the BYE, as the packaged module has it. */
+		as->dir = as->req ? PARLEY_DIR_UPSTREAM : PARLEY_DIR_NONE;
+		if (!as->req && message)
+			as->rpl = message->own_reply;
+		break;
+	case PARLEY_NOTE_EXPIRED:
+		as->req = NULL;
+		as->rpl = NULL;
+		as->dir = PARLEY_DIR_NONE;
+		break;
+	default:
+		break;
+	}
+	lend_request(told, message, as);
+	return true;
+}
+
+bool capi_told(const struct parley_told *told, struct capi_told *as)
+{
+	const struct adapter_message *message = told->message;
+
+	*as = (struct capi_told){.dir = told->dir};
+	if (told->type == PARLEY_NOTE_RPC_CONTEXT) {
+		as->data = told->message;
+		return true;
+	}
+	as->req = message ? message->req : NULL;
+	as->rpl = message ? message->rpl : NULL;
+	switch (told->type) {
+	case PARLEY_NOTE_REQUEST_WITHIN:
+		return as->req != NULL;
+	case PARLEY_NOTE_EARLY:
+	case PARLEY_NOTE_REPLY_FORWARDED:
+		return is_real(as->rpl);
+	case PARLEY_NOTE_REPLY_WITHIN:
+		/* The engine says where the request came from. */
+		as->dir = told->dir == PARLEY_DIR_UPSTREAM
+				  ? PARLEY_DIR_DOWNSTREAM
+				  : PARLEY_DIR_UPSTREAM;
+		return is_real(as->rpl);
+	default:
+		return told_of_end(told, message, as);
+	}
 }

@@ -39,6 +39,21 @@ bool capi_find(struct sip_msg *msg, struct parley_id *id);
 
 /* A copy in private memory, terminated. 0 or PARLEY_E_; then @copy is empty. */
 int capi_copy_var(struct parley_id id, const str *key, str *copy);
+/* The same, ours: the eighth next call of this process frees it. NULL: none. */
+str *capi_ref_var(struct parley_id id, const str *key);
+/* @value NULL deletes; that it was not there is no error. 0 or -1. */
+int capi_set_var(struct parley_id id, const str *key, const str *value);
+
+/* What a callback is told, whatever its header calls it. */
+struct capi_told {
+	struct sip_msg *req, *rpl;
+	enum parley_direction dir;
+	void *data;
+	bool lent; /* req is nobody's: ctx_push() names the dialog for it */
+};
+
+/* False: there is nothing that a callback could look at. */
+bool capi_told(const struct parley_told *told, struct capi_told *as);
 
 /* Ends the call on all sides. @hdrs and @reason may be NULL or empty; @hdrs
  * must be whole header lines. 0 or PARLEY_E_; what is wrong with @hdrs is

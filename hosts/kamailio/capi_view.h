@@ -1,5 +1,5 @@
 /*
- * capi_view.h - the area of a dialog as modules on top see it
+ * capi_view.h - a dialog as modules that have called load_dlg() see it
  *
  * What:    a whole struct dlg_cell of the host's headers, and behind it what
  *          its CSeq texts point to.
@@ -14,13 +14,11 @@
 
 #include "modules/dialog/dlg_hash.h"
 
-#include "compat.h"
+#include "capi_area.h"
 
 struct capi_view {
 	struct dlg_cell cell;
-	char cseq[2][12]; /* a number of 32 bits has 10 digits */
+	char cseq[2][CAPI_DIGITS];
 };
-
-enum { CAPI_AREA_BYTES = sizeof(struct capi_view) };
 
 #endif

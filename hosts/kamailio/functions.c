@@ -12,6 +12,7 @@
 
 #include "api.h"
 #include "capi.h"
+#include "capi_ims.h"
 #include "dmq.h"
 #include "exports.h"
 #include "fixups.h"
@@ -562,6 +563,7 @@ static int f_db_load_extra(struct sip_msg *msg, char *p1, char *p2)
 cmd_export_t adapter_cmds[] = {
 	{"load_dlg", FUNCTION(capi_load), 0, NULL, NULL, 0},
 	{"load_parley", FUNCTION(api_load), 0, NULL, NULL, 0},
+	{"load_ims_dlg", FUNCTION(capi_ims_load), 0, NULL, NULL, 0},
 	{"dlg_manage", FUNCTION(f_manage), 0, NULL, NULL, REQUEST_ROUTE},
 	{"set_dlg_profile", FUNCTION(f_set_profile), 1,
 	 fixup_profile_no_value, NULL, ANY_ROUTE},

@@ -7,6 +7,7 @@
 #include "modules/tm/dlg.h"
 #include "modules/tm/uac.h"
 
+#include "capi_ims.h"
 #include "header_lines.h"
 #include "own_mark.h"
 #include "reader.h"
@@ -83,6 +84,7 @@ static void report_bye_with(const struct cell *t,
 					     (int)sent->buffer_len,
 					     inc_msg_no()) == 0;
 
+	capi_ims_bye_done(result->id, parsed ? &bye : NULL, result->reply);
 	report_done(PARLEY_EV_BYE_DONE, result, parsed ? &bye : NULL);
 	if (parsed)
 		free_sip_msg(&bye);

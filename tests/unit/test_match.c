@@ -142,6 +142,42 @@ static void find_call(void **state)
 	assert_int_equal(m.state, PARLEY_STATE_DELETED);
 }
 
+static int find_early(struct call *call, const char *callid, const char *tag1,
+		      const char *tag2)
+{
+	struct parley_match m;
+	int rc = parley_find_early(call->engine, test_str(callid),
+				   test_str(tag1), test_str(tag2), &m);
+
+	return rc < 0 ? rc : (int)m.dir;
+}
+
+/* As long as nobody has answered, a callee's tag may be a new one; the caller's
+ * never. */
+static void find_early_call(void **state)
+{
+	struct call *call = call_of(state);
+
+	assert_int_equal(call_invite(call, "call-1", 1), 0);
+	assert_int_equal(find_early(call, "call-1", "alice", "new"), DOWN);
+	assert_int_equal(find_early(call, "call-1", "new", "alice"), UP);
+	assert_int_equal(call_reply(call, "bob", 180), 0);
+	assert_int_equal(find_early(call, "call-1", "alice", "bob"), DOWN);
+	assert_int_equal(find_early(call, "call-1", "alice", "new"), DOWN);
+	assert_int_equal(find_early(call, "call-1", "new", "alice"), UP);
+	assert_int_equal(find_early(call, "call-1", "alice", ""), DOWN);
+	assert_true(find_early(call, "call-1", "eve", "bob") < 0);
+	assert_true(find_early(call, "call-1", "eve", "new") < 0);
+	assert_true(find_early(call, "call-2", "alice", "bob") < 0);
+	assert_int_equal(find_early(call, "call-1", "", "alice"),
+			 PARLEY_E_ARGUMENT);
+	assert_int_equal(call_reply(call, "bob", 200), 0);
+	assert_int_equal(find_early(call, "call-1", "alice", "bob"), DOWN);
+	assert_int_equal(find_early(call, "call-1", "bob", "alice"), UP);
+	assert_true(find_early(call, "call-1", "alice", "new") < 0);
+	assert_true(find_early(call, "call-1", "new", "alice") < 0);
+}
+
 /* A failed call is tried again with the same Call-ID and tag (RFC 3261
  * 8.1.3.5), while the old one is still remembered. */
 static void the_new_call_wins(void **state)
@@ -167,6 +203,7 @@ int main(void)
 		TEST(tight),
 		TEST(forged_cookies),
 		TEST(find_call),
+		TEST(find_early_call),
 		TEST(an_early_leg_is_its_own),
 		TEST(the_new_call_wins),
 	};

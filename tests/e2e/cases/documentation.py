@@ -127,7 +127,7 @@ def exports(files, pattern):
         with open(path, encoding="utf-8") as source:
             for names in re.findall(pattern, source.read()):
                 found |= {names} if isinstance(names, str) else set(names)
-    return found - {"", "name", "load_dlg"}  # c-api.md
+    return found - {"", "name", "load_dlg", "load_ims_dlg"}  # c-api.md
 
 
 @parley_only(REASON)
