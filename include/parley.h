@@ -147,7 +147,8 @@ struct parley_host {
 enum parley_limits {
 	PARLEY_PROFILE_NAME_MAX = 64,
 	PARLEY_PROFILES_MAX = 256,
-	PARLEY_LEGS_MAX = 32, /* per dialog; further To-tags are counted */
+	PARLEY_LEGS_MAX = 32,	  /* per dialog; further To-tags are counted */
+	PARLEY_BRANCHES_MAX = 32, /* of an INVITE that are told apart */
 	PARLEY_SUBSCRIBERS_MAX = 64, /* global ones */
 	PARLEY_HANDLERS_MAX = 256,   /* of subscriptions to one dialog */
 	PARLEY_AREA_MAX = 4096,	     /* of the host, per dialog */
@@ -243,9 +244,9 @@ enum parley_event_type {
 	/* The script ended and no transaction was made for the INVITE: id. */
 	PARLEY_EV_ABANDON,
 	/* Replies to the INVITE, about to be relayed: id, to_tag, code, cseq,
-	 * contact, route_set, socket. A 2xx of a call that is being ended gives
-	 * ACT_ACK and ACT_BYE, and ACT_SWALLOW with can_swallow. The first 2xx
-	 * of a call may bring caller_routes. */
+	 * contact, route_set, socket; REPLY_1XX also branch. A 2xx of a call
+	 * that is being ended gives ACT_ACK and ACT_BYE, and ACT_SWALLOW with
+	 * can_swallow. The first 2xx of a call may bring caller_routes. */
 	PARLEY_EV_REPLY_1XX,
 	PARLEY_EV_REPLY_2XX,
 	PARLEY_EV_REPLY_FAIL, /* final, 300 or above: id, code, reason */
@@ -293,6 +294,12 @@ enum parley_event_type {
 	 * anything but 5 while the call is being ended. PARLEY_E_NO_LEG: no
 	 * callee has shown a tag. */
 	PARLEY_EV_SET_STATE,
+	/* A branch of the INVITE has got its final reply, 300 or above, and
+	 * whatever becomes of the call, it is not this branch: id, branch,
+	 * to_tag. Its early legs go (RFC 3261 12.3), but not one that another
+	 * branch has shown as well; so does the early leg with this To-tag if
+	 * nobody has said what branch it is of. */
+	PARLEY_EV_BRANCH_FAILED,
 	PARLEY_EVENTS
 };
 
@@ -350,8 +357,10 @@ struct parley_event {
 	uint32_t cseq_shift; /* REPLY_1XX, REPLY_2XX: what was added to it */
 	uint16_t code;	     /* SIP status */
 	uint8_t state;	     /* SET_STATE: enum parley_state */
-	uint32_t lifetime_s; /* new lifetime; 0: keep */
-	uint32_t leg;	     /* BYE_DONE, PING_DONE */
+	uint8_t branch; /* REPLY_1XX, BRANCH_FAILED: 1 to PARLEY_BRANCHES_MAX;
+			 * anything else: not known */
+	uint32_t lifetime_s;	       /* new lifetime; 0: keep */
+	uint32_t leg;		       /* BYE_DONE, PING_DONE */
 	enum parley_event_type method; /* REPLY_WITHIN */
 	enum parley_side side;
 	bool hold;	  /* the host will send RELEASE for this message */
@@ -445,7 +454,8 @@ struct parley_actions {
  * host then, without any lock: executes the actions in order and calls
  * parley_deliver() if note.types is not 0. PARLEY_E_NO_DIALOG: no such dialog,
  * nothing was changed. PARLEY_E_STATE: the event means nothing in this state;
- * it is counted (bogus), nothing was changed. */
+ * it is counted (bogus), nothing was changed. A 2xx without To-tag makes a leg
+ * whose tag is empty; other replies without one make none. */
 PARLEY_MUST_CHECK int parley_feed(struct parley *engine, struct parley_now now,
 				  const struct parley_event *event,
 				  struct parley_actions *actions);
@@ -484,7 +494,11 @@ struct parley_match {
 
 /* Tight matching, always: Call-ID and both tags must be the dialog's and one
  * of its legs'. NO_DIALOG or NO_LEG otherwise (both count a bogus request of
- * its kind). CANCEL and requests without To-tag are never matched here. */
+ * its kind). A callee that has answered without a To-tag has an empty one (RFC
+ * 3261 12.1.2), for which the id is needed. CANCEL is never matched here.
+ *
+ * A callee's tag that is also the caller's does not tell whose a request is: it
+ * is taken for the caller's, and no contact of either side is changed. */
 PARLEY_MUST_CHECK int parley_match(struct parley *engine,
 				   const struct parley_query *query,
 				   struct parley_match *match);

@@ -18,7 +18,9 @@ static const char *check_legs(const struct dialog *dialog)
 		count++;
 		byes += leg->byes;
 		up += leg_up(leg);
-		REQUIRE(leg->tag_len > 0);
+		REQUIRE(leg->tag_len > 0 || leg->state != PARLEY_LEG_EARLY);
+		REQUIRE((leg->branches & dialog->failed_branches) == 0 ||
+			!leg_unanswered(leg));
 		REQUIRE(leg->number > 0 && leg->number < dialog->next_leg);
 		REQUIRE(leg->state >= PARLEY_LEG_EARLY &&
 			leg->state <= PARLEY_LEG_ENDED);

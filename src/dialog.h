@@ -110,11 +110,17 @@ static inline bool leg_up(const struct leg *leg)
 	return leg->state == PARLEY_LEG_ANSWERED ||
 	       leg->state == PARLEY_LEG_CONFIRMED;
 }
+/* Rings, or rang until its BYE. */
+static inline bool leg_unanswered(const struct leg *leg)
+{
+	return leg->state == PARLEY_LEG_EARLY ||
+	       (leg->state == PARLEY_LEG_ENDED && leg->branches != 0);
+}
 /* True if a leg other than @leg is up. */
 bool leg_others_up(const struct dialog *dialog, const struct leg *leg);
 /* A new early leg from a reply, at the end of the list; for a 2xx an early one
  * goes when there are PARLEY_LEGS_MAX. 0, PARLEY_E_FULL, PARLEY_E_MEMORY, or
- * PARLEY_E_ARGUMENT (the tag is empty). */
+ * PARLEY_E_ARGUMENT (no tag, and it is no 2xx). */
 PARLEY_MUST_CHECK int leg_add(struct parley *engine, struct dialog *dialog,
 			      const struct parley_event *event,
 			      struct leg **legp);
@@ -124,8 +130,20 @@ PARLEY_MUST_CHECK int leg_refresh(struct parley *engine, struct dialog *dialog,
 				  const struct parley_event *event);
 /* Makes it the first of the list: the dialog's callee. */
 void leg_to_front(struct dialog *dialog, struct leg *leg);
-/* Frees early legs: the losers of a fork, once the INVITE is over. */
+/* The callee has answered: what its 2xx says. */
+void leg_answered(struct leg *leg, const struct parley_event *event);
+/* A branch of the INVITE shows the leg ringing. */
+void leg_rings(struct leg *leg, uint8_t branch);
+/* True if the branch has failed before: what comes of it now is late. */
+bool leg_too_late(const struct dialog *dialog, uint8_t branch);
+/* Frees the legs that rang: the losers of a fork, once the INVITE is over. */
 void leg_prune(struct parley *engine, struct dialog *dialog);
+/* The same for those that another node has no more. */
+void leg_prune_others(struct parley *engine, struct dialog *dialog,
+		      const struct parley_view *view);
+/* The same for those of a branch that has failed; true if there were any. */
+bool leg_prune_branch(struct parley *engine, struct dialog *dialog,
+		      const struct parley_event *event);
 void leg_remove_all(struct parley *engine, struct dialog *dialog);
 
 /* ------------------------------------------------ numbers (cseq.c) */

@@ -49,13 +49,16 @@ struct leg {
 		bye_callee; /* a BYE of ours towards it was asked for */
 	bool bye_wait;	    /* BYE to the caller waits for the ACK */
 	bool assumed;	    /* answered by decree, its 2xx was not seen */
-	uint8_t byes;	    /* of ours, not yet done */
+	bool same_tag; /* as the caller's: nobody can tell who sends what */
+	uint8_t byes;  /* of ours, not yet done */
 	uint16_t tag_len;
 	uint16_t caller_lost, callee_lost; /* failed keep-alives in a row */
 	/* Numbers are those that the receiver has seen; see cseq.c. */
 	uint32_t callee_cseq; /* last CSeq from the callee, 0: none yet */
 	uint32_t caller_cseq; /* last CSeq from the caller on this leg */
 	uint32_t invite_cseq; /* of the INVITE that the last 2xx answers */
+	uint32_t branches; /* bit per branch that has shown it ringing and may
+			    * still answer; 0: it has answered, or unknown */
 	struct shift from_caller, from_callee;
 	struct text contact, route_set;
 	void *socket;
@@ -135,6 +138,7 @@ struct dialog {
 	uint32_t lifetime_s;
 	uint32_t flags, options;
 	uint32_t next_leg;
+	uint32_t failed_branches; /* bits as in a leg's branches */
 	int32_t timeout_route;
 	struct text contact, route_set; /* the caller's */
 	struct text end_reason, timeout_route_name;

@@ -159,17 +159,26 @@ static struct leg *reply_leg(struct step *step, int *rcp)
 	return *rcp == 0 ? leg : NULL;
 }
 
+/* Without its leg the call is followed all the same; the leg comes with a later
+ * reply. Both failures are counted. */
+static void ring(struct step *step)
+{
+	int rc;
+	struct leg *leg = reply_leg(step, &rc);
+
+	if (leg)
+		leg_rings(leg, step->event->branch);
+}
+
 static int feed_reply_1xx(struct step *step)
 {
 	struct dialog *dialog = step->dialog;
-	int rc;
 
 	step->dir = PARLEY_DIR_UPSTREAM;
 	if (dialog->state < PARLEY_STATE_ANSWERED &&
-	    !str_empty(step->event->to_tag))
-		/* Without its leg the call is followed all the same; the leg
-		 * comes with a later reply. Both failures are counted. */
-		(void)reply_leg(step, &rc);
+	    !str_empty(step->event->to_tag) &&
+	    !leg_too_late(dialog, step->event->branch))
+		ring(step);
 	return step_apply(step, T_REPLY_1XX);
 }
 
@@ -192,13 +201,11 @@ static void answer_leg(struct step *step, struct leg *leg)
 	const struct parley_event *event = step->event;
 	bool first = step->dialog->state < PARLEY_STATE_ANSWERED;
 
+	leg->branches = 0;
 	/* An early leg that got a BYE may still answer (RFC 3261 15.1.2). */
 	if (leg->state != PARLEY_LEG_EARLY && !leg->assumed && !first)
 		return;
-	if (!leg->assumed)
-		leg->state = PARLEY_LEG_ANSWERED;
-	leg->assumed = false;
-	cseq_answer(leg, event->cseq, event->cseq_shift);
+	leg_answered(leg, event);
 	if (!first)
 		return;
 	leg_to_front(step->dialog, leg);
@@ -258,7 +265,26 @@ static int feed_reply_fail(struct step *step)
 	return rc;
 }
 
+static int feed_branch_failed(struct step *step)
+{
+	int rc;
+
+	step->dir = PARLEY_DIR_UPSTREAM;
+	rc = step_apply(step, T_BRANCH_FAILED);
+	/* What has ended stays as it was for who looks at it. */
+	if (rc == 0 && step->dialog->state != PARLEY_STATE_DELETED)
+		step->pruned = leg_prune_branch(step->engine, step->dialog,
+						step->event);
+	return rc;
+}
+
 /* ------------------------------------------------ in-dialog requests */
+
+static enum parley_direction other_side(enum parley_direction dir)
+{
+	return dir == PARLEY_DIR_DOWNSTREAM ? PARLEY_DIR_UPSTREAM
+					    : PARLEY_DIR_DOWNSTREAM;
+}
 
 /* Target refresh, RFC 3261 12.2.1.2: the contact of who sent the message. */
 static int refresh_target(struct step *step, struct leg *leg,
@@ -268,6 +294,9 @@ static int refresh_target(struct step *step, struct leg *leg,
 	struct dialog *dialog = step->dialog;
 	bool caller = from == PARLEY_DIR_DOWNSTREAM;
 
+	/* It may be the other one's. */
+	if (leg->same_tag)
+		return 0;
 	if (event->socket && caller)
 		dialog->socket = event->socket;
 	else if (event->socket)
@@ -315,6 +344,10 @@ static void note_cseq(struct step *step, struct leg *leg)
 
 	cseq_note(leg, step->dir, event->type == PARLEY_EV_REINVITE,
 		  event->cseq);
+	/* Ours must be above what either may have sent. */
+	if (leg->same_tag)
+		cseq_note(leg, other_side(step->dir),
+			  event->type == PARLEY_EV_REINVITE, event->cseq);
 	step->actions->cseq_shift = shift->next;
 	step->actions->invite_shift = shift->invite;
 }
@@ -417,10 +450,7 @@ static int feed_reply_within(struct step *step)
 	if (!refreshes || event->code < 200 || event->code > 299)
 		return 0;
 	/* The reply comes from the other side than the request. */
-	rc = refresh_target(step, leg,
-			    step->dir == PARLEY_DIR_DOWNSTREAM
-				    ? PARLEY_DIR_UPSTREAM
-				    : PARLEY_DIR_DOWNSTREAM);
+	rc = refresh_target(step, leg, other_side(step->dir));
 	if (rc == PARLEY_E_MEMORY)
 		count_one(&step->engine->count.no_memory);
 	return 0;
@@ -490,6 +520,7 @@ static const handler handlers[PARLEY_EVENTS] = {
 	[PARLEY_EV_TIMEOUT_ROUTE_DONE] = expire_route_done,
 	[PARLEY_EV_PING_DONE] = ping_done,
 	[PARLEY_EV_SET_STATE] = force_state,
+	[PARLEY_EV_BRANCH_FAILED] = feed_branch_failed,
 };
 
 /* False: nothing that another node would have to know. */
@@ -508,6 +539,8 @@ static bool tells_others(const struct step *step)
 		return false;
 	case PARLEY_EV_RELEASE:
 		return event->invite; /* legs that rang may have gone */
+	case PARLEY_EV_BRANCH_FAILED:
+		return step->pruned;
 	case PARLEY_EV_REPLY_WITHIN:
 		return event->method != PARLEY_EV_BYE;
 	default:

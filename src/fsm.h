@@ -28,8 +28,9 @@ enum table_event {
 	T_BYE_OTHER, /* of an early leg, or another leg stays up */
 	T_REQUEST,   /* any other in-dialog request */
 	T_CANCEL,
-	T_ABANDON,  /* no transaction was made */
-	T_TXN_GONE, /* the INVITE's transaction is gone */
+	T_ABANDON,	 /* no transaction was made */
+	T_TXN_GONE,	 /* the INVITE's transaction is gone */
+	T_BRANCH_FAILED, /* another one may answer */
 	T_SPIRAL,
 	T_TERMINATE,
 	T_BYE_DONE,  /* one of our BYEs, others remain */

@@ -68,8 +68,9 @@ static bool legs_fit(const struct parley_view *view)
 	for (uint32_t i = 0; i < view->leg_count; i++) {
 		const struct parley_leg_view *leg = &view->legs[i];
 
-		if (leg->tag.len == 0 || !text_fits(leg->tag) ||
-		    !text_fits(leg->contact) || !text_fits(leg->route_set) ||
+		if ((leg->tag.len == 0 && leg->state <= PARLEY_LEG_EARLY) ||
+		    !text_fits(leg->tag) || !text_fits(leg->contact) ||
+		    !text_fits(leg->route_set) ||
 		    leg->state < PARLEY_LEG_EARLY ||
 		    leg->state > PARLEY_LEG_ENDED || leg->number == 0 ||
 		    leg->number > INT32_MAX)
@@ -232,18 +233,15 @@ static void merge_legs(struct import *import)
 		leg_to_front(dialog, first);
 }
 
-/* Frees the losers of a fork that the other node has dropped already. */
+/* Frees the losers of a fork that the other node has dropped already. One that
+ * has no epoch does not know of forks. */
 static void drop_losers(struct import *import)
 {
 	struct dialog *dialog = import->step.dialog;
-	const struct parley_view *view = &import->image->view;
 
-	if (dialog->state < PARLEY_STATE_ANSWERED)
-		return;
-	for (uint32_t i = 0; i < view->leg_count; i++)
-		if (view->legs[i].state == PARLEY_LEG_EARLY)
-			return;
-	leg_prune(import->step.engine, dialog);
+	if (import->image->epoch > 0 || dialog->state >= PARLEY_STATE_ANSWERED)
+		leg_prune_others(import->step.engine, dialog,
+				 &import->image->view);
 }
 
 static void merge_caller(struct import *import)

@@ -46,6 +46,17 @@ static void leg_free(struct parley *engine, struct dialog *dialog,
 	mem_free(&engine->mem, leg, leg->size);
 }
 
+/* Takes the leg out of the list, in which @link is the pointer to it. */
+static void leg_drop(struct parley *engine, struct dialog *dialog,
+		     struct leg **link)
+{
+	struct leg *leg = *link;
+
+	*link = leg->next;
+	dialog->leg_count--;
+	leg_free(engine, dialog, leg);
+}
+
 /* Tag, contact and route set of the reply go behind the struct. */
 static struct leg *leg_new(struct parley *engine,
 			   const struct parley_event *event)
@@ -60,7 +71,8 @@ static struct leg *leg_new(struct parley *engine,
 	leg->size = (uint32_t)size;
 	area_leg_init(engine, leg);
 	leg->tag_len = (uint16_t)event->to_tag.len;
-	memcpy(leg->bytes, event->to_tag.s, event->to_tag.len);
+	if (event->to_tag.len > 0)
+		memcpy(leg->bytes, event->to_tag.s, event->to_tag.len);
 
 	char *at = leg->bytes + event->to_tag.len;
 	leg->contact.s = at;
@@ -79,16 +91,12 @@ static struct leg *leg_new(struct parley *engine,
 static bool leg_give_up(struct parley *engine, struct dialog *dialog)
 {
 	struct leg **link = &dialog->legs;
-	struct leg *leg;
 
 	while (*link && (*link)->state != PARLEY_LEG_EARLY)
 		link = &(*link)->next;
-	leg = *link;
-	if (!leg)
+	if (!*link)
 		return false;
-	*link = leg->next;
-	dialog->leg_count--;
-	leg_free(engine, dialog, leg);
+	leg_drop(engine, dialog, link);
 	return true;
 }
 
@@ -100,7 +108,8 @@ static bool leg_give_up(struct parley *engine, struct dialog *dialog)
 int leg_add(struct parley *engine, struct dialog *dialog,
 	    const struct parley_event *event, struct leg **legp)
 {
-	if (event->to_tag.len == 0)
+	/* RFC 3261 12.1.2: an old callee answers without one. */
+	if (event->to_tag.len == 0 && event->type != PARLEY_EV_REPLY_2XX)
 		return PARLEY_E_ARGUMENT;
 	if (dialog->leg_count >= PARLEY_LEGS_MAX) {
 		count_one(&engine->count.legs_refused);
@@ -114,6 +123,7 @@ int leg_add(struct parley *engine, struct dialog *dialog,
 		return PARLEY_E_MEMORY;
 	}
 	leg->state = PARLEY_LEG_EARLY;
+	leg->same_tag = str_equal(event->to_tag, dialog_from_tag(dialog));
 	leg->number = dialog->next_leg++;
 	leg->socket = event->socket;
 	cseq_answer(leg, dialog->invite_cseq, event->cseq_shift);
@@ -154,19 +164,86 @@ void leg_to_front(struct dialog *dialog, struct leg *leg)
 	dialog->legs = leg;
 }
 
+void leg_answered(struct leg *leg, const struct parley_event *event)
+{
+	if (!leg->assumed)
+		leg->state = PARLEY_LEG_ANSWERED;
+	leg->assumed = false;
+	leg->branches = 0;
+	cseq_answer(leg, event->cseq, event->cseq_shift);
+}
+
+/* ------------------------------------------------ losers */
+
+/* 0: the branch is not known. */
+static uint32_t branch_bit(uint8_t branch)
+{
+	return branch >= 1 && branch <= PARLEY_BRANCHES_MAX ? 1U << (branch - 1)
+							    : 0;
+}
+
+void leg_rings(struct leg *leg, uint8_t branch)
+{
+	leg->branches |= branch_bit(branch);
+}
+
+bool leg_too_late(const struct dialog *dialog, uint8_t branch)
+{
+	return (dialog->failed_branches & branch_bit(branch)) != 0;
+}
+
 void leg_prune(struct parley *engine, struct dialog *dialog)
 {
 	struct leg **link = &dialog->legs;
+
+	while (*link)
+		if (leg_unanswered(*link))
+			leg_drop(engine, dialog, link);
+		else
+			link = &(*link)->next;
+}
+
+void leg_prune_others(struct parley *engine, struct dialog *dialog,
+		      const struct parley_view *view)
+{
+	struct leg **link = &dialog->legs;
+
+	while (*link) {
+		struct parley_str tag = leg_tag(*link);
+		uint32_t i = 0;
+
+		while (i < view->leg_count &&
+		       !str_equal(view->legs[i].tag, tag))
+			i++;
+		if (i == view->leg_count && leg_unanswered(*link))
+			leg_drop(engine, dialog, link);
+		else
+			link = &(*link)->next;
+	}
+}
+
+bool leg_prune_branch(struct parley *engine, struct dialog *dialog,
+		      const struct parley_event *event)
+{
+	uint32_t branch = branch_bit(event->branch);
+	uint16_t before = dialog->leg_count;
+	struct leg **link = &dialog->legs;
+
+	dialog->failed_branches |= branch;
 	while (*link) {
 		struct leg *leg = *link;
-		if (leg->state == PARLEY_LEG_EARLY) {
-			*link = leg->next;
-			dialog->leg_count--;
-			leg_free(engine, dialog, leg);
-		} else {
+		bool loses = leg_unanswered(leg) &&
+			     (leg->branches != 0
+				      ? (leg->branches & ~branch) == 0
+				      : str_equal(leg_tag(leg), event->to_tag));
+
+		leg->branches &= ~branch;
+		if (loses)
+			leg_drop(engine, dialog, link);
+		else
 			link = &leg->next;
-		}
 	}
+	return dialog->leg_count != before;
 }
 
 void leg_remove_all(struct parley *engine, struct dialog *dialog)

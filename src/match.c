@@ -156,8 +156,11 @@ static int match_by_call(struct parley *engine,
 int parley_match(struct parley *engine, const struct parley_query *query,
 		 struct parley_match *match)
 {
-	if (query->to_tag.len == 0 || query->from_tag.len == 0 ||
-	    query->callid.len == 0 || query->method < PARLEY_EV_ACK ||
+	/* Without tags there must at least be a cookie. */
+	bool tags = query->to_tag.len > 0 && query->from_tag.len > 0;
+
+	if ((!tags && query->id.id == 0) || query->callid.len == 0 ||
+	    query->method < PARLEY_EV_ACK ||
 	    query->method > PARLEY_EV_REQUEST ||
 	    query->method == PARLEY_EV_CANCEL)
 		return PARLEY_E_ARGUMENT;

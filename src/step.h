@@ -22,6 +22,7 @@ struct step {
 	enum parley_direction dir;
 	enum end_cause cause;
 	uint32_t notes;
+	bool pruned;		       /* legs of a failed branch have gone */
 	struct parley_member *members; /* given up after unlocking */
 };
 

@@ -109,12 +109,8 @@ int terminate_crossing(struct step *step)
 		rc = leg_refresh(step->engine, dialog, leg, event);
 	if (rc < 0)
 		return rc;
-	if (leg->state == PARLEY_LEG_EARLY || leg->assumed) {
-		if (!leg->assumed)
-			leg->state = PARLEY_LEG_ANSWERED;
-		leg->assumed = false;
-		cseq_answer(leg, event->cseq, event->cseq_shift);
-	}
+	if (leg->state == PARLEY_LEG_EARLY || leg->assumed)
+		leg_answered(leg, event);
 	step_action(step, (struct parley_action){.type = PARLEY_ACT_ACK,
 						 .leg = leg->number});
 	if (!leg->bye_callee) {

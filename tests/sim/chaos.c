@@ -79,8 +79,10 @@ static void chaos_event(struct sim *sim, struct model_dialog *dialog)
 
 	/* Most calls get an answer before anything else happens. */
 	if (dialog->state < PARLEY_STATE_ANSWERED && rng_chance(&sim->rng, 300))
-		event.type = rng_chance(&sim->rng, 500) ? PARLEY_EV_REPLY_1XX
-							: PARLEY_EV_REPLY_2XX;
+		event.type = rng_chance(&sim->rng, 300)
+				     ? PARLEY_EV_BRANCH_FAILED
+			     : rng_chance(&sim->rng, 500) ? PARLEY_EV_REPLY_1XX
+							  : PARLEY_EV_REPLY_2XX;
 	/* A 2xx that crosses our end, and what may follow it. */
 	if (dialog->state < PARLEY_STATE_ANSWERED && rng_chance(&sim->rng, 300))
 		event.type = crossing_type(sim, dialog);
@@ -97,6 +99,9 @@ static void chaos_event(struct sim *sim, struct model_dialog *dialog)
 	event.socket = rng_chance(&sim->rng, 500) ? sim : NULL;
 	event.cseq = rng_below(&sim->rng, 200);
 	event.code = (uint16_t)rng_range(&sim->rng, 180, 603);
+	event.branch = (uint8_t)rng_below(&sim->rng, 5);
+	if (rng_chance(&sim->rng, 50))
+		event.branch = (uint8_t)rng_below(&sim->rng, 256);
 	event.lifetime_s =
 		rng_chance(&sim->rng, 100) ? rng_range(&sim->rng, 1, 90) : 0;
 	event.leg = rng_below(&sim->rng, 4);
@@ -130,7 +135,7 @@ void chaos_bogus(struct sim *sim)
 	query.callid = str_of(dialog->callid);
 	query.from_tag = str_of(dialog->from_tag);
 	query.to_tag = str_of("forged");
-	switch (rng_below(&sim->rng, 6)) {
+	switch (rng_below(&sim->rng, 7)) {
 	case 0: /* any identity */
 		query.id.id = (uint32_t)rng_next(&sim->rng);
 		query.id.entry = (uint32_t)rng_next(&sim->rng);
@@ -149,6 +154,11 @@ void chaos_bogus(struct sim *sim)
 		query.to_tag = str_of(dialog->from_tag);
 		if (dialog->leg_count > 0 && rng_chance(&sim->rng, 700))
 			query.to_tag = str_of(dialog->leg[0].tag);
+		break;
+	case 5: /* an old callee's, if there is one */
+		query.to_tag = str_of("");
+		if (query.id.id == 0)
+			return;
 		break;
 	default: /* a prefix of the Call-ID */
 		query.callid.len--;

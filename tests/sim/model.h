@@ -35,6 +35,7 @@ struct model_leg {
 	void *socket;
 	uint32_t caller_cseq, callee_cseq, invite_cseq;
 	bool bye_caller, bye_callee, bye_wait, assumed;
+	uint32_t branches; /* that may still answer; bit n: number n + 1 */
 	uint32_t byes;
 	uint32_t lost[2]; /* failed keep-alives: callee's, caller's */
 };
@@ -81,6 +82,7 @@ struct model_dialog {
 	bool invite_held;
 	struct model_leg leg[PARLEY_LEGS_MAX];
 	uint32_t leg_count, next_leg;
+	uint32_t failed_branches;
 	struct model_var var[MODEL_VARS];
 	struct model_member member[MODEL_MEMBERS];
 	/* The story that subscribers are told. */

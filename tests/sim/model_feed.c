@@ -148,77 +148,6 @@ static void bye_to_caller_may_go(const struct story *story,
 
 /* ------------------------------------------------------------- replies */
 
-/* Somebody answers a call with too many legs: the first that rings goes. */
-static bool ringing_goes(const struct story *story)
-{
-	struct model_dialog *dialog = story->dialog;
-	uint32_t at = 0;
-
-	while (at < dialog->leg_count &&
-	       dialog->leg[at].state != PARLEY_LEG_EARLY)
-		at++;
-	if (at == dialog->leg_count)
-		return false;
-	dialog->leg_count--;
-	story->sim->model.stats.legs--;
-	memmove(&dialog->leg[at], &dialog->leg[at + 1],
-		(dialog->leg_count - at) * sizeof(dialog->leg[0]));
-	return true;
-}
-
-struct model_leg *story_leg_new(const struct story *story)
-{
-	const struct parley_event *event = story->event;
-	struct model_dialog *dialog = story->dialog;
-	struct model_leg *leg;
-
-	if (event->to_tag.len == 0) {
-		story->result->rc = PARLEY_E_ARGUMENT;
-		return NULL;
-	}
-	if (dialog->leg_count == PARLEY_LEGS_MAX) {
-		story->sim->model.stats.legs_refused++;
-		if (event->type != PARLEY_EV_REPLY_2XX ||
-		    !ringing_goes(story)) {
-			story->result->rc = PARLEY_E_FULL;
-			return NULL;
-		}
-	}
-	leg = &dialog->leg[dialog->leg_count++];
-	story->sim->model.stats.legs++;
-	memset(leg, 0, sizeof(*leg));
-	leg->number = dialog->next_leg++;
-	leg->state = PARLEY_LEG_EARLY;
-	text_copy(leg->tag, sizeof(leg->tag), event->to_tag);
-	text_copy(leg->contact, sizeof(leg->contact), event->contact);
-	text_copy(leg->route_set, sizeof(leg->route_set), event->route_set);
-	leg->socket = event->socket;
-	leg->caller_cseq = leg->invite_cseq = dialog->invite_cseq;
-	return leg;
-}
-
-static void leg_update(const struct story *story, struct model_leg *leg)
-{
-	const struct parley_event *event = story->event;
-
-	if (event->contact.len > 0)
-		text_copy(leg->contact, sizeof(leg->contact), event->contact);
-	if (event->type == PARLEY_EV_REPLY_2XX)
-		text_copy(leg->route_set, sizeof(leg->route_set),
-			  event->route_set);
-	if (event->socket != NULL)
-		leg->socket = event->socket;
-}
-
-void story_leg_first(struct model_dialog *dialog, struct model_leg *leg)
-{
-	struct model_leg copy = *leg;
-
-	memmove(&dialog->leg[1], &dialog->leg[0],
-		(size_t)(leg - dialog->leg) * sizeof(*leg));
-	dialog->leg[0] = copy;
-}
-
 static int story_1xx(const struct story *story)
 {
 	struct model_dialog *dialog = story->dialog;
@@ -227,12 +156,15 @@ static int story_1xx(const struct story *story)
 	story->result->dir = PARLEY_DIR_UPSTREAM;
 	if (!early(dialog))
 		return 0;
-	if (story->event->to_tag.len > 0) {
+	if (story->event->to_tag.len > 0 &&
+	    (dialog->failed_branches & story_branch(story)) == 0) {
 		leg = model_leg(dialog, story->event->to_tag);
 		if (leg != NULL)
-			leg_update(story, leg);
+			story_leg_update(story, leg);
 		else
-			story_leg_new(story);
+			leg = story_leg_new(story);
+		if (leg != NULL)
+			leg->branches |= story_branch(story);
 	}
 	if (dialog->state == PARLEY_STATE_UNCONFIRMED)
 		story_move(story, PARLEY_STATE_EARLY);
@@ -245,6 +177,7 @@ static void leg_answered(const struct story *story, struct model_leg *leg)
 	if (!leg->assumed)
 		leg->state = PARLEY_LEG_ANSWERED;
 	leg->assumed = false;
+	leg->branches = 0;
 	leg->invite_cseq = story->event->cseq;
 	if (leg->caller_cseq < story->event->cseq)
 		leg->caller_cseq = story->event->cseq;
@@ -258,7 +191,7 @@ static int story_crossing(const struct story *story)
 	if (leg == NULL)
 		leg = story_leg_new(story);
 	else if (leg->state == PARLEY_LEG_EARLY || leg->assumed)
-		leg_update(story, leg);
+		story_leg_update(story, leg);
 	if (leg == NULL)
 		return story->result->rc;
 	if (leg->state == PARLEY_LEG_EARLY || leg->assumed)
@@ -293,10 +226,11 @@ static int story_2xx(const struct story *story)
 	} else if (leg->state == PARLEY_LEG_EARLY || leg->assumed || first) {
 		/* Only the first 2xx of a leg says anything new; a repeated
 		 * one may be older than a target refresh. */
-		leg_update(story, leg);
+		story_leg_update(story, leg);
 	}
 	if (leg->state == PARLEY_LEG_EARLY || leg->assumed || first)
 		leg_answered(story, leg);
+	leg->branches = 0; /* one that was ended meanwhile is remembered */
 	if (first) {
 		story_leg_first(dialog, leg);
 		story_answered(story);
@@ -359,14 +293,23 @@ static void renew(const struct story *story)
 	dialog->in_route = false;
 }
 
-static void counted(struct model_leg *leg, enum parley_direction dir,
-		    uint32_t cseq)
+/* Both have the same tag: a request may be of either. */
+static bool same_tag(const struct story *story, const struct model_leg *leg)
 {
-	uint32_t *last = dir == PARLEY_DIR_DOWNSTREAM ? &leg->caller_cseq
-						      : &leg->callee_cseq;
+	return strcmp(story->dialog->from_tag, leg->tag) == 0;
+}
 
-	if (*last < cseq)
-		*last = cseq;
+static void counted(const struct story *story, struct model_leg *leg)
+{
+	enum parley_direction dir = story->event->dir;
+	uint32_t cseq = story->event->cseq;
+
+	if ((dir == PARLEY_DIR_DOWNSTREAM || same_tag(story, leg)) &&
+	    leg->caller_cseq < cseq)
+		leg->caller_cseq = cseq;
+	if ((dir == PARLEY_DIR_UPSTREAM || same_tag(story, leg)) &&
+	    leg->callee_cseq < cseq)
+		leg->callee_cseq = cseq;
 }
 
 static void target(const struct story *story, struct model_leg *leg,
@@ -375,6 +318,8 @@ static void target(const struct story *story, struct model_leg *leg,
 	const struct parley_event *event = story->event;
 	struct model_dialog *dialog = story->dialog;
 
+	if (same_tag(story, leg))
+		return;
 	if (event->socket != NULL)
 		*(of_caller ? &dialog->socket : &leg->socket) = event->socket;
 	if (event->contact.len > 0)
@@ -444,7 +389,7 @@ static int story_bye(const struct story *story)
 				  : &stats->ended_by_callee);
 	else if (!deleted(dialog))
 		story->result->notes = PARLEY_NOTE_REQUEST_WITHIN;
-	counted(leg, story->event->dir, story->event->cseq);
+	counted(story, leg);
 	leg->state = PARLEY_LEG_ENDED;
 	leg->bye_wait = false;
 	return 0;
@@ -464,7 +409,7 @@ static int story_request(const struct story *story)
 		story->result->notes = PARLEY_NOTE_REQUEST_WITHIN;
 	if (story->event->hold)
 		dialog->holds++;
-	counted(leg, story->event->dir, story->event->cseq);
+	counted(story, leg);
 	renew(story);
 	target(story, leg, story->event->dir == PARLEY_DIR_DOWNSTREAM);
 	return 0;
@@ -524,7 +469,6 @@ static int story_abandon(const struct story *story)
 static int story_release(const struct story *story)
 {
 	struct model_dialog *dialog = story->dialog;
-	uint32_t kept = 0;
 
 	if (story->event->invite && !dialog->invite_held)
 		return PARLEY_E_STATE;
@@ -540,11 +484,7 @@ static int story_release(const struct story *story)
 	if (deleted(dialog))
 		return 0;
 	/* The losers of the fork are forgotten. */
-	for (uint32_t i = 0; i < dialog->leg_count; i++)
-		if (dialog->leg[i].state != PARLEY_LEG_EARLY)
-			dialog->leg[kept++] = dialog->leg[i];
-	story->sim->model.stats.legs -= dialog->leg_count - kept;
-	dialog->leg_count = kept;
+	story_losers_go(story);
 	return 0;
 }
 
@@ -691,6 +631,8 @@ static int story_of(const struct story *story)
 	case PARLEY_EV_PING_DONE:
 		return model_ping_done(story->sim, story->event, story->dialog,
 				       story->result);
+	case PARLEY_EV_BRANCH_FAILED:
+		return story_branch_failed(story);
 	case PARLEY_EV_SET_STATE:
 		return story_set_state(story);
 	case PARLEY_EV_INVITE:

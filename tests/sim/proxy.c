@@ -157,9 +157,31 @@ static void invite_failed(struct sim *sim, uint32_t index)
 	reply_upstream(sim, proxy, code, ua, 0);
 }
 
+/* Whatever becomes of the reply: the branch is over. */
+static void branch_over(struct sim *sim, uint32_t index,
+			const struct proxy_branch *branch, int ua)
+{
+	const struct proxy_call *proxy = &sim->proxy[index];
+	struct parley_event event = {
+		.type = PARLEY_EV_BRANCH_FAILED,
+		.id = proxy->id,
+		.branch = (uint8_t)(branch_number(sim, index, branch) + 1),
+	};
+	char tag[40];
+
+	ua_tag(&sim->calls[index], ua, tag, sizeof(tag));
+	event.to_tag = str_of(tag);
+	if (proxy->tracked && proxy->alive)
+		tell_host(sim, &event, (int)index);
+}
+
 static void branch_failed(struct sim *sim, uint32_t index,
 			  struct proxy_branch *branch, uint16_t code)
 {
+	/* Nobody is told of a branch that has timed out, but may see it. */
+	if (code != 408 || rng_chance(&sim->rng, 500))
+		branch_over(sim, index, branch,
+			    code == 408 ? NO_UA : branch->failed_ua);
 	branch->state = BRANCH_FAILED;
 	branch->code = code;
 	if (code >= 600)
@@ -182,7 +204,7 @@ static void hop_ack(struct sim *sim, const struct msg *reply)
 }
 
 static bool reply_feed(struct sim *sim, const struct msg *msg,
-		       enum parley_event_type type)
+		       enum parley_event_type type, uint8_t branch)
 {
 	struct proxy_call *proxy = &sim->proxy[msg->call];
 	const struct call *call = &sim->calls[msg->call];
@@ -191,6 +213,7 @@ static bool reply_feed(struct sim *sim, const struct msg *msg,
 	struct parley_event event = {.type = type,
 				     .id = proxy->id,
 				     .code = msg->code,
+				     .branch = branch,
 				     .cseq = msg->cseq};
 
 	if (!proxy->tracked)
@@ -225,7 +248,8 @@ static void reply_provisional(struct sim *sim, const struct msg *msg,
 	/* A transaction that is through relays no provisional reply. */
 	if (!proxy->alive || proxy->final_sent)
 		return;
-	reply_feed(sim, msg, PARLEY_EV_REPLY_1XX);
+	reply_feed(sim, msg, PARLEY_EV_REPLY_1XX,
+		   (uint8_t)(branch_number(sim, msg->call, branch) + 1));
 	if (!proxy->final_sent)
 		reply_upstream(sim, proxy, msg->code, msg->ua, msg->contact);
 }
@@ -238,7 +262,7 @@ static void reply_2xx(struct sim *sim, const struct msg *msg,
 
 	if (branch->state <= BRANCH_PROCEEDING)
 		branch->state = BRANCH_ANSWERED;
-	if (reply_feed(sim, msg, PARLEY_EV_REPLY_2XX)) {
+	if (reply_feed(sim, msg, PARLEY_EV_REPLY_2XX, 0)) {
 		ours->swallowed++;
 		return;
 	}
@@ -262,6 +286,8 @@ static void reply_failed(struct sim *sim, const struct msg *msg,
 			return;
 	if (branch->state <= BRANCH_PROCEEDING)
 		branch_failed(sim, msg->call, branch, msg->code);
+	else if (branch->state == BRANCH_FAILED)
+		branch_over(sim, msg->call, branch, msg->ua);
 }
 
 static void invite_reply(struct sim *sim, const struct msg *msg)

@@ -20,9 +20,17 @@ struct story {
 void story_move(const struct story *story, uint8_t state);
 /* The call ends; @counter is who did it, or NULL. */
 void story_end(const struct story *story, uint32_t note, uint64_t *counter);
+
+/* model_legs.c */
 /* A leg from the event; NULL and result->rc if there can be none. */
 struct model_leg *story_leg_new(const struct story *story);
+void story_leg_update(const struct story *story, struct model_leg *leg);
 void story_leg_first(struct model_dialog *dialog, struct model_leg *leg);
+/* The bit of the event's branch; 0: it has no number. */
+uint32_t story_branch(const struct story *story);
+int story_branch_failed(const struct story *story);
+/* The INVITE is over: who has not answered will not. */
+void story_losers_go(const struct story *story);
 
 /* model_state.c */
 /* The first answer, by message or by decree. */

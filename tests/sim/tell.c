@@ -5,11 +5,11 @@
 #include "tell.h"
 
 static const char *const event_names[] = {
-	"?",	     "INVITE",	  "SPIRAL",   "ABANDON", "1XX",
-	"2XX",	     "FAIL",	  "ACK",      "BYE",	 "PRACK",
-	"REINVITE",  "UPDATE",	  "CANCEL",   "REQUEST", "WITHIN",
-	"RELEASE",   "TERMINATE", "BYE_DONE", "EXPIRE",	 "ROUTE_DONE",
-	"PING_DONE", "SET_STATE",
+	"?",	     "INVITE",	  "SPIRAL",	   "ABANDON", "1XX",
+	"2XX",	     "FAIL",	  "ACK",	   "BYE",     "PRACK",
+	"REINVITE",  "UPDATE",	  "CANCEL",	   "REQUEST", "WITHIN",
+	"RELEASE",   "TERMINATE", "BYE_DONE",	   "EXPIRE",  "ROUTE_DONE",
+	"PING_DONE", "SET_STATE", "BRANCH_FAILED",
 };
 
 static const char *const action_names[] = {

@@ -457,6 +457,7 @@ static void senseless_ones_are_refused(void **state)
 	REFUSED(bad.view.legs = &leg, PARLEY_E_ARGUMENT);
 	leg = image.view.legs[0];
 	leg.tag.len = 0;
+	leg.state = PARLEY_LEG_EARLY;
 	REFUSED(bad.view.legs = &leg, PARLEY_E_ARGUMENT);
 	assert_int_equal(call_state(&pair->b.call), 4);
 }

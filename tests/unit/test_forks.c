@@ -1,0 +1,259 @@
+/* objects: all */
+#include "call.h"
+
+/* A reply of one branch; 300 and above: the branch has failed. */
+static int branch_reply(struct call *call, uint8_t branch, const char *tag,
+			uint16_t code)
+{
+	struct parley_event event = call_event(call, PARLEY_EV_BRANCH_FAILED);
+
+	if (code < 300)
+		event.type =
+			code < 200 ? PARLEY_EV_REPLY_1XX : PARLEY_EV_REPLY_2XX;
+	event.branch = branch;
+	event.to_tag = test_str(tag);
+	event.code = code;
+	event.cseq = 1;
+	event.contact = test_str("sip:bob@10.0.0.2");
+	return call_feed(call, &event);
+}
+
+/* The tags of the legs, one letter each, in their order. */
+static const char *legs(struct call *call)
+{
+	static char text[PARLEY_LEGS_MAX + 1];
+	static char buffer[16384];
+	struct parley_view view;
+
+	assert_int_equal(parley_read(call->engine, call->now, call->id, &view,
+				     buffer, sizeof(buffer), NULL),
+			 0);
+	for (uint32_t i = 0; i < view.leg_count; i++)
+		text[i] =
+			view.legs[i].tag.len > 0 ? view.legs[i].tag.s[0] : '-';
+	text[view.leg_count] = '\0';
+	return text;
+}
+
+/* The first phone says no, the second rings: its leg is the only one. */
+static void loser_goes_at_once(void **state)
+{
+	struct call *call = call_of(state);
+
+	assert_int_equal(call_invite(call, "serial", 1), 0);
+	assert_int_equal(branch_reply(call, 1, "a", 180), 0);
+	assert_int_equal(branch_reply(call, 1, "a", 486), 0);
+	assert_string_equal(legs(call), "");
+	assert_int_equal(call_state(call), 2);
+	assert_int_equal(branch_reply(call, 2, "b", 180), 0);
+	assert_string_equal(legs(call), "b");
+	assert_int_equal(call_stats(call).legs, 1);
+	assert_int_equal(branch_reply(call, 2, "b", 200), 0);
+	assert_int_equal(call_state(call), 3);
+}
+
+/* One final reply ends every early dialog of its branch (RFC 3261 12.3). */
+static void all_of_the_branch(void **state)
+{
+	struct call *call = call_of(state);
+
+	assert_int_equal(call_invite(call, "down", 1), 0);
+	assert_int_equal(branch_reply(call, 1, "a", 180), 0);
+	assert_int_equal(branch_reply(call, 2, "b", 180), 0);
+	assert_int_equal(branch_reply(call, 1, "c", 183), 0);
+	assert_int_equal(branch_reply(call, 1, "x", 503), 0);
+	assert_string_equal(legs(call), "b");
+	/* What of it comes late makes no leg. */
+	assert_int_equal(branch_reply(call, 1, "d", 180), 0);
+	assert_string_equal(legs(call), "b");
+}
+
+/* Two branches lead to the same phone: it rings until both have failed. */
+static void one_leg_two_branches(void **state)
+{
+	struct call *call = call_of(state);
+
+	assert_int_equal(call_invite(call, "twice", 1), 0);
+	assert_int_equal(branch_reply(call, 1, "a", 180), 0);
+	assert_int_equal(branch_reply(call, 2, "a", 180), 0);
+	assert_int_equal(branch_reply(call, 1, "a", 482), 0);
+	assert_string_equal(legs(call), "a");
+	assert_int_equal(branch_reply(call, 2, "a", 486), 0);
+	assert_string_equal(legs(call), "");
+}
+
+/* A leg that is up stays, whatever else its branch says. */
+static void who_has_answered_stays(void **state)
+{
+	struct call *call = call_of(state);
+
+	assert_int_equal(call_invite(call, "won", 1), 0);
+	assert_int_equal(branch_reply(call, 1, "a", 180), 0);
+	assert_int_equal(branch_reply(call, 1, "b", 180), 0);
+	assert_int_equal(branch_reply(call, 2, "c", 180), 0);
+	assert_int_equal(branch_reply(call, 1, "b", 200), 0);
+	assert_string_equal(legs(call), "bac");
+	assert_int_equal(branch_reply(call, 2, "c", 487), 0);
+	assert_string_equal(legs(call), "ba");
+	assert_int_equal(branch_reply(call, 1, "b", 487), 0);
+	assert_string_equal(legs(call), "b");
+	assert_int_equal(call_request(call, PARLEY_EV_ACK, DOWN, "b", 1), 0);
+	assert_int_equal(call_request(call, PARLEY_EV_BYE, UP, "b", 1), 0);
+	assert_int_equal(call_state(call), 5);
+	/* Those who look at an ended call see it as it was. */
+	assert_int_equal(branch_reply(call, 1, "b", 487), 0);
+	assert_string_equal(legs(call), "b");
+}
+
+/* Without the branch's number the To-tag tells. */
+static void unknown_branch(void **state)
+{
+	struct call *call = call_of(state);
+
+	assert_int_equal(call_invite(call, "scripted", 1), 0);
+	assert_int_equal(branch_reply(call, 0, "a", 180), 0);
+	assert_int_equal(branch_reply(call, 0, "b", 180), 0);
+	assert_int_equal(branch_reply(call, PARLEY_BRANCHES_MAX + 1, "c", 180),
+			 0);
+	assert_int_equal(branch_reply(call, 0, "b", 486), 0);
+	assert_string_equal(legs(call), "ac");
+	assert_int_equal(branch_reply(call, 200, "c", 486), 0);
+	assert_string_equal(legs(call), "a");
+	/* No number, no memory of it: it may ring again. */
+	assert_int_equal(branch_reply(call, 0, "b", 180), 0);
+	assert_string_equal(legs(call), "ab");
+}
+
+/* A BYE ends one early dialog (RFC 3261 15); its final reply takes it away, and
+ * so does the end of the transaction. */
+static void early_bye(void **state)
+{
+	struct call *call = call_of(state);
+
+	assert_int_equal(call_invite(call, "bye", 1), 0);
+	for (uint8_t branch = 1; branch <= 3; branch++) {
+		const char *tags[] = {"", "a", "b", "c"};
+
+		assert_int_equal(branch_reply(call, branch, tags[branch], 180),
+				 0);
+	}
+	assert_int_equal(call_request(call, PARLEY_EV_BYE, DOWN, "a", 2), 0);
+	assert_int_equal(call_request(call, PARLEY_EV_BYE, DOWN, "b", 2), 0);
+	assert_string_equal(legs(call), "abc");
+	assert_int_equal(branch_reply(call, 1, "a", 487), 0);
+	assert_string_equal(legs(call), "bc");
+	assert_int_equal(branch_reply(call, 3, "c", 200), 0);
+	assert_int_equal(call_release(call, true), 0);
+	assert_string_equal(legs(call), "c");
+}
+
+/* A leg that has answered and was ended stays for late messages. */
+static void ended_leg_stays(void **state)
+{
+	struct call *call = call_of(state);
+
+	assert_int_equal(call_invite(call, "late", 1), 0);
+	assert_int_equal(branch_reply(call, 1, "a", 180), 0);
+	assert_int_equal(branch_reply(call, 1, "a", 200), 0);
+	assert_int_equal(branch_reply(call, 2, "b", 200), 0);
+	assert_int_equal(call_request(call, PARLEY_EV_BYE, DOWN, "a", 2), 0);
+	assert_int_equal(branch_reply(call, 1, "a", 487), 0);
+	assert_int_equal(call_release(call, true), 0);
+	assert_string_equal(legs(call), "ab");
+	assert_int_equal(call_state(call), 3);
+}
+
+/* ------------------------------------------------ strange tags */
+
+/* RFC 3261 12.1.2: who answers without a To-tag has an empty one. */
+static void answer_without_tag(void **state)
+{
+	struct call *call = call_of(state);
+	struct parley_query query = {
+		.callid = test_str("old"),
+		.from_tag = test_str("alice"),
+		.method = PARLEY_EV_BYE,
+	};
+	struct parley_match match;
+
+	assert_int_equal(call_invite(call, "old", 1), 0);
+	assert_int_equal(branch_reply(call, 1, "", 180), 0);
+	assert_string_equal(legs(call), "");
+	query.id = call->id;
+	assert_int_equal(parley_match(call->engine, &query, &match),
+			 PARLEY_E_NO_LEG);
+	assert_int_equal(branch_reply(call, 1, "", 200), 0);
+	assert_string_equal(legs(call), "-");
+	assert_int_equal(call_state(call), 3);
+	assert_int_equal(call_request(call, PARLEY_EV_ACK, DOWN, "", 1), 0);
+	assert_int_equal(call_state(call), 4);
+
+	assert_int_equal(parley_match(call->engine, &query, &match), 0);
+	assert_int_equal(match.dir, DOWN);
+	query.to_tag = test_str("alice");
+	query.from_tag = test_str("");
+	assert_int_equal(parley_match(call->engine, &query, &match), 0);
+	assert_int_equal(match.dir, UP);
+	/* By its elements alone it is nobody's. */
+	query.id = (struct parley_id){0, 0};
+	assert_int_equal(parley_match(call->engine, &query, &match),
+			 PARLEY_E_ARGUMENT);
+	assert_int_equal(call_request(call, PARLEY_EV_BYE, UP, "", 1), 0);
+	assert_int_equal(call_state(call), 5);
+}
+
+/* With the caller's tag on both sides nobody can tell whose a request is. So
+ * no target is changed, and our numbers are above those of both. */
+static void answer_with_the_callers_tag(void **state)
+{
+	struct call *call = call_of(state);
+	struct parley_event update;
+	struct parley_request request;
+	char buffer[512];
+
+	assert_int_equal(call_invite(call, "same", 1), 0);
+	assert_int_equal(branch_reply(call, 1, "alice", 200), 0);
+	assert_int_equal(call_request(call, PARLEY_EV_ACK, DOWN, "alice", 1),
+			 0);
+	update = call_event(call, PARLEY_EV_UPDATE);
+	update.dir = DOWN;
+	update.to_tag = test_str("alice");
+	update.cseq = 70;
+	update.contact = test_str("sip:somebody@10.0.0.3");
+	assert_int_equal(call_feed(call, &update), 0);
+	for (int i = 0; i < 2; i++) {
+		enum parley_direction towards = i == 0 ? DOWN : UP;
+		struct parley_str target = test_str(
+			i == 0 ? "sip:bob@10.0.0.2" : "sip:alice@10.0.0.1");
+
+		assert_int_equal(parley_request_prepare(
+					 call->engine, call->id, 1, towards,
+					 PARLEY_REQUEST_NEXT, &request, buffer,
+					 sizeof(buffer), NULL),
+				 0);
+		assert_int_equal(request.cseq, 71);
+		assert_int_equal(request.target.len, target.len);
+		assert_memory_equal(request.target.s, target.s, target.len);
+	}
+	assert_int_equal(call_request(call, PARLEY_EV_BYE, DOWN, "alice", 72),
+			 0);
+	assert_int_equal(call_state(call), 5);
+}
+
+int main(void)
+{
+#define TEST(function)                                                         \
+	cmocka_unit_test_setup_teardown(function, call_setup, call_teardown)
+	const struct CMUnitTest tests[] = {
+		TEST(loser_goes_at_once),
+		TEST(all_of_the_branch),
+		TEST(one_leg_two_branches),
+		TEST(who_has_answered_stays),
+		TEST(unknown_branch),
+		TEST(early_bye),
+		TEST(ended_leg_stays),
+		TEST(answer_without_tag),
+		TEST(answer_with_the_callers_tag),
+	};
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
