@@ -75,4 +75,25 @@ static inline void compat_ready_is_known(struct cell *t, transaction_cb *ours)
 	t->tmcb_hl.reg_types &= ~TMCB_RESPONSE_READY;
 }
 
+/* Whether @ours, registered for it, is shown each reply before tm decides what
+ * becomes of it. That costs something for every reply, so a call that cannot
+ * lose a branch does without, unless others want it. No lock is held. */
+static inline void compat_show_replies(struct cell *t, transaction_cb *ours,
+				       bool show)
+{
+	const struct tm_callback *entry =
+		(const struct tm_callback *)(uintptr_t)t->tmcb_hl.first;
+
+	for (; entry && !show; entry = entry->next)
+		if (entry->callback != ours &&
+		    (entry->types & TMCB_RESPONSE_IN))
+			return;
+	if (show)
+		__atomic_or_fetch(&t->tmcb_hl.reg_types, TMCB_RESPONSE_IN,
+				  __ATOMIC_RELAXED);
+	else
+		__atomic_and_fetch(&t->tmcb_hl.reg_types, ~TMCB_RESPONSE_IN,
+				   __ATOMIC_RELAXED);
+}
+
 #endif

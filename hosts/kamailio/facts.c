@@ -277,7 +277,7 @@ bool facts_within(struct sip_msg *msg, bool upstream,
 		return false;
 	event->dir = upstream ? PARLEY_DIR_UPSTREAM : PARLEY_DIR_DOWNSTREAM;
 	event->to_tag = to_parley(&tag);
-	return event->to_tag.len > 0;
+	return true;
 }
 
 void facts_request(struct sip_msg *msg, struct parley_event *event)

@@ -37,7 +37,7 @@ void facts_reply(struct sip_msg *rpl, struct parley_event *event,
 		 unsigned int before, unsigned int own);
 
 /* Of an in-dialog request: its direction, and the callee's tag, which names the
- * leg. False: there is none. */
+ * leg and is empty if there is none. False: no such header field. */
 bool facts_within(struct sip_msg *msg, bool upstream,
 		  struct parley_event *event);
 

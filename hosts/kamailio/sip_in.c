@@ -147,7 +147,7 @@ static void abandon(struct ctx *ctx)
 static int watch_invite(struct sip_msg *msg, struct cell *t,
 			struct parley_id id, unsigned int rr_count)
 {
-	int types = TMCB_REQUEST_PENDING | TMCB_REQUEST_OUT |
+	int types = TMCB_REQUEST_PENDING | TMCB_REQUEST_OUT | TMCB_RESPONSE_IN |
 		    TMCB_RESPONSE_READY | TMCB_E2ECANCEL_IN | TMCB_DESTROY;
 
 	/* Under tm's reply lock nobody is told anything, so a 2xx that has
@@ -323,6 +323,14 @@ static int reply_branch(const struct cell *t)
 	return branch < t->nr_of_outgoings ? branch : -1;
 }
 
+/* As the engine counts them: from 1, 0 is unknown. */
+static uint8_t branch_number(int branch)
+{
+	return branch < 0 || branch >= PARLEY_BRANCHES_MAX
+		       ? 0
+		       : (uint8_t)(branch + 1);
+}
+
 /* What the INVITE's branch tells: Record-Routes of ours, its CSeq. */
 static void take_reply(struct sip_msg *rpl, const struct cell *t,
 		       unsigned int rr_count, struct parley_event *event)
@@ -331,6 +339,7 @@ static void take_reply(struct sip_msg *rpl, const struct cell *t,
 
 	facts_reply(rpl, event, rr_count,
 		    branch < 0 ? 0 : invite_own_routes(t->uac[branch].flags));
+	event->branch = branch_number(branch);
 	event->cseq_shift = cseq_added(t, branch);
 }
 
@@ -372,6 +381,50 @@ static void tell_forwarded(struct parley_id id, struct tmcb_params *params)
 	sip_lifetime_again(params->req, id, before);
 }
 
+/* ------------------------------------------------ branches that fail */
+
+static void feed_failed(struct parley_id id, int branch,
+			struct parley_str to_tag)
+{
+	struct parley_event event = {.type = PARLEY_EV_BRANCH_FAILED,
+				     .id = id,
+				     .branch = branch_number(branch),
+				     .to_tag = to_tag};
+	struct parley_actions actions;
+
+	if (parley_feed(adapter.engine, host_now(), &event, &actions) == 0)
+		sip_run(NULL, &actions, NULL);
+}
+
+/* A reply has come, and tm has not decided yet what becomes of it: the failure
+ * of one branch is not relayed while there are others, nor after a 2xx. */
+static void on_reply_in(const struct cell *t, struct parley_id id,
+			const struct tmcb_params *params)
+{
+	struct sip_msg *rpl = params->rpl;
+	struct parley_event event = {0};
+
+	if (params->code < 300 || !rpl || rpl == FAKED_REPLY ||
+	    !facts_answers_invite(rpl) || !facts_call(rpl, &event))
+		return;
+	feed_failed(id, reply_branch(t), event.to_tag);
+}
+
+/* A branch was sent. Those before it may have timed out, of which nobody is
+ * told. One branch that no failure route can follow fails with its call. */
+static void look_at_branches(struct cell *t, struct parley_id id)
+{
+	const struct parley_str none = {0};
+	int count = t->nr_of_outgoings;
+	bool alone =
+		count == 1 && t->on_failure == 0 && t->uac[0].on_failure == 0;
+
+	compat_show_replies(t, on_invite, !alone);
+	for (int i = 0; i < count - 1; i++)
+		if (t->uac[i].last_received >= 300)
+			feed_failed(id, i, none);
+}
+
 /* ------------------------------------------------ the transaction */
 
 void on_invite(struct cell *t, int type, struct tmcb_params *params)
@@ -390,8 +443,13 @@ void on_invite(struct cell *t, int type, struct tmcb_params *params)
 		return;
 	case TMCB_REQUEST_OUT:
 		/* It comes for a CANCEL too. */
-		if (params->t_rbuf && params->t_rbuf->rbtype == TYPE_REQUEST)
+		if (params->t_rbuf && params->t_rbuf->rbtype == TYPE_REQUEST) {
+			look_at_branches(t, id);
 			invite_sent(t, id, rr_count);
+		}
+		return;
+	case TMCB_RESPONSE_IN:
+		on_reply_in(t, id, params);
 		return;
 	case TMCB_RESPONSE_FWDED:
 		if (adapter.has_modules) {

@@ -192,6 +192,11 @@ static void log_unmatched(struct sip_msg *msg, const struct parley_query *query,
 		    parley_error_text(rc), query->id.entry, query->id.id);
 }
 
+static bool has_tags(const struct parley_event *call)
+{
+	return call->from_tag.len > 0 && call->to_tag.len > 0;
+}
+
 /* Fills match. True: found. */
 static bool find(struct sip_msg *msg, const struct parley_event *call,
 		 bool routed, struct parley_match *match)
@@ -224,8 +229,11 @@ static bool find(struct sip_msg *msg, const struct parley_event *call,
 	} else if (mode == 0) {
 		return false;
 	}
+	/* A callee that gave no tag is known by the cookie only. */
+	if (!has_tags(call) && query.id.id == 0)
+		return false;
 	rc = parley_match(adapter.engine, &query, match);
-	if (rc < 0 && mode == 1 && query.id.id != 0) {
+	if (rc < 0 && mode == 1 && query.id.id != 0 && has_tags(call)) {
 		query.id = (struct parley_id){0, 0};
 		rc = parley_match(adapter.engine, &query, match);
 	}
@@ -265,8 +273,11 @@ void within_match(struct sip_msg *msg, const str *params)
 	struct parley_match match;
 	struct cell *t;
 
-	if (ctx->id.id != 0 || msg->REQ_METHOD == METHOD_CANCEL ||
-	    !facts_call(msg, &call) || call.to_tag.len == 0 ||
+	if (ctx->id.id != 0 || msg->REQ_METHOD == METHOD_CANCEL)
+		return;
+	(void)!facts_call(msg, &call); /* an old callee has no tag */
+	if (call.callid.len == 0 ||
+	    (!has_tags(&call) && msg->REQ_METHOD == METHOD_INVITE) ||
 	    !find(msg, &call, params != NULL, &match))
 		return;
 	ctx->used = true;

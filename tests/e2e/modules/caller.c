@@ -213,15 +213,13 @@ static int w_release(struct sip_msg *msg, char *unused, char *unused2)
 	return 1;
 }
 
-/* caller_end(); caller_end(headers). */
-static int w_end(struct sip_msg *msg, char *given, char *unused)
+static int w_end(struct sip_msg *msg, char *unused, char *unused2)
 {
 	str headers = str_init("X-Ended: script\r\n");
 	struct dlg_cell *dlg = current(msg);
 
 	(void)unused;
-	if (given)
-		headers = (str){given, (int)strlen(given)};
+	(void)unused2;
 	if (!dlg)
 		return -1;
 	if (api.terminate_dlg)
@@ -354,7 +352,6 @@ static cmd_export_t commands[] = {
 	{"caller_hold", w_hold, 0, NULL, NULL, ANY_ROUTE},
 	{"caller_release", w_release, 0, NULL, NULL, ANY_ROUTE},
 	{"caller_end", w_end, 0, NULL, NULL, ANY_ROUTE},
-	{"caller_end", w_end, 1, NULL, NULL, ANY_ROUTE},
 	{"caller_set", w_set, 1, NULL, NULL, ANY_ROUTE},
 	{"caller_set", w_set, 2, NULL, NULL, ANY_ROUTE},
 	{"caller_read", w_read, 1, NULL, NULL, ANY_ROUTE},
