@@ -224,7 +224,7 @@ FAULTS = [
           "\tif (own_mark_is_in(msg))\n\t\treturn;\n", "",
           ("calls.keep_proxy_rr_3", "calls.keep_proxy_rr_request")),
     Fault("forged_mark", "hosts/kamailio/own_mark.c",
-          "memcmp(found.s, value.s, (size_t)found.len) == 0;", "true;",
+          "text_equal(to_parley(&found), to_parley(&value));", "true;",
           ("calls.keep_proxy_rr_forged",)),
     Fault("caller_routes_of_any_reply", "src/feed.c",
           "\tif (!first)\n\t\treturn;\n\tleg_to_front",
