@@ -13,9 +13,6 @@
 
 enum { CALLID_CALLS_MAX = 16, REFER_LINES_MAX = 4096 };
 
-/* Of the callbacks: 8 bits of the leg's number, and who was asked. */
-enum { LEG_MAX = 255, BIT_UPSTREAM = 256 };
-
 static void complain(const char *what, const char *why)
 {
 	log_limited(LOG_CAUSE_SCRIPT, L_ERR, "%s: %s\n", what, why);
@@ -87,7 +84,7 @@ static bool find_leg(struct parley_id id, struct sip_msg *msg, bool answered,
 		why = "it has ended or is being ended";
 	else if (answered && view.state < PARLEY_STATE_ANSWERED)
 		why = "nobody has answered it";
-	else if (!leg || leg->number > LEG_MAX)
+	else if (!leg || leg->number > REQUEST_LEG_MAX)
 		why = "it has no callee with a To-tag";
 	if (why) {
 		log_limited(LOG_CAUSE_SCRIPT, L_ERR,
@@ -100,19 +97,13 @@ static bool find_leg(struct parley_id id, struct sip_msg *msg, bool answered,
 	return true;
 }
 
-static unsigned int pack(const struct request_what *what)
-{
-	return what->leg |
-	       (what->towards == PARLEY_DIR_UPSTREAM ? BIT_UPSTREAM : 0);
-}
-
 /* ------------------------------------------------ dlg_req_within() */
 
 /* RFC 3261 12.2.1.2: the 2xx to a re-INVITE or UPDATE says where the party is
  * from now on, also when the request was ours. */
 static void refresh_target(const struct request_result *result)
 {
-	bool upstream = result->bits & BIT_UPSTREAM;
+	bool upstream = result->towards == PARLEY_DIR_UPSTREAM;
 	struct parley_event event = {0};
 	struct cseq_body *cseq;
 
@@ -169,7 +160,7 @@ static const char *request_fault(const struct calls_request *request)
 static bool send_to(struct parley_id id, const struct calls_request *request,
 		    uint32_t leg, enum parley_direction towards)
 {
-	struct request_what what = {
+	const struct request_what what = {
 		.method = request->method,
 		.leg = leg,
 		.towards = towards,
@@ -179,7 +170,6 @@ static bool send_to(struct parley_id id, const struct calls_request *request,
 		.done = on_request_done,
 	};
 
-	what.bits = pack(&what);
 	return request_send(id, &what) >= 0;
 }
 
@@ -225,9 +215,8 @@ static void on_refer_done(struct cell *t, int type, struct tmcb_params *params)
 			    result.id.entry, result.id.id, result.code);
 		return;
 	}
-	bye.leg = result.bits & LEG_MAX;
-	bye.towards = result.bits & BIT_UPSTREAM ? PARLEY_DIR_UPSTREAM
-						 : PARLEY_DIR_DOWNSTREAM;
+	bye.leg = result.leg;
+	bye.towards = result.towards;
 	(void)!request_send(result.id, &bye);
 }
 
@@ -259,7 +248,6 @@ static int refer(struct parley_id id, struct sip_msg *msg,
 	}
 	if (!find_leg(id, msg, true, name, &what.leg))
 		return -1;
-	what.bits = pack(&what);
 	return request_send(id, &what) < 0 ? -1 : 1;
 }
 

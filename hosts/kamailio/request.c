@@ -18,17 +18,22 @@
 
 enum { HEADERS_MAX = 8192 };
 
-/* Of the callbacks of BYE and keep-alive: 8 bits of the leg's number and the
- * direction. It fits as long as a dialog has had less than 256 legs;
- * PARLEY_LEGS_MAX of them are up at most. */
-enum { PARTY_LEG_MAX = 255, PARTY_UPSTREAM = 256 };
-_Static_assert((PARTY_LEG_MAX | PARTY_UPSTREAM) <= (int)TMCB_BITS_MAX,
+/* Of the callbacks: 8 bits of the leg's number, and the direction. */
+enum { BIT_UPSTREAM = REQUEST_LEG_MAX + 1 };
+_Static_assert((REQUEST_LEG_MAX | BIT_UPSTREAM) <= (int)TMCB_BITS_MAX,
 	       "leg and direction must fit");
+
+static unsigned int bits_of(const struct request_what *what)
+{
+	return (what->leg & REQUEST_LEG_MAX) |
+	       (what->towards == PARLEY_DIR_UPSTREAM ? BIT_UPSTREAM : 0);
+}
 
 bool request_result(int type, struct tmcb_params *params,
 		    struct request_result *result)
 {
 	void *packed = *params->param;
+	unsigned int bits = tmcb_bits(packed);
 
 	if (!adapter.engine || !packed ||
 	    (type != TMCB_DESTROY && params->code < 200))
@@ -36,7 +41,9 @@ bool request_result(int type, struct tmcb_params *params,
 	*params->param = NULL;
 	*result = (struct request_result){
 		.id = tmcb_id(packed),
-		.bits = tmcb_bits(packed),
+		.leg = bits & REQUEST_LEG_MAX,
+		.towards = bits & BIT_UPSTREAM ? PARLEY_DIR_UPSTREAM
+					       : PARLEY_DIR_DOWNSTREAM,
 		.code = type == TMCB_DESTROY ? 0 : params->code,
 	};
 	if (type != TMCB_DESTROY && params->rpl != FAKED_REPLY)
@@ -44,26 +51,16 @@ bool request_result(int type, struct tmcb_params *params,
 	return true;
 }
 
-static unsigned int party_bits(const struct parley_action *action)
-{
-	unsigned int bits = action->leg & PARTY_LEG_MAX;
-
-	return action->dir == PARLEY_DIR_UPSTREAM ? bits | PARTY_UPSTREAM
-						  : bits;
-}
-
 /* @bye: what was sent, or NULL. */
 static void report_done(enum parley_event_type type,
 			const struct request_result *result,
 			struct sip_msg *bye)
 {
-	const unsigned int bits = result->bits;
 	const struct parley_event event = {
 		.type = type,
 		.id = result->id,
-		.leg = bits & PARTY_LEG_MAX,
-		.dir = bits & PARTY_UPSTREAM ? PARLEY_DIR_UPSTREAM
-					     : PARLEY_DIR_DOWNSTREAM,
+		.leg = result->leg,
+		.dir = result->towards,
 		.code = (uint16_t)result->code,
 	};
 	struct parley_actions actions;
@@ -266,7 +263,7 @@ int request_send(struct parley_id id, const struct request_what *what)
 			set_uac_req(&uac, &method, &lines,
 				    body.len > 0 ? &body : NULL, &dialog,
 				    TMCB_LOCAL_COMPLETED | TMCB_DESTROY,
-				    what->done, tmcb_pack(id, what->bits));
+				    what->done, tmcb_pack(id, bits_of(what)));
 			/* tm adds one, but not for an ACK, which has its
 			 * INVITE's number (RFC 3261 13.2.2.4). */
 			rc = hand_to_tm(id, &uac, &dialog,
@@ -289,13 +286,12 @@ int request_bye(struct parley_id id, const struct parley_action *action,
 		.leg = action->leg,
 		.towards = action->dir,
 		.done = on_bye_done,
-		.bits = party_bits(action),
 	};
 	struct parley_view view = {0};
 	int rc = -1;
 
 	headers.len = 0;
-	if (action->leg > PARTY_LEG_MAX ||
+	if (action->leg > REQUEST_LEG_MAX ||
 	    reader_read(reader_of_steps(), id, &view) != 0 ||
 	    !headers_of_bye(&headers, &view, extra_hdrs)) {
 		const struct parley_request call = {.callid = view.callid,
@@ -309,10 +305,11 @@ int request_bye(struct parley_id id, const struct parley_action *action,
 		rc = request_send(id, &what);
 	}
 	if (rc <= 0)
-		report_done(
-			PARLEY_EV_BYE_DONE,
-			&(struct request_result){.id = id, .bits = what.bits},
-			NULL);
+		report_done(PARLEY_EV_BYE_DONE,
+			    &(struct request_result){.id = id,
+						     .leg = what.leg,
+						     .towards = what.towards},
+			    NULL);
 	return rc < 0 ? -1 : 0;
 }
 
@@ -325,10 +322,9 @@ int request_ping(struct parley_id id, const struct parley_action *action)
 		.towards = action->dir,
 		.headers = adapter.set.extra_hdrs,
 		.done = on_ping_done,
-		.bits = party_bits(action),
 	};
 
-	if (action->leg > PARTY_LEG_MAX)
+	if (action->leg > REQUEST_LEG_MAX)
 		return 0;
 	return request_send(id, &what) < 0 ? -1 : 0;
 }

@@ -16,10 +16,14 @@
 
 #include "adapter.h"
 
+/* The number of a leg that a request can be sent to: a dialog may have had so
+ * many; PARLEY_LEGS_MAX of them are up at most. */
+enum { REQUEST_LEG_MAX = 255 };
+
 struct request_what {
 	str method;
 	enum parley_request_kind kind; /* an ACK is one whatever is said here */
-	uint32_t leg;		       /* its number */
+	uint32_t leg;		       /* its number, to REQUEST_LEG_MAX */
 	enum parley_direction towards;
 	str headers;		/* whole lines (header_lines.h), or empty */
 	str content_type, body; /* both or none */
@@ -27,7 +31,6 @@ struct request_what {
 	 * and when the transaction ends; NULL: nobody wants to know. It asks
 	 * request_result() what happened. */
 	transaction_cb *done;
-	unsigned int bits; /* for it; at most TMCB_BITS_MAX (tmcb.h) */
 };
 
 /* Takes the next CSeq of that direction (an ACK its INVITE's, a keep-alive an
@@ -38,7 +41,8 @@ int request_send(struct parley_id id, const struct request_what *what);
 
 struct request_result {
 	struct parley_id id; /* it may be gone by now */
-	unsigned int bits;
+	uint32_t leg;
+	enum parley_direction towards;
 	int code;	       /* 0: the transaction ended without a reply */
 	struct sip_msg *reply; /* NULL: tm made it, or there is none */
 };
