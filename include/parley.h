@@ -810,6 +810,7 @@ struct parley_shown {
 	bool expired; /* the lifetime was over; BYEs may be on their way */
 	uint32_t flags, options, lifetime_s;
 	uint32_t init_s, start_s, end_s;
+	uint32_t invite_cseq; /* of the first INVITE */
 	struct parley_str callid, from_uri, to_uri, req_uri;
 	struct parley_leg_view caller, callee; /* callee.number 0: none yet */
 	const struct parley *engine; /* these two: parley_shown_leg() */

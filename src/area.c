@@ -72,6 +72,7 @@ void *area_show_locked(struct parley *engine, const struct dialog *dialog)
 		.init_s = dialog->init_s,
 		.start_s = dialog->start_s,
 		.end_s = dialog->end_s,
+		.invite_cseq = dialog->invite_cseq,
 		.callid = dialog_callid(dialog),
 		.from_uri = dialog_from_uri(dialog),
 		.to_uri = dialog_to_uri(dialog),

@@ -104,7 +104,7 @@ void capi_ims_view_show(void *part, const struct parley_shown *shown)
 	capi_area_text(&cell->from_tag, shown->caller.tag);
 	capi_area_text(&cell->from_uri, shown->from_uri);
 	capi_area_number(&cell->first_req_cseq, view->first_cseq,
-			 shown->caller.cseq);
+			 shown->invite_cseq);
 	capi_area_text(&cell->req_uri, shown->req_uri);
 	capi_area_text(&cell->caller_contact, shown->caller.contact);
 	capi_area_text(&cell->caller_route_set, shown->caller.route_set);
