@@ -80,21 +80,17 @@ static void rpc_end_dlg(rpc_t *rpc, void *c)
 
 static void rpc_terminate_dlg(rpc_t *rpc, void *c)
 {
-	struct rpc_text callid, tag1, tag2;
 	struct parley_match match;
+	struct rpc_call call;
 	str hdrs;
 
-	if (rpc_text_next(rpc, c, &callid) != RPC_ARG_GIVEN ||
-	    rpc_text_next(rpc, c, &tag1) != RPC_ARG_GIVEN ||
-	    rpc_text_next(rpc, c, &tag2) != RPC_ARG_GIVEN) {
+	if (!rpc_call_next(rpc, c, &call)) {
 		rpc->fault(c, 400, "Need a Callid ,from tag ,to tag");
 		return;
 	}
 	if (!headers_next(rpc, c, &hdrs))
 		return;
-	if (parley_find_call(adapter.engine, to_parley(&callid.s),
-			     to_parley(&tag1.s), to_parley(&tag2.s),
-			     &match) < 0)
+	if (!rpc_call_find(&call, &match))
 		rpc->fault(c, 500, "Couldnt find callid in dialog");
 	else
 		end_call(rpc, c, match.id, hdrs.len ? &hdrs : NULL);

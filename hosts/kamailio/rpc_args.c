@@ -65,6 +65,20 @@ bool rpc_no_more(rpc_t *rpc, void *c)
 	return false;
 }
 
+bool rpc_call_next(rpc_t *rpc, void *c, struct rpc_call *call)
+{
+	return rpc_text_next(rpc, c, &call->callid) == RPC_ARG_GIVEN &&
+	       rpc_text_next(rpc, c, &call->tag1) == RPC_ARG_GIVEN &&
+	       rpc_text_next(rpc, c, &call->tag2) == RPC_ARG_GIVEN;
+}
+
+bool rpc_call_find(const struct rpc_call *call, struct parley_match *match)
+{
+	return parley_find_call(adapter.engine, to_parley(&call->callid.s),
+				to_parley(&call->tag1.s),
+				to_parley(&call->tag2.s), match) == 0;
+}
+
 bool rpc_page_next(rpc_t *rpc, void *c, struct rpc_page *page)
 {
 	enum rpc_arg arg;

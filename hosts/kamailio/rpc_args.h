@@ -40,6 +40,14 @@ enum rpc_arg rpc_number_next(rpc_t *rpc, void *c, const char *name,
 /* True if there is none; else a fault was sent. */
 bool rpc_no_more(rpc_t *rpc, void *c);
 
+/* Call-ID and two tags, in the order of the call or the other. */
+struct rpc_call {
+	struct rpc_text callid, tag1, tag2;
+};
+/* False: there are not three. */
+bool rpc_call_next(rpc_t *rpc, void *c, struct rpc_call *call);
+bool rpc_call_find(const struct rpc_call *call, struct parley_match *match);
+
 /* limit, or limit h_entry h_id, or nothing: limit 0 and the start. */
 struct rpc_page {
 	uint32_t limit;

@@ -3,35 +3,15 @@
 #include "rpc_state.h"
 #include "state.h"
 
-/* Call-ID, From-tag, To-tag. */
-struct named {
-	struct rpc_text callid, tag1, tag2;
-};
-
-/* False: there are not three. */
-static bool named_next(rpc_t *rpc, void *c, struct named *named)
-{
-	return rpc_text_next(rpc, c, &named->callid) == RPC_ARG_GIVEN &&
-	       rpc_text_next(rpc, c, &named->tag1) == RPC_ARG_GIVEN &&
-	       rpc_text_next(rpc, c, &named->tag2) == RPC_ARG_GIVEN;
-}
-
-static bool named_find(const struct named *named, struct parley_match *match)
-{
-	return parley_find_call(adapter.engine, to_parley(&named->callid.s),
-				to_parley(&named->tag1.s),
-				to_parley(&named->tag2.s), match) == 0;
-}
-
 void rpc_set_state(rpc_t *rpc, void *c)
 {
 	uint32_t state = PARLEY_STATE_DELETED;
 	struct parley_match match;
-	struct named named;
+	struct rpc_call call;
 	const str *callee;
 	int error;
 
-	if (!named_next(rpc, c, &named)) {
+	if (!rpc_call_next(rpc, c, &call)) {
 		rpc->fault(c, 400,
 			   "Need the callid, from tag,to tag and state");
 		return;
@@ -43,11 +23,11 @@ void rpc_set_state(rpc_t *rpc, void *c)
 		rpc->fault(c, 500, "Invalid state value");
 		return;
 	}
-	if (!named_find(&named, &match)) {
+	if (!rpc_call_find(&call, &match)) {
 		rpc->fault(c, 500, "Dialog not found");
 		return;
 	}
-	callee = match.callee_is_from ? &named.tag1.s : &named.tag2.s;
+	callee = match.callee_is_from ? &call.tag1.s : &call.tag2.s;
 	error = state_set(match.id, (uint8_t)state, to_parley(callee));
 	if (error < 0) {
 		rpc->fault(c, 500, "State not set: %s",
@@ -62,9 +42,9 @@ void rpc_set_state(rpc_t *rpc, void *c)
 void rpc_is_alive(rpc_t *rpc, void *c)
 {
 	struct parley_match match;
-	struct named named;
+	struct rpc_call call;
 
-	if (!named_next(rpc, c, &named)) {
+	if (!rpc_call_next(rpc, c, &call)) {
 		rpc->fault(c, 400,
 			   "Too few parameters (required callid, from-tag, "
 			   "to-tag)");
@@ -72,7 +52,7 @@ void rpc_is_alive(rpc_t *rpc, void *c)
 	}
 	if (!rpc_no_more(rpc, c))
 		return;
-	if (!named_find(&named, &match))
+	if (!rpc_call_find(&call, &match))
 		rpc->fault(c, 404, "Dialog not found");
 	else if (match.state != PARLEY_STATE_CONFIRMED)
 		rpc->fault(c, 500, "Dialog not in confirmed state");
