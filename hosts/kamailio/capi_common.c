@@ -81,7 +81,7 @@ int capi_end(struct parley_id id, const str *hdrs, const str *reason)
 	const char *fault = NULL;
 
 	if (hdrs && hdrs->s && hdrs->len > 0)
-		fault = header_lines_fault(to_parley(hdrs));
+		fault = header_lines_extra_fault(to_parley(hdrs));
 	else
 		hdrs = NULL;
 	if (fault) {

@@ -103,25 +103,25 @@ static void complain(const struct incoming *in, const char *what,
 		    detail ? detail : "");
 }
 
+/* Why the engine did not want it. */
+static const char *refusal(const struct parley_view *view, int rc)
+{
+	uint32_t mask = (uint32_t)(adapter.set.hash_size - 1);
+	str callid = to_str(view->callid);
+
+	if (callid.len > 0 &&
+	    (core_hash(&callid, NULL, 0) & mask) != view->id.entry)
+		return "its h_entry does not belong to its Call-ID; give "
+		       "hash_size the same value on all nodes";
+	return parley_error_text(rc);
+}
+
 static void take_image(struct incoming *in, struct json_image *read)
 {
-	const struct parley_view *view = &read->image.view;
 	struct parley_actions actions;
-	uint32_t entry;
-	str callid = to_str(view->callid);
 	int rc;
 
 	read->image.tell_loaded = adapter.set.dmq_load_callbacks;
-	entry = callid.len > 0 ? core_hash(&callid, NULL, 0) &
-					 (uint32_t)(adapter.set.hash_size - 1)
-			       : 0;
-	if (callid.len > 0 && view->id.entry != entry) {
-		complain(in, "a dialog is refused",
-			 "its h_entry does not belong to its Call-ID; give "
-			 "hash_size the same value on all nodes");
-		in->code = 400;
-		return;
-	}
 	if (read->unknown_profiles > 0)
 		complain(in, "a dialog is in profiles that are unknown here",
 			 "name the same in profiles_with_value and "
@@ -132,7 +132,8 @@ static void take_image(struct incoming *in, struct json_image *read)
 	if (rc == PARLEY_E_MEMORY)
 		in->code = 500;
 	if (rc == PARLEY_E_ARGUMENT || rc == PARLEY_E_CONFLICT) {
-		complain(in, "a dialog is refused", parley_error_text(rc));
+		complain(in, "a dialog is refused",
+			 refusal(&read->image.view, rc));
 		in->code = 400;
 	}
 }

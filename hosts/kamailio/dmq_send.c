@@ -185,18 +185,28 @@ static void log_too_large(const struct parley_image *image, size_t len)
 		    image->view.id.entry, image->view.id.id, len, BATCH_MAX);
 }
 
+/* The document as text; NULL: there is no memory for one of them. */
+static char *print(srjson_doc_t *doc)
+{
+	return doc->root ? srjson_PrintUnformatted(doc, doc->root) : NULL;
+}
+
+static void print_done(srjson_doc_t *doc, char *text)
+{
+	if (text)
+		doc->free_fn(text);
+	srjson_DestroyDoc(doc);
+}
+
 static void batch_add(struct batch *batch, const struct parley_image *image)
 {
 	srjson_doc_t doc;
-	srjson_t *item;
-	char *text = NULL;
+	char *text;
 	size_t len;
 
 	srjson_InitDoc(&doc, NULL);
-	item = json_of_image(&doc, image, &dmq_bus.names);
-	doc.root = item;
-	if (item)
-		text = srjson_PrintUnformatted(&doc, item);
+	doc.root = json_of_image(&doc, image, &dmq_bus.names);
+	text = print(&doc);
 	len = text ? strlen(text) : 0;
 	if (!text)
 		log_limited(LOG_CAUSE_DMQ, L_ERR,
@@ -212,9 +222,7 @@ static void batch_add(struct batch *batch, const struct parley_image *image)
 		memcpy(batch->text + batch->len, text, len);
 		batch->len += (uint32_t)len;
 	}
-	if (text)
-		doc.free_fn(text);
-	srjson_DestroyDoc(&doc);
+	print_done(&doc, text);
 }
 
 /* ------------------------------------------------ one by one, to stock */
@@ -223,21 +231,18 @@ static void stock_send(const struct node *to, const struct parley_image *image,
 		       enum json_stock_action action)
 {
 	srjson_doc_t doc;
-	char *text = NULL;
+	char *text;
 
 	srjson_InitDoc(&doc, NULL);
 	doc.root =
 		json_of_stock(&doc, image, action,
 			      adapter.set.dmq_ka_iflags_sync, &dmq_bus.names);
-	if (doc.root)
-		text = srjson_PrintUnformatted(&doc, doc.root);
+	text = print(&doc);
 	if (text && strlen(text) <= BATCH_MAX)
 		send_to(to, text, (uint32_t)strlen(text), true);
 	else if (text)
 		log_too_large(image, strlen(text));
-	if (text)
-		doc.free_fn(text);
-	srjson_DestroyDoc(&doc);
+	print_done(&doc, text);
 }
 
 /* To all of them: an end as such, else everything. */

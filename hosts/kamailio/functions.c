@@ -310,31 +310,46 @@ static int f_manage(struct sip_msg *msg, char *p1, char *p2)
 	return sip_manage(msg);
 }
 
-static int f_set_profile(struct sip_msg *msg, char *profile, char *format)
+/* What is done with a profile and its value, with a number of a flag, or with a
+ * text; false if the parameter has none. */
+static int with_value(struct sip_msg *msg, char *profile, char *format,
+		      int (*op)(struct sip_msg *, int, struct parley_str))
 {
 	struct parley_str value;
 
 	if (!value_of(msg, profile, format, &value))
 		return -1;
-	return op_profile_set(msg, (int)(long)profile, value);
+	return op(msg, (int)(long)profile, value);
+}
+
+static int with_flag(struct sip_msg *msg, char *param, enum flag_op op)
+{
+	int flag;
+
+	return int_of(msg, param, &flag) ? op_flag(msg, flag, op) : -1;
+}
+
+static int with_text(struct sip_msg *msg, char *param,
+		     int (*op)(struct sip_msg *, const str *))
+{
+	str text;
+
+	return text_of(msg, param, &text) ? op(msg, &text) : -1;
+}
+
+static int f_set_profile(struct sip_msg *msg, char *profile, char *format)
+{
+	return with_value(msg, profile, format, op_profile_set);
 }
 
 static int f_unset_profile(struct sip_msg *msg, char *profile, char *format)
 {
-	struct parley_str value;
-
-	if (!value_of(msg, profile, format, &value))
-		return -1;
-	return op_profile_unset(msg, (int)(long)profile, value);
+	return with_value(msg, profile, format, op_profile_unset);
 }
 
 static int f_in_profile(struct sip_msg *msg, char *profile, char *format)
 {
-	struct parley_str value;
-
-	if (!value_of(msg, profile, format, &value))
-		return -1;
-	return op_profile_has(msg, (int)(long)profile, value);
+	return with_value(msg, profile, format, op_profile_has);
 }
 
 static int f_profile_size3(struct sip_msg *msg, char *profile, char *format,
@@ -374,42 +389,32 @@ static int f_join2(struct sip_msg *msg, char *profile, char *limit)
 
 static int f_set_flag(struct sip_msg *msg, char *param, char *p2)
 {
-	int flag;
-
 	(void)p2;
-	return int_of(msg, param, &flag) ? op_flag(msg, flag, FLAG_SET) : -1;
+	return with_flag(msg, param, FLAG_SET);
 }
 
 static int f_reset_flag(struct sip_msg *msg, char *param, char *p2)
 {
-	int flag;
-
 	(void)p2;
-	return int_of(msg, param, &flag) ? op_flag(msg, flag, FLAG_RESET) : -1;
+	return with_flag(msg, param, FLAG_RESET);
 }
 
 static int f_is_flag_set(struct sip_msg *msg, char *param, char *p2)
 {
-	int flag;
-
 	(void)p2;
-	return int_of(msg, param, &flag) ? op_flag(msg, flag, FLAG_TEST) : -1;
+	return with_flag(msg, param, FLAG_TEST);
 }
 
 static int f_set_property(struct sip_msg *msg, char *param, char *p2)
 {
-	str name;
-
 	(void)p2;
-	return text_of(msg, param, &name) ? op_property_set(msg, &name) : -1;
+	return with_text(msg, param, op_property_set);
 }
 
 static int f_reset_property(struct sip_msg *msg, char *param, char *p2)
 {
-	str name;
-
 	(void)p2;
-	return text_of(msg, param, &name) ? op_property_reset(msg, &name) : -1;
+	return with_text(msg, param, op_property_reset);
 }
 
 static int f_get(struct sip_msg *msg, char *p1, char *p2, char *p3)
@@ -504,14 +509,10 @@ static int f_set_var(struct sip_msg *msg, char *callid, char *ftag, char *ttag,
 	return op_set_var(&call, &key, &value);
 }
 
-static int f_remove_dialogs(struct sip_msg *msg, char *p1, char *p2)
+static int f_remove_dialogs(struct sip_msg *msg, char *param, char *p2)
 {
-	str uri;
-
 	(void)p2;
-	if (fixup_get_svalue(msg, (gparam_t *)p1, &uri) < 0)
-		return -1;
-	return op_remove_dialogs(msg, &uri);
+	return with_text(msg, param, op_remove_dialogs);
 }
 
 static int f_update_contact(struct sip_msg *msg, char *p1, char *p2)
@@ -537,10 +538,8 @@ static int f_update_state(struct sip_msg *msg, char *p1, char *p2)
 
 static int f_set_state(struct sip_msg *msg, char *param, char *p2)
 {
-	str name;
-
 	(void)p2;
-	return text_of(msg, param, &name) ? op_set_state(msg, &name) : -1;
+	return with_text(msg, param, op_set_state);
 }
 
 static int f_db_load_callid(struct sip_msg *msg, char *callid, char *p2)

@@ -58,6 +58,12 @@ const char *header_lines_fault(struct parley_str lines)
 	return NULL;
 }
 
+const char *header_lines_extra_fault(struct parley_str lines)
+{
+	return lines.len > HEADER_LINES_MAX ? "more than 4096 bytes"
+					    : header_lines_fault(lines);
+}
+
 bool header_lines_ended(struct parley_str lines)
 {
 	return lines.len >= 2 &&

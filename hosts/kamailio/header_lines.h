@@ -17,6 +17,11 @@
  * which may end without. Else a constant text that says what is wrong. */
 const char *header_lines_fault(struct parley_str lines);
 
+/* The same for those that a command brings along: at most HEADER_LINES_MAX
+ * bytes, so that they fit into a BYE beside what is in each. */
+enum { HEADER_LINES_MAX = 4096 };
+const char *header_lines_extra_fault(struct parley_str lines);
+
 /* Is it a token (RFC 3261 25.1), such as a method? */
 bool header_is_token(struct parley_str text);
 

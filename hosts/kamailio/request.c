@@ -133,19 +133,28 @@ static bool headers_add_lines(struct headers *headers, str lines)
 		headers_add(headers, (str)STR_STATIC_INIT("\r\n")));
 }
 
-/* dlg_extra_hdrs, then why the call ends (RFC 3326), then the command's. */
-static bool headers_of_bye(struct headers *headers,
+/* dlg_extra_hdrs, then why the call ends (RFC 3326), then the command's. A call
+ * has to end, so that a BYE goes without what is too long for it. */
+static void headers_of_bye(struct headers *headers,
 			   const struct parley_view *view,
 			   const str *extra_hdrs)
 {
 	char line[REASON_LINE_MAX];
 	int code = view->end_code ? view->end_code : adapter.set.early_code;
-	bool fits =
-		headers_add_lines(headers, adapter.set.extra_hdrs) &&
-		headers_add(headers,
-			    to_str(reason_line(code, view->end_reason, line)));
+	str reason = to_str(reason_line(code, view->end_reason, line));
 
-	return fits && (!extra_hdrs || headers_add_lines(headers, *extra_hdrs));
+	headers->len = 0;
+	if (headers_add_lines(headers, adapter.set.extra_hdrs) &&
+	    headers_add(headers, reason) &&
+	    (!extra_hdrs || headers_add_lines(headers, *extra_hdrs)))
+		return;
+	log_limited(LOG_CAUSE_SEND, L_ERR,
+		    "call %.*s (%u.%u): BYE goes without dlg_extra_hdrs and "
+		    "other headers: they have more than %d bytes\n",
+		    (int)view->callid.len, view->callid.s, view->id.entry,
+		    view->id.id, HEADERS_MAX);
+	headers->len = 0;
+	(void)!headers_add(headers, reason);
 }
 
 /* All that a request of ours carries beyond what tm writes itself. */
@@ -290,17 +299,14 @@ int request_bye(struct parley_id id, const struct parley_action *action,
 	struct parley_view view = {0};
 	int rc = -1;
 
-	headers.len = 0;
 	if (action->leg > REQUEST_LEG_MAX ||
-	    reader_read(reader_of_steps(), id, &view) != 0 ||
-	    !headers_of_bye(&headers, &view, extra_hdrs)) {
+	    reader_read(reader_of_steps(), id, &view) != 0) {
 		const struct parley_request call = {.callid = view.callid,
 						    .target = {"", 0}};
 
-		log_not_sent(id, &what, &call,
-			     "no memory, the leg is gone, or the headers are "
-			     "too long");
+		log_not_sent(id, &what, &call, "no memory, or the leg is gone");
 	} else {
+		headers_of_bye(&headers, &view, extra_hdrs);
 		what.headers = (str){headers.text, (int)headers.len};
 		rc = request_send(id, &what);
 	}

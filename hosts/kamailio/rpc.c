@@ -40,7 +40,7 @@ static bool headers_next(rpc_t *rpc, void *c, str *lines)
 	*lines = (str){0};
 	if (rpc_text_next(rpc, c, &text) != RPC_ARG_GIVEN || text.s.len <= 0)
 		return true;
-	fault = header_lines_fault(to_parley(&text.s));
+	fault = header_lines_extra_fault(to_parley(&text.s));
 	if (fault) {
 		rpc->fault(c, 400, "Extra headers contain %s", fault);
 		return false;

@@ -65,6 +65,23 @@ static void test_nul(void **state)
 	assert_true(header_lines_ended(lines));
 }
 
+/* Those of a command have a bound. */
+static void test_extra(void **state)
+{
+	static char lines[HEADER_LINES_MAX + 1];
+	static const char name[] = "A: ";
+	struct parley_str extra = {lines, HEADER_LINES_MAX};
+
+	(void)state;
+	memset(lines, 'x', sizeof(lines));
+	memcpy(lines, name, sizeof(name) - 1);
+	assert_null(header_lines_extra_fault(extra));
+	extra.len++;
+	assert_non_null(header_lines_extra_fault(extra));
+	assert_null(header_lines_fault(extra));
+	assert_non_null(header_lines_extra_fault(text("A: 1\n")));
+}
+
 static void test_token(void **state)
 {
 	static const char *const good[] = {"INFO", "x", "X-a.b!%*_+`'~9"};
@@ -86,6 +103,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_lines),
 		cmocka_unit_test(test_nul),
+		cmocka_unit_test(test_extra),
 		cmocka_unit_test(test_token),
 	};
 

@@ -4,8 +4,8 @@ import re
 import time
 
 from lib import modules, proxy
-from lib.case import (check, net, same, script, sip, stock_differs,
-                      wait_statistic)
+from lib.case import (check, net, parley_only, same, script, sip,
+                      stock_differs, wait_statistic)
 from lib.modules import end_by_rpc, seconds_of
 
 EXTRA = "who=$dlg_var(who);extra=$dlg_var(extra);none=$dlg_var(none)"
@@ -205,6 +205,51 @@ def test_failed(env):
         cdr = one_in_log(server)
         same("who", cdr["who"], "a")
         same("duration", float(cdr["duration"]), 0.0)
+
+
+WHY = ';why=$dlg(end_reason);code=$dlg(end_code)'
+ENDS = '''if (is_method("OPTIONS")) {
+    dlg_get("$hdr(X-C)", "$hdr(X-F)", "$hdr(X-T)");
+    dlg_terminate("all", "no credit");
+    sl_send_reply("200", "OK");
+    exit;
+}'''
+
+
+def _ended_by_script(env, up):
+    """Returns the CDR of a call that dlg_terminate() has ended."""
+    with env.proxy(routes=script(first=ENDS, initial=INITIAL),
+                   last=_config(cdr_extra=EXTRA + WHY, cdr_on_failed=1)
+                   ) as server, \
+            sip.Party(server, "a") as a, sip.Party(server, "b") as b:
+        side, invite = sip.ring(a, b)
+        side.remote_tag = "to." + side.callid[-12:]
+        if up:
+            sip.answer(side, invite, b)
+        a.ask("OPTIONS", [("X-C", side.callid), ("X-F", side.local_tag),
+                          ("X-T", side.remote_tag)])
+        if up:
+            for party in (a, b):
+                party.reply(party.expect("BYE"), 200)
+        else:
+            side.ack_failure(a.expect(480, "INVITE"))
+            b.reply(b.expect("CANCEL"), 200)
+            b.reply(invite, 487, contact=False)
+        cdr = dict(net.wait_until(lambda: in_log(server), 6, "a CDR")[0])
+        wait_statistic(server, "early_dialogs", 0)
+        wait_statistic(server, "active_dialogs", 0)
+        same("CDRs at the end", len(in_log(server)), 1)
+        return cdr
+
+
+@parley_only("dlg_terminate() with a reason is ours")
+def test_reason(env):
+    """$dlg(end_reason) and $dlg(end_code) in the CDR of a call that the script
+    has ended, before or after the answer."""
+    for up in (True, False):
+        cdr = _ended_by_script(env, up)
+        same("end of the call that was %s" % ("up" if up else "ringing"),
+             (cdr["why"], cdr["code"], cdr["who"]), ("no credit", "480", "a"))
 
 
 def test_start_on_confirmed(env):

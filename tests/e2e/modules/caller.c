@@ -213,13 +213,15 @@ static int w_release(struct sip_msg *msg, char *unused, char *unused2)
 	return 1;
 }
 
-static int w_end(struct sip_msg *msg, char *unused, char *unused2)
+/* caller_end(); caller_end(headers). */
+static int w_end(struct sip_msg *msg, char *given, char *unused)
 {
 	str headers = str_init("X-Ended: script\r\n");
 	struct dlg_cell *dlg = current(msg);
 
 	(void)unused;
-	(void)unused2;
+	if (given)
+		headers = (str){given, (int)strlen(given)};
 	if (!dlg)
 		return -1;
 	if (api.terminate_dlg)
@@ -352,6 +354,7 @@ static cmd_export_t commands[] = {
 	{"caller_hold", w_hold, 0, NULL, NULL, ANY_ROUTE},
 	{"caller_release", w_release, 0, NULL, NULL, ANY_ROUTE},
 	{"caller_end", w_end, 0, NULL, NULL, ANY_ROUTE},
+	{"caller_end", w_end, 1, NULL, NULL, ANY_ROUTE},
 	{"caller_set", w_set, 1, NULL, NULL, ANY_ROUTE},
 	{"caller_set", w_set, 2, NULL, NULL, ANY_ROUTE},
 	{"caller_read", w_read, 1, NULL, NULL, ANY_ROUTE},
