@@ -28,7 +28,8 @@ def c_files(suffix):
 
 def check_format(report):
     faults = []
-    for path in c_files(".c") + c_files(".h"):
+    examples = sorted(glob.glob("examples/*/*.c"))
+    for path in c_files(".c") + c_files(".h") + examples:
         status, output = run(["clang-format", "--dry-run", "-Werror", path], 60)
         if status != 0:
             faults.append(output.splitlines()[0] if output else path)

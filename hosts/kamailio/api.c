@@ -143,6 +143,8 @@ static void tell(const struct parley_told *told, parley_dialog_cb function,
 		.param = slot,
 	};
 
+	if (!function)
+		return; /* register_dlgcb() takes none such */
 	if (told->type == PARLEY_NOTE_RPC_CONTEXT) {
 		const rpc_cb_ctx_t *reply = told->message;
 

@@ -26,6 +26,8 @@ import run as mutants  # noqa: E402
 
 HOST = "hosts/kamailio"
 GONE = "_gone"
+# A spelling of a type that only parley_api.h has.
+HEADER_NAMES = ("DLGCB_MI_CONTEXT",)
 
 
 # ------------------------------------------------ what is taken out
@@ -47,6 +49,14 @@ def edits(row):
         member = re.escape(row.name.partition(".")[2])
         return [("capi.c", lambda text: re.subn(
             r"\n\t\t\.%s = \w+," % member, "", text))]
+    if row.kind == "api" and "(" in row.name:
+        member = re.escape(row.name.partition("(")[0])
+        return [("api.c", lambda text: re.subn(
+            r"\n\t\t\.%s = \w+," % member, "", text))]
+    if row.kind == "api" and (row.name.startswith("DLG_") or
+                              row.name in HEADER_NAMES):
+        return [("../../include/parley_api.h", lambda text: re.subn(
+            r"(?<=#define )%s\b" % name, row.name + GONE, text))]
     if row.kind == "api" and row.name.startswith("DLGCB_"):
         # From what may be registered: A | B | C.
         return [("capi.c", lambda text: re.subn(

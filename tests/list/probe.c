@@ -1,17 +1,21 @@
 /*
  * A module for the tests: loaded after another one, it writes to the log what
  * that one exports, as Kamailio has it, a name in each line; and which
- * functions load_dlg() gives. When there is a first call: which types of
- * callbacks can be registered.
+ * functions load_dlg() and load_parley() give. When there is a first call:
+ * which types of callbacks can be registered with each.
  */
 #include "core/dprint.h"
 #include "core/sr_module.h"
 #include "modules/dialog/dlg_load.h"
 
+#define PARLEY_API_DLG_CONFIRMED
+#include "parley_api.h"
+
 MODULE_VERSION
 
 static char *module;
 static struct dlg_binds binds;
+static struct parley_api parley;
 
 static const struct {
 	const char *name;
@@ -30,6 +34,20 @@ static const struct {
 	{"DESTROY", DLGCB_DESTROY},
 	{"SPIRALED", DLGCB_SPIRALED},
 	{"TERMINATED_CONFIRMED", DLGCB_TERMINATED_CONFIRMED},
+};
+
+/* What only the documents of other modules have. */
+static const struct {
+	const char *name;
+	int type;
+} other_types[] = {
+	{"DLGCB_MI_CONTEXT", DLGCB_MI_CONTEXT},
+	{"DLGCB_SAVED", DLGCB_SAVED},
+	{"DLG_FAILED", DLG_FAILED},
+	{"DLG_CONFIRMED", DLG_CONFIRMED},
+	{"DLG_REQ_WITHIN", DLG_REQ_WITHIN},
+	{"DLG_TERMINATED", DLG_TERMINATED},
+	{"DLG_EXPIRED", DLG_EXPIRED},
 };
 
 static void show(const sr_module_t *of)
@@ -96,6 +114,51 @@ static void show_binds(void)
 	try_type(NULL, "LOADED", DLGCB_LOADED, ignore);
 }
 
+static void ignore_too(const struct parley_dlg *dlg, int type,
+		       struct parley_params *params)
+{
+	(void)dlg;
+	(void)type;
+	(void)params;
+}
+
+static void try_other(const struct parley_dlg *dlg, const char *name, int type,
+		      parley_dialog_cb function)
+{
+	if (parley.register_dlgcb(dlg, type, function, NULL, NULL) == 0)
+		LM_ERR("|api|%s|\n", name);
+}
+
+static void on_other_created(const struct parley_dlg *dlg, int type,
+			     struct parley_params *params)
+{
+	(void)type;
+	(void)params;
+	for (size_t i = 0; i < sizeof(other_types) / sizeof(*other_types); i++)
+		try_other(dlg, other_types[i].name, other_types[i].type,
+			  ignore_too);
+}
+
+#define SHOW_FUNCTION(member)                                                  \
+	do {                                                                   \
+		if (parley.member)                                             \
+			LM_ERR("|api|" #member "|\n");                         \
+	} while (0)
+
+static void show_parley(void)
+{
+	if (parley_api_load(&parley) < 0)
+		return;
+	SHOW_FUNCTION(register_dlgcb);
+	SHOW_FUNCTION(terminate_dlg);
+	SHOW_FUNCTION(lookup_terminate_dlg);
+	SHOW_FUNCTION(set_dlg_var);
+	SHOW_FUNCTION(get_dlg_var);
+	SHOW_FUNCTION(get_current_dialog);
+	if (parley.register_dlgcb)
+		try_other(NULL, "DLG_CREATED", DLG_CREATED, on_other_created);
+}
+
 static int start(void)
 {
 	const sr_module_t *of = find_module_by_name(module);
@@ -106,6 +169,7 @@ static int start(void)
 	}
 	show(of);
 	show_binds();
+	show_parley();
 	return 0;
 }
 

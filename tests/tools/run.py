@@ -143,6 +143,23 @@ def test_default_folder_is_beside_the_packaged_modules(folder):
     expect(status == 0 and os.listdir(folder) == [], output)
 
 
+# ---------------------------------------------------------------- examples
+
+def test_engine_alone(folder):
+    """examples/engine is linked with nothing but the engine."""
+    program = f"{folder}/one-call"
+    for compiler in ("gcc", "clang"):
+        status, output = run([compiler, "-std=c17", "-Wall", "-Wextra",
+                              "-Wpedantic", "-Werror", "-Iinclude",
+                              "-o", program, "examples/engine/one-call.c",
+                              f"{BUILD}/libparley.a"])
+        expect(status == 0, output)
+        status, output = run([program])
+        expect(status == 0 and output == "INVITE: 0 -> 1\n180: 1 -> 2\n"
+               "200: 2 -> 3\nACK: 3 -> 4\na minute later: 4 -> 4, "
+               "send BYE to bob, send BYE to alice\n", output)
+
+
 # ------------------------------------------------------------------- tools
 
 def test_nothing_missing_calls_no_package_tool(folder):

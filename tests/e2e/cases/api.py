@@ -427,22 +427,14 @@ def test_no_parley(env):
 
 def _installed(env, folder):
     """`make install` into @folder; gives the folder of the header."""
-    done = subprocess.run(
-        ["make", "-s", "-C", modules.ROOT, "install", "BUILD=" + env.build,
-         "DESTDIR=" + folder, "MODDIR=/opt/parley"], text=True,
-        stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
-        stdin=subprocess.DEVNULL)
-    if done.returncode != 0:
-        raise RuntimeError(done.stdout)
+    modules.make(env, "install", "DESTDIR=" + folder, "MODDIR=/opt/parley")
     return folder + "/opt/parley/include"
 
 
-def _kamailio_source():
+def _kamailio_source(env):
     """The folder of Kamailio's headers that the build uses."""
-    done = subprocess.run(
-        ["make", "-s", "-C", modules.ROOT, "print-kamailio-src"], text=True,
-        stdout=subprocess.PIPE, stdin=subprocess.DEVNULL, check=True)
-    return os.path.join(modules.ROOT, done.stdout.strip())
+    return os.path.join(modules.ROOT, modules.make(
+        env, "print-kamailio-src").strip())
 
 
 def _make(folder, *settings):
@@ -465,7 +457,7 @@ def test_example(env):
     for compiler in ("clang", "gcc"):
         done = _make(folder + "/module", "clean", "talktime.so",
                      "PARLEY=" + header, "CC=" + compiler,
-                     "KAMAILIO_SRC=" + _kamailio_source())
+                     "KAMAILIO_SRC=" + _kamailio_source(env))
         same("output of " + compiler, (done.returncode, done.stdout), (0, ""))
     last = 'loadmodule "%s/module/talktime.so"\n' % folder
     with env.proxy([FORGET], script(
@@ -529,7 +521,7 @@ def test_header(env):
                    "-fsyntax-only", "-I" + header,
                    "@" + os.path.join(env.build, "kamailio.flags")]
         if name != "alone":
-            command.append("-I" + _kamailio_source() + "/src")
+            command.append("-I" + _kamailio_source(env) + "/src")
         done = subprocess.run(command + [path], text=True, cwd=modules.ROOT,
                               stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
                               stdin=subprocess.DEVNULL)

@@ -48,20 +48,27 @@ def load(*names, **params):
     return "\n".join(lines + _params(names[-1], params)) + "\n"
 
 
+def make(env, *words):
+    """Runs make on the tree for the build of @env; gives its output. Cases
+    that run side by side wait for each other."""
+    folder = os.path.join(env.build, "e2e")
+    os.makedirs(folder, exist_ok=True)
+    with open(os.path.join(folder, "lock"), "w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        done = subprocess.run(
+            ["make", "-s", "-C", ROOT, "BUILD=" + env.build] + list(words),
+            text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+            stdin=subprocess.DEVNULL)
+    if done.returncode != 0:
+        raise RuntimeError("make %s:\n%s" % (" ".join(words), done.stdout))
+    return done.stdout
+
+
 def own(env, name, **params):
     """Configuration that loads a module of our own, tests/e2e/modules, which
     is built for it; parameters as above."""
-    folder = os.path.join(env.build, "e2e")
-    os.makedirs(folder, exist_ok=True)
-    path = os.path.join(folder, name + ".so")
-    with open(os.path.join(folder, "lock"), "w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)  # for cases that run side by side
-        done = subprocess.run(
-            ["make", "-s", "-C", ROOT, "BUILD=" + env.build, path], text=True,
-            stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
-            stdin=subprocess.DEVNULL)
-    if done.returncode != 0:
-        raise RuntimeError("%s does not build:\n%s" % (path, done.stdout))
+    path = os.path.join(env.build, "e2e", name + ".so")
+    make(env, path)
     return "\n".join(['loadmodule "%s"' % path] + _params(name, params)) + "\n"
 
 
