@@ -75,12 +75,17 @@ bool facts_has_to_tag(struct sip_msg *msg)
 	return to && to->tag_value.len > 0;
 }
 
-bool facts_answers_invite(struct sip_msg *msg)
+bool facts_answers(struct sip_msg *msg, unsigned int method)
 {
 	return msg->first_line.type == SIP_REPLY &&
 	       (msg->cseq || parse_headers(msg, HDR_CSEQ_F, 0) == 0) &&
 	       msg->cseq && msg->cseq->parsed &&
-	       get_cseq(msg)->method_id == METHOD_INVITE;
+	       get_cseq(msg)->method_id == method;
+}
+
+bool facts_answers_invite(struct sip_msg *msg)
+{
+	return facts_answers(msg, METHOD_INVITE);
 }
 
 bool facts_call(struct sip_msg *msg, struct parley_event *event)

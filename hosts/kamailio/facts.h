@@ -23,6 +23,8 @@ bool facts_has_to_tag(struct sip_msg *msg);
 
 /* True if the message is a reply to an INVITE. */
 bool facts_answers_invite(struct sip_msg *msg);
+/* The same for a request of this method: METHOD_CANCEL. */
+bool facts_answers(struct sip_msg *msg, unsigned int method);
 
 /* What PARLEY_EV_INVITE wants beyond facts_call() and `create`. @rr_countp: how
  * many proxies have put a Record-Route in before us. */

@@ -6,6 +6,7 @@
 
 #include "cseq.h"
 #include "facts.h"
+#include "forgotten.h"
 #include "invite.h"
 #include "reader.h"
 #include "text.h"
@@ -264,20 +265,18 @@ static bool is_invite_2xx(struct sip_msg *msg)
 	       msg->REPLY_STATUS <= 299;
 }
 
-/* True if @reply answers the INVITE that @ref names. */
+/* True if @reply answers the INVITE that @ref names; then @view is filled. */
 static bool is_our_invite(struct parley_id id, uint64_t ref,
-			  const struct parley_event *reply, uint8_t *statep)
+			  const struct parley_event *reply,
+			  struct parley_view *view)
 {
-	struct parley_view view;
-
 	/* Who calls again with the same Call-ID raises the CSeq. */
 	if (!(ref & REF_KNOWN) ||
 	    (ref & cseq_bits(REF_CSEQ_MASK)) != cseq_bits(reply->cseq) ||
-	    reader_read(reader_of_steps(), id, &view) != 0)
+	    reader_read(reader_of_steps(), id, view) != 0)
 		return false;
-	*statep = view.state;
-	return text_equal(view.callid, reply->callid) &&
-	       text_equal(view.caller.tag, reply->from_tag);
+	return text_equal(view->callid, reply->callid) &&
+	       text_equal(view->caller.tag, reply->from_tag);
 }
 
 static bool swallow(struct parley_id id, const struct parley_event *reply)
@@ -298,22 +297,39 @@ static bool swallow(struct parley_id id, const struct parley_event *reply)
 	return swallowed;
 }
 
-/* tm cancels a branch whose first 1xx comes after our final reply. Once tm has
- * forgotten the INVITE the core would relay that 1xx to a caller who has had
- * its final reply. */
-static bool is_late_1xx(struct parley_id id, uint64_t ref,
-			const struct parley_event *reply)
+/* tm knows what to do with any reply but a 2xx until it forgets the INVITE. */
+static bool is_forgotten(struct parley_id id, const struct parley_view *view)
 {
 	struct taken taken;
-	uint8_t state;
 
-	if (!is_our_invite(id, ref, reply, &state) ||
-	    state != PARLEY_STATE_DELETED)
+	if (view->state != PARLEY_STATE_DELETED)
 		return false;
 	if (!take(id, &taken))
 		return true;
 	give_back(&taken);
 	return false;
+}
+
+/* True: the reply goes nowhere. */
+static bool keep_back(struct sip_msg *msg, struct parley_id id,
+		      struct parley_event *reply)
+{
+	struct parley_view view;
+	uint64_t ref;
+
+	if (parley_get_host_ref(adapter.engine, id, &ref) < 0 ||
+	    !(ref & REF_ENDING))
+		return false;
+	read_reply(msg, ref, reply);
+	reply->code = (uint16_t)msg->REPLY_STATUS;
+	if (!is_our_invite(id, ref, reply, &view))
+		return false;
+	if (is_invite_2xx(msg))
+		return swallow(id, reply);
+	if (!is_forgotten(id, &view))
+		return false;
+	forgotten_answer(msg, &view);
+	return true;
 }
 
 /* Runs for each reply, hence the cheap exit. 0: the reply goes nowhere. */
@@ -323,30 +339,19 @@ static int on_reply_start(struct sip_msg *msg, unsigned int flags, void *param)
 	struct parley_id ids[CALLS_MAX];
 	struct parley_event reply = {0};
 	uint32_t count;
-	uint8_t state;
 
 	(void)flags;
 	(void)param;
 	if (!adapter.engine || !host_crossing_expected() ||
-	    !facts_answers_invite(msg) || msg->REPLY_STATUS > 299 ||
+	    !(facts_answers(msg, METHOD_INVITE) ||
+	      facts_answers(msg, METHOD_CANCEL)) ||
 	    !facts_call(msg, &reply))
 		return 1;
 	count = parley_find_callid(adapter.engine, reply.callid, ids,
 				   CALLS_MAX);
-	for (uint32_t i = 0; i < count; i++) {
-		uint64_t ref;
-
-		if (parley_get_host_ref(adapter.engine, ids[i], &ref) < 0 ||
-		    !(ref & REF_ENDING))
-			continue;
-		read_reply(msg, ref, &reply);
-		reply.code = (uint16_t)msg->REPLY_STATUS;
-		if (reply.code < 200
-			    ? is_late_1xx(ids[i], ref, &reply)
-			    : is_our_invite(ids[i], ref, &reply, &state) &&
-				      swallow(ids[i], &reply))
+	for (uint32_t i = 0; i < count; i++)
+		if (keep_back(msg, ids[i], &reply))
 			return 0;
-	}
 	return 1;
 }
 
@@ -356,7 +361,7 @@ static void show(struct sip_msg *msg, struct parley_id id,
 {
 	struct parley_event reply = {.type = type};
 	struct cell *t = compat_transaction(&adapter.tm);
-	uint8_t state;
+	struct parley_view view;
 	uint64_t ref;
 
 	if (!facts_call(msg, &reply) ||
@@ -367,8 +372,8 @@ static void show(struct sip_msg *msg, struct parley_id id,
 		reply.cseq_shift = cseq_added(t, adapter.tm.t_gett_branch());
 	reply.id = id;
 	reply.code = (uint16_t)msg->REPLY_STATUS;
-	if (is_our_invite(id, ref, &reply, &state) &&
-	    state < PARLEY_STATE_ANSWERED)
+	if (is_our_invite(id, ref, &reply, &view) &&
+	    view.state < PARLEY_STATE_ANSWERED)
 		sip_feed_reply(NULL, msg, &reply);
 }
 

@@ -412,6 +412,133 @@ def test_first_1xx_after_command(env):
         a.never(lambda m: m.code in (180, 200), "INVITE", seconds=0.2)
 
 
+@parley_only(REASON)
+def test_two_callees_behind_one_branch(env):
+    """A proxy further on has forked: both of its callees answer."""
+    with env.proxy() as server, sip.Party(server, "a") as a, \
+            sip.Party(server, "b") as b:
+        side = a.invite(b)
+        invite = b.expect("INVITE")
+        for tag in ("one", "two"):
+            b.reply(invite, 180, tag=tag)
+            a.expect(lambda m, t=tag: m.code == 180 and m.to_tag == t)
+        end_dlg(server, side.callid)
+        check_final(side, 480, "Temporarily Unavailable", None)
+        b.reply(check_cancel(b, invite, 480, None), 200)
+        for tag in ("two", "one", "three"):
+            check_answered(b, invite, tag=tag)
+        a.never(200, "INVITE", seconds=0.2)
+
+
+# ---------------------------------------------------------------- crossings
+
+
+@parley_only(REASON)
+def test_caller_cancels_too(env):
+    """The caller's CANCEL was first: it gets our final reply instead of the
+    487, the callee one CANCEL."""
+    with env.proxy() as server, sip.Party(server, "a") as a, \
+            sip.Party(server, "b") as b:
+        side, invite = ring(a, b)
+        side.cancel()
+        a.expect(200, "CANCEL")
+        cancel = b.expect("CANCEL")
+        end_dlg(server, side.callid)
+        final = a.expect(480, "INVITE")
+        side.ack_failure(final)
+        b.reply(cancel, 200)
+        check_answered(b, invite)
+        b.never("CANCEL", seconds=0.1)
+        a.never(lambda m: m.code in (200, 487), "INVITE", seconds=0.1)
+
+
+@parley_only(REASON)
+def test_requests_that_cross(env):
+    """A PRACK and an UPDATE of the caller arrive after the end: the BYE of the
+    200 that crosses has a higher number, and goes to the 200's contact."""
+    with env.proxy() as server, sip.Party(server, "a") as a, \
+            sip.Party(server, "b") as b, sip.Party(server, "c") as c:
+        side, invite = ring(a, b, reliable=True, code=183)
+        end_dlg(server, side.callid)
+        check_final(side, 480, "Temporarily Unavailable", None)
+        b.reply(check_cancel(b, invite, 480, None), 200)
+        inside(side, "PRACK", b, [("RAck", "1 1 INVITE")])
+        inside(side, "UPDATE", b)
+        b.contact = "sip:b@127.0.0.1:%d" % c.port
+        b.reply(invite, 200)
+        same("CSeq of the ACK", c.expect("ACK").cseq, invite.cseq)
+        bye = c.expect("BYE")
+        same("Request-URI of the BYE", bye.uri, b.contact)
+        check(bye.cseq > side.cseq, "CSeq %d of the BYE", bye.cseq)
+        c.reply(bye, 200)
+        a.never(200, "INVITE", seconds=0.2)
+
+
+@parley_only(REASON)
+def test_caller_tries_again(env):
+    """The same Call-ID and From-tag with the next CSeq is another call."""
+    with env.proxy() as server, sip.Party(server, "a") as a, \
+            sip.Party(server, "b") as b:
+        side, invite = ring(a, b)
+        end_dlg(server, side.callid)
+        check_final(side, 480, "Temporarily Unavailable", None)
+        b.reply(check_cancel(b, invite, 480, None), 200)
+        again = a.invite(b, callid=side.callid, tag=side.local_tag, cseq=2)
+        second = b.expect(lambda m: m.method == "INVITE" and m.cseq == 2)
+        b.reply(second, 180, tag="second")
+        a.expect(lambda m: m.code == 180 and m.to_tag == "second")
+        check_answered(b, invite)
+        b.reply(second, 200, tag="second")
+        again.learn(a.expect(200, "INVITE"))
+        again.ack()
+        same("CSeq of the ACK", b.expect("ACK").cseq, 2)
+        wait_statistic(server, "active_dialogs", 1)
+
+
+@parley_only(REASON)
+def test_suspended(env):
+    """The INVITE waits for t_continue(): the caller gets its final reply at
+    once; if the script goes on all the same, the callee is cancelled."""
+    routes = script(
+        first='''if (is_method("OPTIONS")) {
+            t_continue("$(hdr(X-Index){s.int})",
+                       "$(hdr(X-Label){s.int})", "GO");
+            sl_send_reply("200", "OK");
+            exit;
+        }''', initial='''dlg_manage(); t_suspend();
+            xlog("L_ALERT", "ID $T(id_index) $T(id_label)\\n");
+            exit;''', more="route[GO] { t_relay(); }")
+    with env.proxy(routes=routes, children=2) as server, \
+            sip.Party(server, "a") as a, sip.Party(server, "b") as b:
+        side = a.invite(b)
+        line = net.wait_until(
+            lambda: [r for r in server.log().split("\n") if "ID " in r], 3,
+            "it is suspended")[0]
+        index, label = line.split("ID ")[1].split()
+        wait_state(server, side.callid, 1)
+        end_dlg(server, side.callid)
+        check_final(side, 480, "Temporarily Unavailable", None)
+        wait_statistic(server, "failed_dialogs", 1)
+        a.ask("OPTIONS", [("X-Index", index), ("X-Label", label)])
+        for invite in b.drain(0.3):
+            if invite.method == "INVITE":
+                b.reply(invite, 180)
+                b.reply(check_cancel(b, invite, 480, None), 200)
+                b.reply(invite, 487)
+                break
+
+
+@parley_only(REASON)
+def test_wait_ack_0(env):
+    """The failed call is gone before its transaction is; what crosses is found
+    all the same."""
+    with env.proxy([("wait_ack", 0), ("end_timeout", 0)]) as server, \
+            sip.Party(server, "a") as a, sip.Party(server, "b") as b:
+        side, invite = ring(a, b)
+        crossing(server, side, invite, lambda: end_dlg(server, side.callid),
+                 callee=b)
+
+
 # ---------------------------------------------------------------- too late
 
 
@@ -437,9 +564,9 @@ def test_200_when_tm_has_forgotten(env):
         a.never(200, "INVITE", seconds=0.2)
 
 
-@parley_only(REASON)
-def test_1xx_when_tm_has_forgotten(env):
-    """It is not relayed to a caller who has had its final reply."""
+def _first_1xx_when_forgotten(env, code):
+    """tm has forgotten the INVITE when a branch sends its first reply: it gets
+    its CANCEL all the same, and nothing reaches the caller. Yields the rest."""
     with env.proxy(last=FORGETFUL) as server, sip.Party(server, "a") as a, \
             sip.Party(server, "b") as b:
         side = a.invite(b)
@@ -448,11 +575,36 @@ def test_1xx_when_tm_has_forgotten(env):
         end_dlg(server, side.callid)
         check_final(side, 480, "Temporarily Unavailable", None)
         _forgotten(server)
-        b.reply(invite, 100)
-        b.reply(invite, 180)
+        b.reply(invite, code)
+        cancel = check_cancel(b, invite, 480, None)
+        same("To of the CANCEL", cancel.get("To"), invite.get("To"))
+        same("From of the CANCEL", cancel.get("From"), invite.get("From"))
+        b.reply(cancel, 200)
+        yield side, invite, a, b
+        a.never(lambda m: m.cseq == 1 and m.code not in (100, 480), "INVITE",
+                seconds=0.2)
+        a.never(lambda m: m.is_reply, "CANCEL", seconds=0.1)
+        check("no 2nd via" not in server.log(), "a reply went on to the core")
+
+
+@parley_only(REASON)
+def test_1xx_when_tm_has_forgotten(env):
+    for code in (100, 180):
+        for _, invite, _, b in _first_1xx_when_forgotten(env, code):
+            final = b.reply(invite, 487)
+            ack = b.expect("ACK")
+            same("Via of the ACK", ack.get("Via"), invite.get("Via"))
+            same("CSeq of the ACK", ack.cseq, invite.cseq)
+            same("To of the ACK", ack.get("To"), final.get("To"))
+            same("Request-URI of the ACK", ack.uri, invite.uri)
+            b.reply(invite, 487)  # again: it may have been lost
+            b.expect("ACK")
+
+
+@parley_only(REASON)
+def test_1xx_and_200_when_tm_has_forgotten(env):
+    for _, invite, _, b in _first_1xx_when_forgotten(env, 180):
         check_answered(b, invite)
-        a.never(lambda m: m.code in (100, 180, 200) and m.cseq == 1 and
-                m.to_tag, "INVITE", seconds=0.2)
 
 
 # ---------------------------------------------------------------- the result
