@@ -390,10 +390,8 @@ static void feed_failed(struct parley_id id, int branch,
 				     .id = id,
 				     .branch = branch_number(branch),
 				     .to_tag = to_tag};
-	struct parley_actions actions;
 
-	if (parley_feed(adapter.engine, host_now(), &event, &actions) == 0)
-		sip_run(NULL, &actions, NULL);
+	sip_feed(NULL, &event);
 }
 
 /* A reply has come, and tm has not decided yet what becomes of it: the failure
