@@ -182,6 +182,7 @@ struct parley_config {
 	uint32_t callback_wait_ms; /* longest wait for a turn: 200 */
 	bool timeout_noreset;	   /* in-dialog requests leave the lifetime */
 	bool bye_on_timeout;	   /* for every dialog (send_bye) */
+	bool bye_on_timeout_up;	   /* for every dialog in state 4 */
 	bool wait_ack;		   /* keep a failed dialog until RELEASE */
 	bool end_at_early_timeout; /* terminate instead of forget */
 	bool track_cseq; /* requests of ours take a number of their own: those

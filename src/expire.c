@@ -22,12 +22,20 @@ static bool answered(const struct dialog *dialog)
 	       dialog->state == PARLEY_STATE_CONFIRMED;
 }
 
+static bool wants_bye(const struct parley_config *config,
+		      const struct dialog *dialog)
+{
+	return config->bye_on_timeout ||
+	       (dialog->options & PARLEY_OPT_BYE_ON_TIMEOUT) ||
+	       (config->bye_on_timeout_up &&
+		dialog->state == PARLEY_STATE_CONFIRMED);
+}
+
 /* The call is over: without BYE it is forgotten, with BYE it is ended. */
 static int lifetime_over(struct step *step)
 {
 	struct dialog *dialog = step->dialog;
-	bool bye = step->engine->config.bye_on_timeout ||
-		   (dialog->options & PARLEY_OPT_BYE_ON_TIMEOUT);
+	bool bye = wants_bye(&step->engine->config, dialog);
 
 	dialog->due_lifetime_ms = UINT64_MAX;
 	dialog->in_timeout_route = false;

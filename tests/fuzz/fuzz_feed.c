@@ -403,6 +403,7 @@ static int start(struct world *world)
 	uint32_t bits = input_byte(input);
 	config.timeout_noreset = bits & 1;
 	config.bye_on_timeout = (bits & 2) != 0;
+	config.bye_on_timeout_up = (bits & 64) != 0;
 	config.wait_ack = (bits & 4) != 0;
 	config.end_at_early_timeout = (bits & 8) != 0;
 	config.local_only = (bits & 16) != 0;

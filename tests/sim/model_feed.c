@@ -558,7 +558,9 @@ static int lifetime_over(const struct story *story)
 	dialog->in_route = false;
 	dialog->due_lifetime_ms = UINT64_MAX;
 	if (!sim->config.bye_on_timeout &&
-	    !(dialog->options & PARLEY_OPT_BYE_ON_TIMEOUT)) {
+	    !(dialog->options & PARLEY_OPT_BYE_ON_TIMEOUT) &&
+	    !(sim->config.bye_on_timeout_up &&
+	      dialog->state == PARLEY_STATE_CONFIRMED)) {
 		story_end(story, PARLEY_NOTE_EXPIRED,
 			  &sim->model.stats.expired);
 		return 0;

@@ -125,6 +125,7 @@ void config_plan(struct sim *sim)
 	config->end_timeout_s = pick(sim, 300, 40, 90);
 	config->timeout_noreset = rng_chance(&sim->rng, 200);
 	config->bye_on_timeout = rng_chance(&sim->rng, 400);
+	config->bye_on_timeout_up = rng_chance(&sim->rng, 400);
 	config->wait_ack = rng_chance(&sim->rng, 700);
 	config->end_at_early_timeout = rng_chance(&sim->rng, 300);
 	config->ping_interval_ms = pick(sim, 0, 30000, 7000);

@@ -122,6 +122,32 @@ static void bye_on_timeout(void **state)
 		PARLEY_E_STATE);
 }
 
+/* As ims_dialog has it: BYE for what is confirmed, and for nothing else. */
+static void bye_on_timeout_of_what_is_up(void **state)
+{
+	struct call *call = call_of(state);
+	struct parley_config config;
+
+	call_config(&config);
+	config.bye_on_timeout_up = true;
+	config.lifetime_s = 5;
+	config.noack_timeout_s = 0;
+	call_restart(state, &config);
+
+	assert_int_equal(call_invite(call, "c", 1), 0);
+	assert_int_equal(call_reply(call, "bob", 200), 0);
+	assert_int_equal(call_wait(call, 5200), 1);
+	assert_int_equal(call->actions.count, 0);
+	assert_int_equal(call_stats(call).expired, 1);
+	assert_int_equal(call_state(call), 5);
+
+	call_restart(state, &config);
+	call_up(call);
+	assert_int_equal(call_wait(call, 5200), 1);
+	assert_int_equal(call_count(call, PARLEY_ACT_BYE), 2);
+	assert_int_equal(call_stats(call).expired, 1);
+}
+
 static void timeout_route(void **state)
 {
 	struct call *call = call_of(state);
@@ -202,6 +228,7 @@ int main(void)
 		TEST(lifetime_is_renewed),
 		TEST(lifetime_is_not_renewed),
 		TEST(bye_on_timeout),
+		TEST(bye_on_timeout_of_what_is_up),
 		TEST(timeout_route),
 		TEST(timeout_route_that_never_returns),
 		TEST(end_timeout_frees),
