@@ -32,7 +32,8 @@ struct adapter_db {
 struct adapter_settings { /* targets of modparam(), in their units */
 	int hash_size, enable_stats, dlg_flag, dlg_match_mode, detect_spirals;
 	int default_timeout, early_timeout, noack_timeout, end_timeout;
-	int timeout_noreset, send_bye, initial_cbs_inscript, wait_ack;
+	int timeout_noreset, initial_cbs_inscript, wait_ack;
+	int send_bye; /* -1: not given */
 	int early_timeout_end, rpc_list_max, memory_piece;
 	int early_code; /* 0: 480, or 488 as ims_dialog and dialog_ng */
 	int ka_timer, ka_interval, ka_failed_limit;

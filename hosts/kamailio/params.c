@@ -664,6 +664,12 @@ param_export_t adapter_params[] = {
 
 /* ------------------------------------------------ mod_init */
 
+/* Under its two other names the module has the defaults of ims_dialog. */
+static bool is_dialog(void)
+{
+	return strcmp(adapter.name, "dialog") == 0;
+}
+
 int params_check(void)
 {
 	struct adapter_settings *set = &adapter.set;
@@ -688,10 +694,8 @@ int params_check(void)
 	if (set->h_id_start > 0 && set->h_id_start >= set->h_id_step)
 		LM_WARN("h_id_start=%d: taken modulo h_id_step (%d)\n",
 			set->h_id_start, set->h_id_step);
-	/* What ims_dialog and dialog_ng answer, and what dialog does. */
 	if (set->early_code == 0)
-		set->early_code =
-			strcmp(adapter.name, "dialog") == 0 ? 480 : 488;
+		set->early_code = is_dialog() ? 480 : 488;
 	return 0;
 }
 
@@ -727,7 +731,9 @@ void params_config(struct parley_config *config)
 	config->end_timeout_s = (uint32_t)set->end_timeout;
 	config->timeout_noreset = set->timeout_noreset;
 	config->track_cseq = set->track_cseq_updates;
-	config->bye_on_timeout = set->send_bye;
+	config->bye_on_timeout = set->send_bye > 0;
+	/* The packaged ims_dialog has no such parameter. */
+	config->bye_on_timeout_up = set->send_bye < 0 && !is_dialog();
 	config->wait_ack = set->wait_ack;
 	config->end_at_early_timeout = set->early_timeout_end;
 	config->end_early_code = (uint16_t)set->early_code;
