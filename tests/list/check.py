@@ -68,6 +68,7 @@ def edits(row):
     if row.kind == "kemi":
         return [("kemi*.c", _renamed(r'KEMI\("(%s)",' % name))]
     if row.kind == "statistic":
+        name = re.escape(row.name.rpartition(":")[2])
         return [("stats.c", _renamed(r'"(%s)"' % name))]
     if row.kind == "event":
         return [("events.c", _renamed(r'"(%s)"' % name))]
