@@ -1,102 +1,19 @@
 /*
- * The RPC commands that do something or count, and the table of all.
+ * The RPC commands that count, and the table of all.
  *
  * They run in any process: ctl, jsonrpcs, a SIP worker that serves HTTP or
  * calls them from the script. So they keep nothing and wait for nothing.
  */
 #include "exports.h"
-#include "header_lines.h"
 #include "reader.h"
 #include "rpc_args.h"
 #include "rpc_bridge.h"
+#include "rpc_dlg2.h"
 #include "rpc_dump.h"
+#include "rpc_end.h"
 #include "rpc_list.h"
 #include "rpc_match.h"
 #include "rpc_state.h"
-
-static const str empty = STR_STATIC_INIT("");
-
-/* Ends a call and answers with the reason if that was not possible. */
-static void end_call(rpc_t *rpc, void *c, struct parley_id id, const str *hdrs)
-{
-	int error = sip_terminate(NULL, id, PARLEY_SIDE_ALL, &empty, hdrs);
-
-	if (error == PARLEY_E_NO_DIALOG)
-		rpc->fault(c, 404, "Dialog not found");
-	else if (error < 0)
-		rpc->fault(c, 500, "Dialog not ended: %s",
-			   sip_terminate_fault(id, PARLEY_SIDE_ALL, error));
-}
-
-/* Takes the parameter with extra headers, if there is one, as whole lines.
- * @lines->s is to be freed. False: a fault was sent. */
-static bool headers_next(rpc_t *rpc, void *c, str *lines)
-{
-	struct rpc_text text;
-	const char *fault;
-	size_t len;
-	bool ended;
-
-	*lines = (str){0};
-	if (rpc_text_next(rpc, c, &text) != RPC_ARG_GIVEN || text.s.len <= 0)
-		return true;
-	fault = header_lines_extra_fault(to_parley(&text.s));
-	if (fault) {
-		rpc->fault(c, 400, "Extra headers contain %s", fault);
-		return false;
-	}
-	if (!rpc_no_more(rpc, c))
-		return false;
-	len = (size_t)text.s.len;
-	ended = header_lines_ended(to_parley(&text.s));
-	lines->s = pkg_malloc(len + sizeof("\r\n"));
-	if (!lines->s) {
-		rpc->fault(c, 500, "No memory left");
-		return false;
-	}
-	memcpy(lines->s, text.s.s, len);
-	memcpy(lines->s + len, "\r\n", sizeof("\r\n"));
-	lines->len = (int)(ended ? len : len + 2);
-	return true;
-}
-
-static void rpc_end_dlg(rpc_t *rpc, void *c)
-{
-	struct parley_id id;
-	enum rpc_arg arg;
-	str hdrs;
-
-	arg = rpc_number_next(rpc, c, "h_entry", &id.entry);
-	if (arg == RPC_ARG_GIVEN)
-		arg = rpc_number_next(rpc, c, "h_id", &id.id);
-	if (arg == RPC_ARG_NONE)
-		rpc->fault(c, 500, "Invalid parameters: need h_entry and h_id");
-	if (arg != RPC_ARG_GIVEN || !headers_next(rpc, c, &hdrs))
-		return;
-	end_call(rpc, c, id, hdrs.len ? &hdrs : NULL);
-	if (hdrs.s)
-		pkg_free(hdrs.s);
-}
-
-static void rpc_terminate_dlg(rpc_t *rpc, void *c)
-{
-	struct parley_match match;
-	struct rpc_call call;
-	str hdrs;
-
-	if (!rpc_call_next(rpc, c, &call)) {
-		rpc->fault(c, 400, "Need a Callid ,from tag ,to tag");
-		return;
-	}
-	if (!headers_next(rpc, c, &hdrs))
-		return;
-	if (!rpc_call_find(&call, &match))
-		rpc->fault(c, 500, "Couldnt find callid in dialog");
-	else
-		end_call(rpc, c, match.id, hdrs.len ? &hdrs : NULL);
-	if (hdrs.s)
-		pkg_free(hdrs.s);
-}
 
 static void rpc_profile_get_size(rpc_t *rpc, void *c)
 {
@@ -228,6 +145,11 @@ DOC(doc_profile_size, "Count the dialogs in a profile: profile [value]");
 DOC(doc_profile_list, "List the dialogs in a profile: profile [value]");
 DOC(doc_stats_active, "Count the calls by state");
 DOC(doc_stats, "All counters");
+DOC(doc_dlg2_list, "List all dialogs as ims_dialog does: [limit [h_entry "
+		   "h_id]]; the ids are those of the last dialog of the page "
+		   "before");
+DOC(doc_dlg2_end_dlg, "End a call: h_entry h_id [extra headers]");
+DOC(doc_dlg2_end_all, "End all calls that are confirmed");
 
 /* clang-format off */
 rpc_export_t adapter_rpcs[] = {
@@ -249,6 +171,9 @@ rpc_export_t adapter_rpcs[] = {
 	{"dlg.is_alive", rpc_is_alive, doc_is_alive, 0},
 	{"dlg.stats_active", rpc_stats_active, doc_stats_active, 0},
 	{"dlg.stats", rpc_stats, doc_stats, 0},
+	{"dlg2.list", rpc_dlg2_list, doc_dlg2_list, 0},
+	{"dlg2.end_dlg", rpc_dlg2_end_dlg, doc_dlg2_end_dlg, 0},
+	{"dlg2.end_all_active_dlg", rpc_dlg2_end_all, doc_dlg2_end_all, 0},
 	{0},
 };
 /* clang-format on */

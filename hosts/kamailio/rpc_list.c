@@ -1,6 +1,7 @@
 /* See rpc_list.h. */
 #include "rpc_args.h"
 #include "rpc_dialog.h"
+#include "rpc_dlg2.h"
 #include "rpc_list.h"
 #include "text.h"
 
@@ -37,8 +38,12 @@ bool rpc_listing_add(struct rpc_listing *l, struct parley_id id)
 		return true;
 	if (l->fits && !l->fits(l->match, &view))
 		return true;
-	added = l->letters ? rpc_dialog_brief(l->rpc, l->c, &view, l->letters)
-			   : rpc_dialog_add(l->rpc, l->c, &view, l->context);
+	if (l->dialogs)
+		added = rpc_dlg2_add(l->rpc, l->dialogs, &view);
+	else if (l->letters)
+		added = rpc_dialog_brief(l->rpc, l->c, &view, l->letters);
+	else
+		added = rpc_dialog_add(l->rpc, l->c, &view, l->context);
 	if (!added)
 		l->rpc->fault(l->c, 500, "No room left after %u dialogs",
 			      l->count);
@@ -46,32 +51,43 @@ bool rpc_listing_add(struct rpc_listing *l, struct parley_id id)
 	return added;
 }
 
-/* All dialogs, or a page of them. */
-static void list_page(struct rpc_listing *l, const struct rpc_page *page)
-{
-	static const char way[] = ": give a limit, or h_entry and h_id of the "
+static const char way_to_list[] = ": give a limit, or h_entry and h_id of the "
 				  "last one as well";
-	uint32_t limit = page->limit ? page->limit : list_max();
-	struct parley_id id = page->after;
+
+bool rpc_listing_fits(const struct rpc_listing *l, const struct rpc_page *page)
+{
 	uint64_t count = 0;
 
 	for (int state = PARLEY_STATE_UNCONFIRMED; state < PARLEY_STATES;
 	     state++)
 		count += parley_count(adapter.engine, (enum parley_state)state);
-	if (!page->limit && rpc_listing_too_many(l, count, way))
-		return;
+	return page->limit || !rpc_listing_too_many(l, count, way_to_list);
+}
+
+void rpc_listing_page(struct rpc_listing *l, const struct rpc_page *page)
+{
+	uint32_t limit = page->limit ? page->limit : list_max();
+	struct parley_id id = page->after;
+
 	while (parley_next(adapter.engine, &id)) {
 		if (l->count == limit) {
 			/* Some came while we were listing. */
 			if (!page->limit)
 				rpc_listing_too_many(l, (uint64_t)limit + 1,
-						     way);
+						     way_to_list);
 			break;
 		}
 		if (!rpc_listing_add(l, id))
 			break;
 	}
 	reader_fini(&l->reader);
+}
+
+/* All dialogs, or a page of them. */
+static void list_page(struct rpc_listing *l, const struct rpc_page *page)
+{
+	if (rpc_listing_fits(l, page))
+		rpc_listing_page(l, page);
 }
 
 static void list_all(rpc_t *rpc, void *c, bool context)

@@ -14,6 +14,7 @@
 #include "core/rpc.h"
 
 #include "reader.h"
+#include "rpc_args.h"
 
 void rpc_list(rpc_t *rpc, void *c);
 void rpc_list_ctx(rpc_t *rpc, void *c);
@@ -22,7 +23,8 @@ void rpc_dlg_list_ctx(rpc_t *rpc, void *c);
 void rpc_profile_list(rpc_t *rpc, void *c);
 void rpc_briefing(rpc_t *rpc, void *c);
 
-/* ------------------------------------------------ for rpc_match.c */
+/* ------------------------------------------------ for rpc_match.c, rpc_dlg2.c
+ */
 
 /* A command that lists. */
 struct rpc_listing {
@@ -30,6 +32,7 @@ struct rpc_listing {
 	void *c;
 	struct reader reader;
 	bool context;
+	void *dialogs;	     /* dlg2.list: its array; NULL: the reply */
 	const str *letters;  /* dlg.briefing; NULL: whole dialogs */
 	const str *from_tag; /* only dialogs with this tag; NULL: all */
 	/* Only dialogs of which this is true; NULL: all. */
@@ -44,6 +47,12 @@ bool rpc_listing_add(struct rpc_listing *l, struct parley_id id);
 /* True, and a fault was sent: @count is above rpc_list_max. */
 bool rpc_listing_too_many(const struct rpc_listing *l, uint64_t count,
 			  const char *way);
+
+/* False, and a fault was sent: there are more dialogs than one reply may have,
+ * and @page has no limit. */
+bool rpc_listing_fits(const struct rpc_listing *l, const struct rpc_page *page);
+/* Adds all dialogs, or @page of them; gives the buffer back. */
+void rpc_listing_page(struct rpc_listing *l, const struct rpc_page *page);
 
 /* The ids of all dialogs with a Call-ID, in memory of this process. NULL: no
  * memory. Usually there is one; a loop without spiral detection makes many. */
