@@ -28,14 +28,14 @@ def examples():
     return found
 
 
-def run_example(env, page, name, text):
+def run_example(env, page, name, text, module="dialog"):
     called = {"IN_CALL": "", "NEW_CALL": ""}
     for route in called:
         if "route[%s]" % route in text:
             called[route] = "route(%s);" % route
     routes = script(inside=called["IN_CALL"], initial=called["NEW_CALL"] or
                     "dlg_manage();", more=text)
-    server = env.proxy(routes=routes)
+    server = env.proxy(routes=routes, name=module)
     if LOAD in text:
         # What stands above this module, on the address of this server.
         above, _, text = text.partition(LOAD)
@@ -55,12 +55,12 @@ def run_example(env, page, name, text):
         check(not faults, "%s %s: %s", page, name, faults[:1])
 
 
-def _page(env, names):
+def _page(env, names, module="dialog"):
     found = [e for e in examples() if e[0] == names]
     check(found, "%s has no example", names)
     for page, name, text in found:
         try:
-            run_example(env, page, name, text)
+            run_example(env, page, name, text, module)
         except proxy.StartFailed as failure:
             raise AssertionError("%s %s does not start: %s" % (
                 page, name, failure.log[-600:])) from failure
@@ -92,6 +92,11 @@ def test_rest(env):
 
 
 @parley_only(REASON)
+def test_ims(env):
+    _page(env, "ims.md", "ims_dialog")
+
+
+@parley_only(REASON)
 def test_modules(env):
     """What the modules do is checked in cases of their own, mod_*."""
     modules.need("nat_traversal", "sst", "acc", "uac")
@@ -102,7 +107,7 @@ def test_modules(env):
 def test_none_forgotten(env):
     """A new page with examples needs a case here."""
     known = {"functions.md", "variables.md", "parameters.md", "rpc.md",
-             "statistics.md", "modules.md", "c-api.md"}
+             "statistics.md", "modules.md", "c-api.md", "ims.md"}
     check({e[0] for e in examples()} == known, "pages with examples: %r",
           sorted({e[0] for e in examples()}))
 
@@ -114,9 +119,9 @@ TABLES = (
      r'\bBY_(?:INT|TEXT)\((\w+)|\{"(\w+)", PARAM_'),
     ("variables.md", "pv.c", r'\{STR_STATIC_INIT\("(\w+)"\), PVT'),
     ("variables.md", "pv*.c", r'\[(?:KEY|CTX)_\w+\] = "(\w+)"'),
-    ("rpc.md", "rpc*.c", r'\{"(dlg\.\w+)"'),
+    ("rpc.md", "rpc*.c", r'\{"(dlg2?\.\w+)"'),
     ("kemi.md", "kemi*.c", r'\bKEMI\("(\w+)"'),
-    ("statistics.md", "stats.c", r'"(\w+_dialogs)"'),
+    ("statistics.md", "stats.c", r'"(\w+_dialogs)"|COUNTER\("(\w+)"'),
 )
 
 
@@ -127,7 +132,8 @@ def exports(files, pattern):
         with open(path, encoding="utf-8") as source:
             for names in re.findall(pattern, source.read()):
                 found |= {names} if isinstance(names, str) else set(names)
-    return found - {"", "name", "load_dlg", "load_ims_dlg"}  # c-api.md
+    return found - {"", "name", "load_dlg", "load_ims_dlg",
+                    "load_parley"}  # c-api.md
 
 
 @parley_only(REASON)
@@ -139,7 +145,7 @@ def test_every_export(env):
         check(len(names) > 4, "only %r in %s", names, files)
         with open(os.path.join(DOCS, page), encoding="utf-8") as file:
             # As `name`, `name(`, `$name` or in a heading.
-            words = set(re.findall(r"[`$( ,#]([a-zA-Z_.]+[0-9]?)\b",
+            words = set(re.findall(r"[`$( ,#]([a-zA-Z_][\w.]*)\b",
                                    file.read()))
         missing += ["%s: %s" % (page, n) for n in sorted(names - words)]
     check(not missing, "%d names are not in their page: %s", len(missing),
