@@ -9,6 +9,7 @@ from . import modules, net, proxy
 
 REALM = "ims.test"
 SERVER = "127.0.0.1"  # cdp connects to the name of a peer
+NOBODY = "127.0.0.9"  # without any peer cdp forks more processes than it says
 RO, CX, RX = 4, 16777216, 16777236
 VENDOR = 10415  # 3GPP
 
@@ -37,7 +38,7 @@ def cdp(name, applications, port=None, server=None):
             name=name, realm=REALM, vendor=VENDOR,
             port=port or net.free_port(),
             peer='<Peer FQDN="%s" Realm="%s" port="%d"/>' % (
-                SERVER, REALM, server) if server else "",
+                (SERVER, REALM, server) if server else (NOBODY, REALM, 9)),
             route='<DefaultRoute FQDN="%s" metric="1"/>' % SERVER
             if server else "",
             applications="\n\t".join(
