@@ -223,8 +223,7 @@ struct dialog *dialog_find_lock_any(struct parley *engine, struct parley_id id)
 		shard_unlock(engine, number);
 		return NULL;
 	}
-	return (struct dialog *)(void *)((char *)node -
-					 offsetof(struct dialog, by_id));
+	return DIALOG_OF(node, by_id);
 }
 
 struct dialog *dialog_find_lock(struct parley *engine, struct parley_id id)
