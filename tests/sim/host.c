@@ -1,9 +1,10 @@
 /* host.c - the simulated host of the engine (host.h) */
+#include <stdarg.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "host.h"
-#include "sim.h"
 
 struct host_block {
 	struct host_block *next, *prev;
@@ -13,10 +14,21 @@ struct host_block {
 
 static const uint64_t GUARD = 0x5a17c0dedeadbea7u;
 
-void host_init(struct host *host, struct sim *sim, uint64_t seed)
+static void host_fail(struct host *host, const char *format, ...)
+{
+	char text[160];
+	va_list args;
+
+	va_start(args, format);
+	vsnprintf(text, sizeof(text), format, args);
+	va_end(args);
+	host->owner.fail(host->owner.self, text);
+}
+
+void host_init(struct host *host, const struct host_owner *owner, uint64_t seed)
 {
 	memset(host, 0, sizeof(*host));
-	host->sim = sim;
+	host->owner = *owner;
 	host->rng.state = seed ^ 0x6a09e667f3bcc908u;
 }
 
@@ -76,7 +88,7 @@ static void host_free(void *self, void *ptr)
 		return;
 	block--;
 	if (block->guard != GUARD)
-		sim_fail(host->sim, "free() of something that is no block");
+		host_fail(host, "free() of something that is no block");
 	if (block->prev != NULL)
 		block->prev->next = block->next;
 	else
@@ -93,17 +105,16 @@ static void host_lock(void *self, uint32_t index)
 	struct host *host = self;
 
 	if (index >= host->locks)
-		sim_fail(host->sim, "lock %u of %u", index, host->locks);
+		host_fail(host, "lock %u of %u", index, host->locks);
 	for (uint32_t i = 0; i < host->held_count; i++)
 		if (host->held[i] == index)
-			sim_fail(host->sim, "lock %u taken twice", index);
+			host_fail(host, "lock %u taken twice", index);
 	if (host->held_count == 2)
-		sim_fail(host->sim, "lock %u is the third", index);
+		host_fail(host, "lock %u is the third", index);
 	if (host->held_count == 1 && host->held[0] == host->locks - 1)
-		sim_fail(host->sim, "lock %u inside the memory lock", index);
+		host_fail(host, "lock %u inside the memory lock", index);
 	if (host->held_count == 1 && index != host->locks - 1)
-		sim_fail(host->sim, "lock %u inside lock %u", index,
-			 host->held[0]);
+		host_fail(host, "lock %u inside lock %u", index, host->held[0]);
 	host->held[host->held_count++] = index;
 }
 
@@ -112,8 +123,7 @@ static void host_unlock(void *self, uint32_t index)
 	struct host *host = self;
 
 	if (host->held_count == 0 || host->held[host->held_count - 1] != index)
-		sim_fail(host->sim, "unlock of %u, which is not the last",
-			 index);
+		host_fail(host, "unlock of %u, which is not the last", index);
 	host->held_count--;
 }
 
@@ -140,8 +150,9 @@ static void host_log(void *self, enum parley_log_level level, const char *text)
 
 	host->log_lines++;
 	if (host->held_count > 0)
-		sim_fail(host->sim, "log under a lock: %s", text);
-	sim_event(host->sim, "log %d: %s", (int)level, text);
+		host_fail(host, "log under a lock: %s", text);
+	(void)level;
+	host->owner.log(host->owner.self, text);
 }
 
 static bool host_pause(void *self)
@@ -149,14 +160,14 @@ static bool host_pause(void *self)
 	struct host *host = self;
 
 	if (host->held_count > 0)
-		sim_fail(host->sim, "pause() under a lock");
-	return sim_pause(host->sim);
+		host_fail(host, "pause() under a lock");
+	return host->owner.pause(host->owner.self);
 }
 
 void host_fill(struct host *host, uint32_t locks, struct parley_host *out)
 {
 	if (locks == 0 || locks > HOST_LOCKS_MAX)
-		sim_fail(host->sim, "parley_locks() is %u", locks);
+		host_fail(host, "parley_locks() is %u", locks);
 	host->locks = locks;
 	memset(out, 0, sizeof(*out));
 	out->version = PARLEY_HOST_VERSION;

@@ -15,13 +15,20 @@
 #include "parley.h"
 #include "rand.h"
 
-struct sim;
 struct host_block;
+
+/* Who is to hear of misuse, which ends the run, and of what the engine says. */
+struct host_owner {
+	void *self;
+	void (*fail)(void *self, const char *text);
+	void (*log)(void *self, const char *text);
+	bool (*pause)(void *self);
+};
 
 enum { HOST_LOCKS_MAX = 256 };
 
 struct host {
-	struct sim *sim;
+	struct host_owner owner;
 	struct rng rng; /* of its own, so that failures do not shift it */
 	struct host_block *blocks;
 	uint64_t bytes;
@@ -36,7 +43,8 @@ struct host {
 	uint64_t log_lines;
 };
 
-void host_init(struct host *host, struct sim *sim, uint64_t seed);
+void host_init(struct host *host, const struct host_owner *owner,
+	       uint64_t seed);
 /* Frees what is left after a run that was broken off. */
 void host_fini(struct host *host);
 /* Fills what parley_create() wants; @locks from parley_locks(). */

@@ -200,9 +200,26 @@ static void world(struct sim *sim)
 	cover_calls(sim);
 }
 
+static void owner_fail(void *self, const char *text)
+{
+	sim_fail(self, "%s", text);
+}
+
+static void owner_log(void *self, const char *text)
+{
+	sim_event(self, "log: %s", text);
+}
+
+static bool owner_pause(void *self)
+{
+	return sim_pause(self);
+}
+
 bool sim_run(struct sim *sim, uint64_t seed, const struct sim_options *options)
 {
 	struct coverage *coverage = sim->coverage;
+	const struct host_owner owner = {sim, owner_fail, owner_log,
+					 owner_pause};
 
 	memset(sim, 0, sizeof(*sim));
 	sim->coverage = coverage;
@@ -212,7 +229,7 @@ bool sim_run(struct sim *sim, uint64_t seed, const struct sim_options *options)
 	sim->kind = (enum sim_kind)(seed % SIM_KINDS);
 	sim->now_ms = 1000;
 	clock_tick(sim);
-	host_init(&sim->host, sim, seed);
+	host_init(&sim->host, &owner, seed);
 	net_plan(sim);
 	if (setjmp(sim->jump) != 0)
 		return false;
