@@ -98,6 +98,7 @@ static void shorten(struct step *step)
 	dialog->lifetime_s = left_s;
 	dialog->due_lifetime_ms = until;
 	dialog_arm_locked(step->engine, dialog);
+	copy_changed(step->engine, dialog);
 }
 
 int ping_done(struct step *step)
