@@ -94,6 +94,8 @@ void terminate_early(struct step *step, uint16_t code)
 						 .code = code});
 	step_action(step, (struct parley_action){.type = PARLEY_ACT_REPLY,
 						 .code = code});
+	/* On a copy, whose timers have stood still so far. */
+	dialog_arm_locked(step->engine, dialog);
 }
 
 int terminate_crossing(struct step *step)
