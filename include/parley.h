@@ -873,9 +873,10 @@ uint64_t parley_count(struct parley *engine, enum parley_state state);
  * What a replica learns goes to the others like any other change.
  *
  * Images are ordered by epoch (it grows when a dialog is adopted), then by
- * version (it grows with each change). An older one, and one of the same
- * version that reaches the owner, can only add what never goes back: states of
- * call and legs, CSeqs with the contact that came with them.
+ * version (it grows with each change), then by who made the change: the owner's
+ * word holds, else that of the node with the higher number. An older one can
+ * only add what never goes back: states of call and legs, CSeqs with the
+ * contact that came with them.
  */
 struct parley_image {
 	/* profiles, sockets and timeout_route are this host's. owner empty:
@@ -883,9 +884,11 @@ struct parley_image {
 	struct parley_view view;
 	uint32_t epoch;	  /* 0: from a source that has none */
 	uint32_t version; /* 0: always older, except where there is nothing */
+	uint16_t by;	  /* config.node of who made the last change */
 	uint32_t invite_cseq, invite_shift;
 	uint64_t lifetime_left_ms; /* UINT64_MAX: not running */
 	uint64_t state_left_ms;	   /* the same for what the state waits for */
+	bool end_untold;	   /* it has ended; its owner may not know */
 	bool tell_loaded;	   /* import: a replica tells LOADED, too */
 };
 

@@ -40,6 +40,7 @@ void copy_changed_slow(struct parley *engine, struct dialog *dialog)
 	if (copy->quiet || dialog->destroying)
 		return;
 	copy->version++;
+	copy->by = engine->config.node;
 	if (copy->changed)
 		return;
 	copy->changed = true;
@@ -124,9 +125,24 @@ uint32_t copy_notes(struct dialog *dialog, uint32_t notes)
 
 	if (!copy_replica(dialog))
 		return notes;
-	if (notes & ends)
+	/* One that is being ended by command may still be ended elsewhere. */
+	if ((notes & ends) && dialog->state == PARLEY_STATE_DELETED)
 		dialog->copy->end_untold = true;
 	return notes & PARLEY_NOTE_LOADED;
+}
+
+uint32_t copy_notes_due(const struct dialog *dialog)
+{
+	uint32_t notes = dialog->copy->loaded ? 0 : PARLEY_NOTE_LOADED;
+
+	if (dialog->state != PARLEY_STATE_DELETED)
+		return notes;
+	if (!dialog->copy->end_untold)
+		return 0;
+	if (dialog->start_s == 0)
+		return notes | PARLEY_NOTE_FAILED;
+	/* CDRs are written when the BYE was answered. */
+	return notes | PARLEY_NOTE_TERMINATED | PARLEY_NOTE_BYE_REPLIED;
 }
 
 bool copy_waits(struct dialog *dialog)

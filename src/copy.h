@@ -18,6 +18,7 @@
 struct copy {
 	struct dialog *changed_next;
 	uint32_t epoch, version;
+	uint16_t by;	    /* the node that made this version */
 	struct text owner;  /* empty: this node */
 	bool replica;	    /* another node is the owner */
 	bool changed;	    /* in the shard's list */
@@ -72,6 +73,10 @@ int copy_change_unlock(struct parley *engine, struct dialog *dialog, int rc);
 
 /* Of @notes, what may be told here. */
 uint32_t copy_notes(struct dialog *dialog, uint32_t notes);
+
+/* What the owner of a dialog has to tell that it has not made itself: LOADED,
+ * and the end if nobody has told of it. */
+uint32_t copy_notes_due(const struct dialog *dialog);
 
 /* The end timeout may not free it yet: the owner has not confirmed its end. */
 bool copy_waits(struct dialog *dialog);

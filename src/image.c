@@ -36,6 +36,8 @@ int parley_export(struct parley *engine, struct parley_now now,
 	if (dialog->copy) {
 		copy.epoch = dialog->copy->epoch;
 		copy.version = dialog->copy->version;
+		copy.by = dialog->copy->by;
+		copy.end_untold = dialog->copy->end_untold;
 		if (dialog->copy->replica)
 			copy.view.ending |= dialog->copy->owner_ending;
 	}
@@ -126,13 +128,16 @@ struct import {
 	const struct parley_image *image;
 	struct parley_member *members; /* taken for the image's profiles */
 	bool has_members;
-	bool newer;   /* than what is here: everything is taken over */
-	bool changed; /* something was */
+	bool newer;	/* than what is here: everything is taken over */
+	bool changed;	/* something was */
+	bool more;	/* is known here, of what never goes back */
+	bool concluded; /* with what was known here it means the end */
 	int rc;
 };
 
 static void merge_number(struct import *import, uint32_t *here, uint32_t there)
 {
+	import->more |= *here > there;
 	if (*here >= there)
 		return;
 	*here = there;
@@ -186,10 +191,16 @@ static struct leg *leg_of(struct import *import,
 
 /* Where a party is goes with its CSeq: what came with a later one is right
  * even if the image as a whole is older. */
+static bool knows_place(const struct import *import, uint32_t here,
+			uint32_t there)
+{
+	return there > here || (import->newer && there == here);
+}
+
 static void merge_leg(struct import *import, struct leg *leg,
 		      const struct parley_leg_view *view)
 {
-	if (import->newer || view->cseq > leg->callee_cseq) {
+	if (knows_place(import, leg->callee_cseq, view->cseq)) {
 		merge_text(import, &leg->contact, view->contact);
 		merge_text(import, &leg->route_set, view->route_set);
 		if (view->socket)
@@ -204,6 +215,7 @@ static void merge_leg(struct import *import, struct leg *leg,
 	merge_number(import, &leg->callee_cseq, view->cseq);
 	merge_number(import, &leg->caller_cseq, view->caller_cseq);
 	merge_number(import, &leg->invite_cseq, view->invite_cseq);
+	import->more |= leg->state > view->state;
 	if (leg->state < view->state) {
 		leg->state = view->state;
 		import->changed = true;
@@ -248,9 +260,9 @@ static void merge_caller(struct import *import)
 {
 	struct dialog *dialog = import->step.dialog;
 	const struct parley_leg_view *view = &import->image->view.caller;
-	uint32_t known = dialog->legs ? dialog->legs->caller_cseq : 0;
+	uint32_t known = dialog_caller(dialog).cseq;
 
-	if (import->newer || view->cseq > known) {
+	if (knows_place(import, known, view->cseq)) {
 		merge_text(import, &dialog->contact, view->contact);
 		merge_text(import, &dialog->route_set, view->route_set);
 		if (view->socket)
@@ -350,6 +362,20 @@ static void take_times(struct import *import)
 	dialog_arm_locked(import->step.engine, dialog);
 }
 
+/* Each of two nodes has seen the BYE of another leg, and now no leg is up. */
+static void conclude_end(struct import *import)
+{
+	struct step *step = &import->step;
+	uint8_t here = step->dialog->state;
+
+	if (here < PARLEY_STATE_ANSWERED || here == PARLEY_STATE_DELETED ||
+	    leg_others_up(step->dialog, NULL))
+		return;
+	(void)!step_apply(step, T_IMPORT_ENDED);
+	import->changed = true;
+	import->concluded = true;
+}
+
 /* States only grow. */
 static void merge_state(struct import *import)
 {
@@ -363,6 +389,7 @@ static void merge_state(struct import *import)
 	uint8_t there = import->image->view.state;
 	uint8_t here = step->dialog->state;
 
+	import->more |= here > there;
 	if (there <= here)
 		return;
 	/* Without memory for the leg that is up the call stays unanswered. */
@@ -371,8 +398,9 @@ static void merge_state(struct import *import)
 		import->rc = PARLEY_E_MEMORY;
 		return;
 	}
-	/* By way of 3, which starts the lifetime. */
-	if (there == PARLEY_STATE_CONFIRMED && here < PARLEY_STATE_ANSWERED)
+	/* By way of 3, which starts the lifetime, and counts as answered. */
+	if (import->image->view.start_s > 0 && here < PARLEY_STATE_ANSWERED &&
+	    there > PARLEY_STATE_ANSWERED)
 		(void)!step_apply(step, T_IMPORT_ANSWERED);
 	(void)!step_apply(step, events[there]);
 	import->changed = true;
@@ -391,6 +419,7 @@ static void take_owner(struct import *import)
 	if (image->epoch > 0)
 		copy->epoch = image->epoch;
 	copy->version = image->version;
+	copy->by = image->by;
 	copy->owner_ending = image->view.ending;
 	if (str_equal(text_str(&copy->owner), image->view.owner))
 		return;
@@ -404,6 +433,13 @@ static void take_owner(struct import *import)
 			   import->step.now);
 }
 
+/* Of two changes to the same version the owner's holds, whose number is in the
+ * epoch. */
+static uint32_t rank_of(uint32_t epoch, uint16_t by)
+{
+	return by == (epoch & UINT16_MAX) ? UINT32_MAX : by;
+}
+
 static bool image_newer(const struct dialog *dialog,
 			const struct parley_image *image)
 {
@@ -415,9 +451,7 @@ static bool image_newer(const struct dialog *dialog,
 		return image->epoch > copy->epoch;
 	if (image->version != copy->version)
 		return image->version > copy->version;
-	/* The same count of changes, but not the same changes: the owner's
-	 * word holds. */
-	return copy->replica && image->version > 0;
+	return rank_of(copy->epoch, image->by) > rank_of(copy->epoch, copy->by);
 }
 
 /* ------------------------------------------------ the event */
@@ -461,21 +495,35 @@ static void take_again(struct import *import)
 
 static void import_ended(struct import *import)
 {
-	struct dialog *dialog = import->step.dialog;
+	struct copy *copy = import->step.dialog->copy;
 	const struct parley_image *image = import->image;
 
 	import->rc = PARLEY_E_STATE;
 	if (image->view.state == PARLEY_STATE_DELETED) {
 		import->rc = PARLEY_E_OLD;
-		if (image_newer(dialog, image)) {
-			/* Its owner knows. */
+		/* Its owner knows, whatever was changed here since. */
+		if (copy && !image->end_untold && image->epoch >= copy->epoch)
+			copy->end_untold = false;
+		if (image_newer(import->step.dialog, image)) {
 			take_owner(import);
-			if (dialog->copy)
-				dialog->copy->end_untold = false;
 			import->rc = 0;
 		}
 	}
 	tell_others(import, true);
+}
+
+/* What a replica learns is told nobody here; an end may have to be once the
+ * owner is gone. Others hear what only this node knows. */
+static void replica_learns(struct import *import)
+{
+	struct dialog *dialog = import->step.dialog;
+
+	import->step.notes = 0;
+	if (dialog->state == PARLEY_STATE_DELETED)
+		dialog->copy->end_untold =
+			import->concluded || import->image->end_untold;
+	if (import->concluded || (import->newer && import->more))
+		copy_changed(import->step.engine, dialog);
 }
 
 static void import_locked(struct import *import)
@@ -491,12 +539,13 @@ static void import_locked(struct import *import)
 	if (import->newer)
 		take_settings(import);
 	merge_state(import);
+	conclude_end(import);
 	if (import->newer) {
 		drop_losers(import);
 		take_times(import);
 	}
 	if (copy && copy->replica)
-		import->step.notes = 0;
+		replica_learns(import);
 	tell_others(import, false);
 	if (!import->newer && !import->changed && import->rc == 0)
 		import->rc = PARLEY_E_OLD;
@@ -540,13 +589,45 @@ static struct dialog *dialog_of(struct import *import)
 	return dialog;
 }
 
+/* An end of this node's own call that came through another one before this one
+ * had started anew: nobody has told of it. */
+static bool is_news(const struct import *import)
+{
+	return import->image->end_untold &&
+	       str_empty(import->image->view.owner) &&
+	       import->step.engine->config.replicate;
+}
+
+static void tell_new(struct import *import)
+{
+	struct step *step = &import->step;
+	struct dialog *dialog = step->dialog;
+	struct copy *copy = dialog->copy;
+	bool replica = copy_replica(dialog);
+
+	step->notes = 0;
+	if (!replica && copy && copy->epoch == 0)
+		copy->epoch = 1U << 16 | step->engine->config.node;
+	if (!replica)
+		copy_changed(step->engine, dialog);
+	if (replica && !import->image->tell_loaded)
+		return;
+	step->notes = PARLEY_NOTE_LOADED;
+	if (!copy)
+		return;
+	copy->end_untold = !replica && dialog->state == PARLEY_STATE_DELETED;
+	step->notes = copy_notes_due(dialog);
+	copy->loaded = true;
+	copy->end_untold = false;
+}
+
 static int import_new(struct import *import)
 {
 	struct step *step = &import->step;
 	const struct parley_view *view = &import->image->view;
 	struct dialog *dialog;
 
-	if (view->state == PARLEY_STATE_DELETED)
+	if (view->state == PARLEY_STATE_DELETED && !is_news(import))
 		return PARLEY_E_NO_DIALOG;
 	dialog = dialog_of(import);
 	if (!dialog)
@@ -567,18 +648,7 @@ static int import_new(struct import *import)
 	take_owner(import);
 	take_times(import);
 	take_again(import);
-	step->notes = 0;
-	if (!copy_replica(dialog)) {
-		if (dialog->copy && dialog->copy->epoch == 0)
-			dialog->copy->epoch =
-				1U << 16 | step->engine->config.node;
-		copy_changed(step->engine, dialog);
-	}
-	if (!copy_replica(dialog) || import->image->tell_loaded) {
-		step->notes = PARLEY_NOTE_LOADED;
-		if (dialog->copy)
-			dialog->copy->loaded = true;
-	}
+	tell_new(import);
 	step_end(step);
 	return import->rc;
 }
@@ -682,99 +752,4 @@ int parley_import(struct parley *engine, struct parley_now now,
 	if (rc == PARLEY_E_MEMORY)
 		count_one(&engine->count.no_memory);
 	return rc;
-}
-
-/* ------------------------------------------------ a node that is gone */
-
-/* The lock is held if the dialog is returned. */
-static struct dialog *find_of_owner(struct parley *engine, struct parley_id id,
-				    struct parley_str owner)
-{
-	struct dialog *dialog = dialog_find_lock(engine, id);
-
-	if (!dialog || (copy_replica(dialog) &&
-			str_equal(text_str(&dialog->copy->owner), owner)))
-		return dialog;
-	dialog_unlock(engine, id);
-	return NULL;
-}
-
-/* The INVITE's transaction went with its node: nothing will come of it. */
-static void adopt_early(struct step *step)
-{
-	struct dialog *dialog = step->dialog;
-	uint64_t due = step->now.ms + step->engine->config.ack_wait_ms;
-
-	if (dialog->due_state_ms > due)
-		dialog->due_state_ms = due;
-}
-
-static uint32_t adopt_notes(const struct dialog *dialog)
-{
-	uint32_t notes = dialog->copy->loaded ? 0 : PARLEY_NOTE_LOADED;
-
-	if (dialog->state != PARLEY_STATE_DELETED)
-		return notes;
-	if (!dialog->copy->end_untold)
-		return 0;
-	if (dialog->start_s == 0)
-		return notes | PARLEY_NOTE_FAILED;
-	/* CDRs are written when the BYE was answered. */
-	return notes | PARLEY_NOTE_TERMINATED | PARLEY_NOTE_BYE_REPLIED;
-}
-
-int parley_adopt(struct parley *engine, struct parley_now now,
-		 struct parley_id id, struct parley_str owner,
-		 struct parley_actions *actions)
-{
-	struct step step;
-	struct copy *copy;
-
-	step_init(&step, engine, now, actions);
-	step.dialog = find_of_owner(engine, id, owner);
-	if (!step.dialog)
-		return PARLEY_E_ABSENT;
-	actions->old_state = step.dialog->state;
-	copy = step.dialog->copy;
-	text_fini(&engine->mem, &copy->owner);
-	copy->replica = false;
-	copy->epoch = ((copy->epoch >> 16) + 1) << 16 | engine->config.node;
-	step.notes = adopt_notes(step.dialog);
-	copy->loaded = true;
-	copy->end_untold = false;
-	if (step.dialog->state < PARLEY_STATE_ANSWERED)
-		adopt_early(&step);
-	else if (step.dialog->state != PARLEY_STATE_DELETED &&
-		 copy->owner_ending)
-		(void)!terminate_answered(&step, PARLEY_SIDE_ALL);
-	ping_update_locked(engine, step.dialog, now);
-	dialog_arm_locked(engine, step.dialog);
-	copy_changed(engine, step.dialog);
-	step_end(&step);
-	return 0;
-}
-
-void image_forget(struct step *step)
-{
-	step->dialog->copy->quiet = true;
-	(void)!step_apply(step, T_IMPORT_ENDED);
-	step->notes = 0;
-	step->dialog->copy->end_untold = false;
-	step->dialog->linger = false;
-}
-
-int parley_forget(struct parley *engine, struct parley_now now,
-		  struct parley_id id, struct parley_str owner)
-{
-	struct parley_actions actions;
-	struct step step;
-
-	step_init(&step, engine, now, &actions);
-	step.dialog = find_of_owner(engine, id, owner);
-	if (!step.dialog)
-		return PARLEY_E_ABSENT;
-	actions.old_state = step.dialog->state;
-	image_forget(&step);
-	step_end(&step);
-	return 0;
 }

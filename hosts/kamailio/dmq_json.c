@@ -148,6 +148,7 @@ static void put_head(struct json_writer *writer,
 	json_put_number(writer, "h_id", view->id.id);
 	json_put_number(writer, "epoch", image->epoch);
 	json_put_number(writer, "version", image->version);
+	json_put_number(writer, "by", image->by);
 	json_put_text(writer, "owner",
 		      view->owner.len > 0 ? view->owner : names->self);
 	json_put_number(writer, "state", view->state);
@@ -175,6 +176,8 @@ static void put_numbers(struct json_writer *writer,
 	json_put_number(writer, "iflags", view->options);
 	json_put_text(writer, "toroute_name", view->timeout_route_name);
 	json_put_number(writer, "ending", view->ending);
+	if (image->end_untold)
+		json_put_number(writer, "end_untold", 1);
 	json_put_number(writer, "end_code", view->end_code);
 	json_put_text(writer, "end_reason", view->end_reason);
 	json_put_number(writer, "invite_cseq", image->invite_cseq);
@@ -430,6 +433,7 @@ static void read_head(const srjson_t *object, const struct json_names *names,
 	view->id.id = small(object, "h_id", okp);
 	image->epoch = small(object, "epoch", okp);
 	image->version = small(object, "version", okp);
+	image->by = (uint16_t)json_get_number(object, "by", UINT16_MAX, okp);
 	view->owner = json_get_text(object, "owner", okp);
 	if (text_equal(view->owner, names->self))
 		view->owner = (struct parley_str){0};
@@ -456,6 +460,7 @@ static void read_numbers(const srjson_t *object, const struct json_names *names,
 	view->timeout_route_name = json_get_text(object, "toroute_name", okp);
 	view->timeout_route = names->route_find(view->timeout_route_name);
 	view->ending = tiny(object, "ending", okp) != 0;
+	image->end_untold = tiny(object, "end_untold", okp) != 0;
 	view->end_code =
 		(uint16_t)json_get_number(object, "end_code", UINT16_MAX, okp);
 	view->end_reason = json_get_text(object, "end_reason", okp);

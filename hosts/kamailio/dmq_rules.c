@@ -3,9 +3,15 @@
 
 void node_heard(struct node *node, enum node_kind kind, uint32_t boot)
 {
-	if (node->kind != kind || node->missed ||
-	    (boot != 0 && node->boot != 0 && node->boot != boot))
+	bool anew = boot != 0 && node->boot != 0 && node->boot != boot;
+
+	if (node->kind != kind || node->missed || anew)
 		node->wants = true;
+	if (anew) {
+		node->alive = true;
+		node->gone = 0;
+		node->fresh = NODE_NEW_LOOKS;
+	}
 	node->kind = kind;
 	node->missed = false;
 	if (boot != 0)
@@ -21,6 +27,9 @@ void node_looked(struct node *node, bool found)
 		node->seen = true;
 		node->alive = true;
 		node->gone = 0;
+		node->fresh = 0;
+	} else if (node->fresh > 0) {
+		node->fresh--;
 	} else if (node->seen) {
 		if (node->gone < UINT8_MAX)
 			node->gone++;
@@ -62,6 +71,9 @@ bool nodes_tell(const struct node_list *nodes, const struct node *to,
 	if (to->kind == NODE_STOCK)
 		return false;
 	if (node_is_named(to, image->view.owner))
+		return true;
+	/* The owner may have heard of it where @to has not. */
+	if (image->by == nodes->number)
 		return true;
 	for (uint32_t i = 0; i < nodes->count; i++)
 		if (node_is_named(&nodes->list[i], image->view.owner))

@@ -24,6 +24,8 @@ enum {
 	NODE_GONE = 2,
 	/* What comes late is taken over, too, for so many looks. */
 	NODE_ADOPT_LOOKS = 60,
+	/* Who has started anew speaks before dmq has asked it again. */
+	NODE_NEW_LOOKS = 90,
 };
 
 enum node_kind {
@@ -40,6 +42,7 @@ struct node {
 	bool seen;     /* dmq has found it alive once */
 	bool alive;    /* dmq says so, or said so just now */
 	uint8_t gone;  /* for how many looks it has not been */
+	uint8_t fresh; /* so many looks in vain mean nothing yet */
 	bool missed;   /* a message did not arrive: it needs all again */
 	bool wants;    /* it is to be sent all dialogs */
 };
@@ -49,6 +52,7 @@ struct node_list {
 	const struct node *list;
 	uint32_t count;
 	struct parley_str self; /* this node's name */
+	uint16_t number;	/* and its config.node */
 };
 
 static inline bool node_is_named(const struct node *node,
@@ -68,8 +72,8 @@ bool node_is_gone(const struct node *node);
 /* Exactly one survivor takes over: the first by name. */
 bool nodes_heir(const struct node_list *nodes);
 /* Whether @to is told of this dialog when it needs all: each owner tells of its
- * own; others speak for a node that is gone, and give back to one that has
- * started anew what was its own. */
+ * own, and each node of what it was the last to change; others speak for a node
+ * that is gone, and give back to one that has started anew what was its own. */
 bool nodes_tell(const struct node_list *nodes, const struct node *to,
 		const struct parley_image *image);
 

@@ -325,7 +325,7 @@ static void send_removed(void)
 static struct node_list all_nodes(void)
 {
 	return (struct node_list){sender.nodes, sender.count,
-				  dmq_bus.names.self};
+				  dmq_bus.names.self, dmq_number()};
 }
 
 static void sync_start(uint32_t index)
