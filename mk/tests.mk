@@ -121,12 +121,34 @@ $(SIM_PROGRAM): $(SIM_NAMES:%=$(BUILD)/asan/tests/sim_%.o) \
 		$(ENGINE_NAMES:%=$(BUILD)/asan/src/%)
 	$(asan.CC) $(asan.FLAGS) -o $@ $^ -lpthread
 
+# Nodes that replicate: tests/cluster/*.c, with the host of the simulator and
+# what the adapter's replication has that knows no server. CLUSTER_SEED=n
+# replays one; SEEDS=n plays so many of them as well.
+CLUSTER_NAMES := $(sort $(patsubst tests/cluster/%.c,%,$(wildcard tests/cluster/*.c)))
+CLUSTER_PROGRAM := $(BUILD)/asan/cluster
+
+$(BUILD)/asan/tests/cluster_%.o: tests/cluster/%.c $(BUILD)/asan/flags
+	@mkdir -p $(@D)
+	$(asan.CC) $(TEST_FLAGS) -Itests/cluster -Itests/sim -Itests/fuzz \
+		$(asan.FLAGS) -MMD -MP -c -o $@ $<
+$(BUILD)/asan/tests/fuzz_json.o: tests/fuzz/json.c $(BUILD)/asan/flags
+	@mkdir -p $(@D)
+	$(asan.CC) $(TEST_FLAGS) -Itests/fuzz $(asan.FLAGS) -MMD -MP -c -o $@ $<
+$(CLUSTER_PROGRAM): $(CLUSTER_NAMES:%=$(BUILD)/asan/tests/cluster_%.o) \
+		$(BUILD)/asan/tests/sim_host.o $(BUILD)/asan/tests/sim_crash.o \
+		$(BUILD)/asan/tests/fuzz_json.o $(BUILD)/asan/hosts/dmq_rules.o \
+		$(ENGINE_NAMES:%=$(BUILD)/asan/src/%)
+	$(asan.CC) $(asan.FLAGS) -o $@ $^
+
 sim:
 ifeq ($(SIM_NAMES),)
 	$(call skip,sim,tests/sim)
 else
-	@$(QUIET_MAKE) $(SIM_PROGRAM)
-	@$(SIM_PROGRAM) $(SIM_ARGS) $(SEEDS:%=--seeds %) $(SEED)
+	@$(QUIET_MAKE) $(SIM_PROGRAM) $(CLUSTER_PROGRAM)
+	@$(if $(CLUSTER_SEED),:,$(SIM_PROGRAM) $(SIM_ARGS) \
+		$(SEEDS:%=--seeds %) $(SEED)); a=$$?; \
+	$(if $(SEED),:,$(CLUSTER_PROGRAM) $(SEEDS:%=--seeds %) \
+		$(CLUSTER_SEED)); exit $$((a + $$?))
 endif
 
 # ----------------------------------------------------------------- fuzz

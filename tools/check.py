@@ -20,7 +20,7 @@ HEADER_LINES = 250
 LONG_HEADERS = {"include/parley.h"}
 
 C_FOLDERS = ("include", "src", "hosts/kamailio", "tests/unit", "tests/sim",
-             "tests/fuzz", "bench")
+             "tests/cluster", "tests/fuzz", "bench")
 SCRIPT_FOLDERS = ("tools", "tests", "bench", "examples")
 
 # The function that may write a dialog's state, because it keeps the counters.

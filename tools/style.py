@@ -17,7 +17,7 @@ import sys
 from report import Report, cpus, run
 
 FOLDERS = ("include", "src", "hosts/kamailio", "tests/unit", "tests/sim",
-           "tests/fuzz", "bench")
+           "tests/cluster", "tests/fuzz", "bench")
 TIDY_SECONDS = 300
 
 
@@ -46,6 +46,8 @@ def tidy_flags(path, build, kamailio_src):
     if path.startswith("tests/"):
         flags += ["-Itests", "-Ihosts/kamailio",
                   "-I" + os.path.dirname(path)]
+        if path.startswith("tests/cluster/"):
+            flags += ["-Itests/sim", "-Itests/fuzz"]
     return flags
 
 

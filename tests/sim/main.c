@@ -12,14 +12,13 @@
  *   sim --list FILE		another file of seeds
  *   sim --canary		plants a fault in each world, so it must fail
  */
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
-#include <unistd.h>
 
 #include "cover.h"
+#include "crash.h"
 
 struct run {
 	uint64_t seeds, start, seconds;
@@ -40,28 +39,6 @@ enum {
 	WORLDS_MAX = 50,
 	FORKS_MAX = 300
 };
-
-/* What to print at a crash. The only variable outside functions: a signal
- * handler gets no argument, and may not format anything. */
-static char crash_line[64];
-
-static void crashed(int signal_number)
-{
-	if (write(STDOUT_FILENO, crash_line, sizeof(crash_line)) < 0)
-		_exit(2);
-	signal(signal_number, SIG_DFL);
-	raise(signal_number);
-}
-
-static void crash_line_set(uint64_t seed)
-{
-	int used = snprintf(crash_line, sizeof(crash_line) - 1,
-			    "not ok sim crash, seed %llu",
-			    (unsigned long long)seed);
-
-	memset(crash_line + used, ' ', sizeof(crash_line) - (size_t)used);
-	crash_line[sizeof(crash_line) - 1] = '\n';
-}
 
 static void print_fault(const struct sim *sim)
 {
@@ -92,7 +69,7 @@ static bool play(struct run *run, uint64_t seed)
 	struct sim *sim = &run->sim;
 	bool good;
 
-	crash_line_set(seed);
+	crash_is_of("sim", seed);
 	sim->coverage = &run->coverage;
 	good = sim_run(sim, seed, &run->options);
 	run->worlds++;
@@ -357,8 +334,7 @@ int main(int argc, char **argv)
 	run->letters = 4;
 	run->list = "tests/sim/seeds.txt";
 	run->options.steps = 600;
-	signal(SIGSEGV, crashed);
-	signal(SIGABRT, crashed);
+	crash_watch();
 	if (!parse(run, argc, argv)) {
 		fprintf(stderr, "usage: see tests/sim/main.c\n");
 	} else if (run->one_only) {
