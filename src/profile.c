@@ -23,10 +23,7 @@ void profile_unlock(struct parley *engine, uint32_t shard)
 
 /* ------------------------------------------------------------ the table */
 
-enum {
-	FIRST_BITS = 2, /* most profiles have few values or very many */
-	LOAD = 2,
-};
+enum { FIRST_BITS = 2 }; /* most profiles have few values or very many */
 
 static void table_fini_some(struct parley *engine, uint32_t indexes)
 {
@@ -68,8 +65,8 @@ int profile_table_init(struct parley *engine,
 		atomic_init(&profile->total, 0);
 	}
 	for (uint32_t i = 0; i < PROFILE_SHARDS; i++) {
-		if (index_init(&table->shard[i], &engine->mem, FIRST_BITS,
-			       LOAD) != 0) {
+		if (index_init(&table->shard[i], &engine->mem, FIRST_BITS) !=
+		    0) {
 			table_fini_some(engine, i);
 			return PARLEY_E_MEMORY;
 		}

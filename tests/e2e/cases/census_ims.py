@@ -1,0 +1,658 @@
+"""The faults of the packaged ims_dialog (docs/census.md, E): shown there, and
+not here, where the module has the same name and the same configuration."""
+import re
+import subprocess
+
+from lib import modules, proxy as servers
+from lib.case import check, net, parley_only, same, script, sip
+from lib.census import FAILED, NEEDS, both, both_at_once, seen
+from lib.rpc import Fault
+
+LONG = ("e1_listed_for_ever", "e2_in_reply")
+FLAG = [("dlg_flag", 4)]
+FLAGGED = "setflag(4);"
+
+
+class Server:
+    """Ours or the packaged ims_dialog, with two parties."""
+
+    def __init__(self, env, stock, params=(), **hooks):
+        modules.need("ims_dialog")
+        hooks.setdefault("initial", FLAGGED)
+        last = hooks.pop("last", "")
+        self.server = env.proxy(FLAG + list(params), script(**hooks),
+                                stock=stock, name="ims_dialog", last=last)
+
+    def __enter__(self):
+        self.server.start()
+        self.a = sip.Party(self.server, "a")
+        self.b = sip.Party(self.server, "b")
+        return self.server, self.a, self.b
+
+    def __exit__(self, *failure):
+        self.a.close()
+        self.b.close()
+        self.server.__exit__(*failure)
+
+
+def listed(server, callid):
+    """The dialog in dlg2.list, or None."""
+    for row in server.json("dlg2.list")["Dialogs"]:
+        if row["Dialog"]["Call-ID"] == callid:
+            return row["Dialog"]
+    return None
+
+
+def wait_listed(server, callid, text):
+    """The dialog, when its state has this text; None: when it is gone."""
+    def found():
+        row = listed(server, callid)
+        return (row["State"] if row else None) == text
+    net.wait_until(found, 5, "state %s in dlg2.list" % text)
+    return listed(server, callid)
+
+
+def end(server, callid):
+    row = listed(server, callid)
+    server.rpc("dlg2.end_dlg", row["Entry"], row["Id"])
+
+
+def gone(server, callid):
+    """Waits until a call that was ended is not listed any more. Ours keeps it
+    for 64*T1: so long a 2xx may be on its way."""
+    try:
+        net.wait_until(lambda: listed(server, callid) is None, 45, "gone", 0.2)
+    except net.Timeout:
+        raise AssertionError("45 s after its end it is listed as " +
+                             listed(server, callid)["State"]) from None
+    return "gone"
+
+
+def legs(row):
+    return len(row["dlg_outs"] or ())
+
+
+def established(server, a, b):
+    call = sip.establish(a, b)
+    wait_listed(server, call.callid, "Confirmed")
+    return call
+
+
+def two_ring(a, b):
+    """One INVITE, 183 with the tags A and B."""
+    side = a.invite(b)
+    invite = b.expect("INVITE")
+    for tag in ("A", "B"):
+        b.reply(invite, 183, tag=tag)
+        a.expect(183)
+    return side, invite
+
+
+def answer(side, invite, b, tag):
+    """200 with @tag, and its ACK: the Call."""
+    ok = b.reply(invite, 200, tag=tag)
+    leg = side.fork(side.party.expect(200, "INVITE"))
+    leg.ack()
+    b.expect("ACK")
+    return sip.Call(leg, sip.Side.of_callee(b, invite, ok))
+
+
+def bye(party, callid, seconds=5.0):
+    """A BYE of the proxy, answered."""
+    found = party.expect("BYE", callid=callid, seconds=seconds)
+    party.reply(found, 200)
+    return found
+
+
+def tags(message):
+    return message.from_tag, message.to_tag
+
+
+def stays(server, a, b):
+    """The server lives and follows the next call."""
+    try:
+        established(server, a, b)
+    except FAILED:
+        log = re.findall(r"child process \d+ (exited by a signal \d+)",
+                         server.log())
+        raise AssertionError("the next call is not followed: " + (
+            log[0] if log else "a process hangs")) from None
+    return "the next call is followed"
+
+
+def patience(stock):
+    """How long a message is waited for that does not come from the packaged
+    module."""
+    return 2 if stock else 5
+
+
+# ------------------------------------------------ E1: forks and legs
+
+
+@parley_only(NEEDS)
+def test_e1_answered_leg(env):
+    """A rings first, B answers: the BYEs are B's."""
+    def trial(env, stock):
+        with Server(env, stock) as (server, a, b):
+            side, invite = two_ring(a, b)
+            call = answer(side, invite, b, "B")
+            wait_listed(server, call.callid, "Confirmed")
+            end(server, call.callid)
+            text = "BYE to %s, from %s to the caller" % (
+                bye(b, call.callid).to_tag, bye(a, call.callid).from_tag)
+            same("the tag in the BYEs", text,
+                 "BYE to B, from B to the caller")
+            return text
+    both("E1 answered", trial, env)
+
+
+@parley_only(NEEDS)
+def test_e1_pruned(env):
+    """A and B ring, B answers: A's leg goes."""
+    def trial(env, stock):
+        with Server(env, stock) as (server, a, b):
+            side, invite = two_ring(a, b)
+            same("legs while both ring", legs(listed(server, side.callid)), 2)
+            answer(side, invite, b, "B")
+            wait_listed(server, side.callid, "Confirmed")
+            # Until tm forgets the INVITE another leg may answer.
+            net.wait_until(lambda: legs(listed(server, side.callid)) == 1, 15,
+                           "one leg is left of two")
+            return "one leg of two"
+    both_at_once("E1 pruned", trial, env)
+
+
+@parley_only(NEEDS)
+def test_e1_second_answer(env):
+    """Two answer: both get a BYE when the call is ended."""
+    def trial(env, stock):
+        with Server(env, stock) as (server, a, b):
+            side, invite = two_ring(a, b)
+            calls = [answer(side, invite, b, tag) for tag in "AB"]
+            wait_listed(server, side.callid, "Confirmed")
+            end(server, side.callid)
+            found = {bye(b, side.callid).to_tag}
+            try:
+                found.add(bye(b, side.callid, patience(stock)).to_tag)
+            except net.Timeout:
+                pass
+            same("BYE to", found, {c.callee.local_tag for c in calls})
+            return "BYE to A and B"
+    both("E1 second", trial, env)
+
+
+@parley_only(NEEDS)
+def test_e1_no_tag(env):
+    """2xx without a To-tag, and once more: the server stays."""
+    def trial(env, stock):
+        with Server(env, stock) as (server, a, b):
+            side = a.invite(b)
+            invite = b.expect("INVITE")
+            for _ in range(3):
+                b.reply(invite, 200, tag="")
+                a.drain(0.1)
+            return stays(server, a, b)
+    both("E1 no tag", trial, env)
+
+
+@parley_only(NEEDS)
+def test_e1_wrong_tag(env):
+    """A BYE with a tag that nobody gave does not end the call."""
+    def trial(env, stock):
+        with Server(env, stock) as (server, a, b):
+            call = established(server, a, b)
+            call.caller.request("BYE", to_tag="ZZZ")
+            stranger = b.expect("BYE")
+            b.reply(stranger, 481)
+            a.expect(481)
+            row = listed(server, call.callid)
+            text = row["State"] if row else "gone"
+            same("state", text, "Confirmed")
+            return text
+    both("E1 wrong tag", trial, env)
+
+
+@parley_only(NEEDS)
+def test_e1_contact(env):
+    """The 200 has a shorter contact than the 180: the BYE goes there."""
+    def trial(env, stock):
+        with Server(env, stock) as (server, a, b):
+            short = b.contact
+            side = a.invite(b)
+            invite = b.expect("INVITE")
+            b.contact = short + ";of=the180"
+            b.reply(invite, 180)
+            side.learn(a.expect(180))
+            b.contact = short
+            sip.answer(side, invite, b)
+            wait_listed(server, side.callid, "Confirmed")
+            end(server, side.callid)
+            found = bye(b, side.callid).uri
+            same("request-URI of the BYE", found.replace(short, "contact"),
+                 "contact")
+            return "BYE to the contact of the 200"
+    both("E1 contact", trial, env)
+
+
+@parley_only(NEEDS)
+def test_e1_cseq(env):
+    """The caller has sent more requests: the BYE to the callee comes after."""
+    def trial(env, stock):
+        with Server(env, stock) as (server, a, b):
+            call = established(server, a, b)
+            for _ in range(3):
+                call.caller.request("INFO")
+                b.reply(b.expect("INFO"), 200)
+                a.expect(200, "INFO")
+            end(server, call.callid)
+            found = bye(b, call.callid).cseq
+            check(found > call.caller.cseq, "CSeq %d after %d", found,
+                  call.caller.cseq)
+            return "CSeq %d after %d" % (found, call.caller.cseq)
+    both("E1 CSeq", trial, env)
+
+
+@parley_only(NEEDS)
+def test_e1_listed_for_ever(env):
+    """A call that was ended by command is not listed for ever."""
+    def trial(env, stock):
+        with Server(env, stock, [] if stock else [("end_timeout", 1)]) as (
+                server, a, b):
+            call = established(server, a, b)
+            end(server, call.callid)
+            for party in (a, b):
+                bye(party, call.callid)
+            return gone(server, call.callid)
+    both_at_once("E1 listed", trial, env)
+
+
+@parley_only(NEEDS)
+def test_e1_dialog_id(env):
+    """dlg2.list names each dialog."""
+    def trial(env, stock):
+        with Server(env, stock) as (server, a, b):
+            row = listed(server, established(server, a, b).callid)
+            check(row["Dialog-ID"], "no Dialog-ID")
+            return "Dialog-ID %s" % row["Dialog-ID"]
+    both("E1 Dialog-ID", trial, env)
+
+
+# ------------------------------------------------ E2: ending calls
+
+
+@parley_only(NEEDS)
+def test_e2_after_prack(env):
+    """A call that rings is ended after a PRACK."""
+    def trial(env, stock):
+        with Server(env, stock) as (server, a, b):
+            side, invite = sip.ring(a, b)
+            b.reply(invite, 183)
+            side.learn(a.expect(183))
+            side.request("PRACK", [("RAck", "1 1 INVITE")])
+            b.reply(b.expect("PRACK"), 200)
+            a.expect(200, "PRACK")
+            end(server, side.callid)
+            a.expect(488, "INVITE", seconds=patience(stock))
+            b.expect("CANCEL", seconds=patience(stock))
+            return "488 and CANCEL"
+    both("E2 PRACK", trial, env)
+
+
+@parley_only(NEEDS)
+def test_e2_before_ack(env):
+    """A call that waits for its ACK is ended."""
+    def trial(env, stock):
+        with Server(env, stock) as (server, a, b):
+            side, invite = sip.ring(a, b)
+            call = sip.answer(side, invite, b, ack=False)
+            end(server, side.callid)
+            bye(b, side.callid, patience(stock))
+            call.caller.ack()
+            bye(a, side.callid, patience(stock))
+            return "BYE to both"
+    both("E2 before ACK", trial, env)
+
+
+@parley_only(NEEDS)
+def test_e2_crossing(env):
+    """A 200 crosses the CANCEL: ACK and BYE, and the caller has its 488."""
+    def trial(env, stock):
+        with Server(env, stock) as (server, a, b):
+            side, invite = sip.ring(a, b)
+            end(server, side.callid)
+            side.ack_failure(a.expect(488, "INVITE"))
+            b.reply(b.expect("CANCEL"), 200)
+            b.reply(invite, 200)
+            b.expect("ACK", seconds=patience(stock))
+            bye(b, side.callid, patience(stock))
+            return "ACK and BYE"
+    both("E2 crossing", trial, env)
+
+
+TRUTH = """
+    if (is_method("INFO")) {
+        if (dlg_terminate("caller")) { sl_send_reply("200", "Ended"); }
+        else { sl_send_reply("488", "Not ended"); }
+        exit;
+    }
+"""
+
+
+@parley_only(NEEDS)
+def test_e2_truth(env):
+    """dlg_terminate() of one side of a call that rings ends nothing, and says
+    so."""
+    def trial(env, stock):
+        with Server(env, stock, inside=TRUTH) as (server, a, b):
+            side, invite = sip.ring(a, b)
+            b.reply(invite, 183)
+            side.learn(a.expect(183))
+            side.request("INFO")
+            final = a.expect(lambda m: m.code >= 200, "INFO")
+            wait_listed(server, side.callid, "Early")
+            same("reply", final.code, 488)
+            return "false"
+    both("E2 truth", trial, env)
+
+
+@parley_only(NEEDS)
+def test_e2_reason(env):
+    """dlg_terminate("all", reason): the reason is in the BYEs."""
+    ending = 'if (is_method("INFO")) { dlg_terminate("all", "No money"); }'
+
+    def trial(env, stock):
+        with Server(env, stock, inside=ending) as (server, a, b):
+            call = established(server, a, b)
+            call.caller.request("INFO")
+            for party in (a, b):
+                reason = bye(party, call.callid).get("Reason")
+                check("No money" in (reason or ""), "Reason: %s", reason)
+            return "Reason: " + reason
+    both("E2 reason", trial, env)
+
+
+SIDE = """
+    if (is_method("INFO")) {
+        $var(side) = "callee";
+        $var(why) = "because";
+        dlg_terminate("$var(side)", "$var(why)");
+    }
+"""
+
+
+@parley_only(NEEDS)
+def test_e2_variables(env):
+    """Variables as parameters of dlg_terminate()."""
+    def trial(env, stock):
+        with Server(env, stock, inside=SIDE) as (server, a, b):
+            call = established(server, a, b)
+            call.caller.request("INFO")
+            bye(b, call.callid)
+            return "BYE to the callee"
+    try:
+        both("E2 variables", trial, env)
+    except servers.StartFailed as failure:
+        check("unknown token" in failure.log or "dlg_terminate" in failure.log
+              or "fix" in failure.log, "%s", failure.log[-2000:])
+        seen("E2 variables", "BYE to the callee", "does not start")
+
+
+PRACK = """
+    if (is_method("PRACK")) {
+        dlg_terminate("all", "No money");
+        sl_send_reply("200", "Seen");
+        exit;
+    }
+"""
+
+
+@parley_only(NEEDS)
+def test_e2_in_prack(env):
+    """dlg_terminate() in the route of a PRACK ends the INVITE."""
+    def trial(env, stock):
+        with Server(env, stock, inside=PRACK) as (server, a, b):
+            side, invite = sip.ring(a, b)
+            b.reply(invite, 183)
+            side.learn(a.expect(183))
+            side.request("PRACK", [("RAck", "1 1 INVITE")])
+            final = a.expect(488, "INVITE", seconds=patience(stock))
+            b.expect("CANCEL", seconds=patience(stock))
+            return "%d %s, CANCEL" % (final.code, final.reason)
+    both("E2 in PRACK", trial, env)
+
+
+IN_REPLY = 'if (status == "183") { dlg_terminate("all", "No money"); }'
+
+
+@parley_only(NEEDS)
+def test_e2_in_reply(env):
+    """A call that the reply route has ended is not listed for ever."""
+    def trial(env, stock):
+        with Server(env, stock, [] if stock else [("end_timeout", 1)],
+                    relay='t_on_reply("ENDING"); t_relay();',
+                    more="onreply_route[ENDING] { %s }" % IN_REPLY) as (
+                server, a, b):
+            side = a.invite(b)
+            invite = b.expect("INVITE")
+            b.reply(invite, 183)
+            side.ack_failure(a.expect(488, "INVITE"))
+            b.reply(b.expect("CANCEL"), 200)
+            b.reply(invite, 487)
+            b.expect("ACK")
+            return gone(server, side.callid)
+    both_at_once("E2 in reply", trial, env)
+
+
+# ------------------------------------------------ E3: what is documented
+
+
+def _starts(env, stock, params, routes="", flag=True):
+    server = env.proxy((FLAG if flag else []) + params, script(
+        initial="setflag(4);", more=routes), stock=stock, name="ims_dialog")
+    try:
+        code, output = server.check()
+    finally:
+        server.close()
+    lines = [line.split("ERROR: ")[-1] for line in output.splitlines()
+             if "ERROR" in line or "CRITICAL" in line]
+    check(code == 0, "it does not start: %s", "; ".join(lines)[:100])
+    return "it starts"
+
+
+@parley_only(NEEDS)
+def test_e3_no_flag(env):
+    """Without dlg_flag it starts."""
+    modules.need("ims_dialog")
+
+    def trial(env, stock):
+        with env.proxy([], script(initial="setflag(4);"), stock=stock,
+                       name="ims_dialog"):
+            return "it starts"
+    try:
+        both("E3 flag", trial, env)
+    except servers.StartFailed as failure:
+        check("dlg flag" in failure.log, "%s", failure.log[-2000:])
+        seen("E3 flag", "it starts", "no start without dlg_flag")
+
+
+def _refused(number, env, params=(), routes=""):
+    modules.need("ims_dialog")
+    both(number, lambda env, stock: _starts(env, stock, list(params), routes),
+         env)
+
+
+@parley_only(NEEDS)
+def test_e3_params(env):
+    """Parameters that the document lists, or that dialog has."""
+    for name, value in (("enable_stats", 1), ("table_name", "dialog"),
+                        ("initial_cbs_inscript", 1), ("send_bye", 1),
+                        ("early_timeout", 30), ("noack_timeout", 30)):
+        _refused("E3 " + name, env, [(name, value)])
+
+
+@parley_only(NEEDS)
+def test_e3_functions(env):
+    """Functions that the document promises or uses in its examples."""
+    for call in ("dlg_manage()", 'dlg_bye("all")', 'dlg_refer("caller", "sip:m")',
+                 'dlg_bridge("sip:a@h", "sip:b@h", "sip:h:5060")',
+                 'unset_dlg_profile("p")'):
+        _refused("E3 " + call, env, [("profiles_no_value", "p")],
+                 "route[X] { %s; }" % call)
+
+
+@parley_only(NEEDS)
+def test_e3_commands(env):
+    """The commands that dialog has are there."""
+    def trial(env, stock):
+        with Server(env, stock) as (server, a, b):
+            methods = set(server.rpc("system.listMethods"))
+            missing = [m for m in ("dlg.list", "dlg.list_ctx", "dlg.dlg_list",
+                                   "dlg.end_dlg", "dlg.profile_get_size",
+                                   "dlg.profile_list", "dlg.bridge_dlg")
+                       if m not in methods]
+            same("missing", missing, [])
+            return "none is missing"
+    both("E3 commands", trial, env)
+
+
+STUBS = """
+    if (is_method("INFO")) {
+        dlg_get("$ci", "$ft", "$tt");
+        append_hf("X-Seen: $dlg(callid)|$dlg(from_uri)|$dlg(h_entry)\r\n");
+    }
+"""
+
+
+@parley_only(NEEDS)
+def test_e3_variables(env):
+    """$dlg(name) is what its name says."""
+    def trial(env, stock):
+        with Server(env, stock, inside=STUBS) as (server, a, b):
+            call = established(server, a, b)
+            call.caller.request("INFO")
+            got = b.expect("INFO").get("X-Seen").split("|")
+            entry = listed(server, call.callid)["Entry"]
+            same("callid, from_uri, h_entry", got, [
+                call.callid, call.caller.local_uri, str(entry)])
+            return "callid, from_uri, h_entry"
+    both("E3 $dlg", trial, env)
+
+
+@parley_only(NEEDS)
+def test_e3_timeout(env):
+    """$dlg_ctx(timeout) is the lifetime."""
+    short = 'setflag(4); $dlg_ctx(timeout) = 1;'
+
+    def trial(env, stock):
+        with Server(env, stock, initial=short) as (server, a, b):
+            side = sip.establish(a, b)
+            bye(b, side.callid, 6)
+            return "BYE after its second"
+    both_at_once("E3 timeout", trial, env)
+
+
+GET = """
+    if (is_method("OPTIONS")) {
+        if (dlg_get("$hdr(X-Call)", "$hdr(X-From)", "$hdr(X-To)"))
+            dlg_terminate("all");
+        sl_send_reply("200", "OK");
+        exit;
+    }
+"""
+
+
+@parley_only(NEEDS)
+def test_e3_get(env):
+    """dlg_get() makes a dialog the one that dlg_terminate() ends."""
+    def trial(env, stock):
+        with Server(env, stock, out_of_dialog=GET) as (server, a, b):
+            call = established(server, a, b)
+            a.ask("OPTIONS", [("X-Call", call.callid),
+                              ("X-From", call.caller.local_tag),
+                              ("X-To", call.callee.local_tag)])
+            bye(b, call.callid, patience(stock))
+            return "BYE"
+    both("E3 dlg_get", trial, env)
+
+
+@parley_only(NEEDS)
+def test_e3_failed(env):
+    """Calls that failed are counted."""
+    def trial(env, stock):
+        with Server(env, stock) as (server, a, b):
+            side, invite = sip.ring(a, b)
+            b.reply(invite, 486)
+            side.ack_failure(a.expect(486))
+
+            def failed():
+                return [n for group in ("dialog_ng", "ims_dialog")
+                        for name, n in _group(server, group).items()
+                        if name.startswith("failed")]
+            net.wait_until(lambda: failed() == [1], 5,
+                           "one has failed (%r)" % failed())
+            return "1"
+    both("E3 failed", trial, env)
+
+
+def _group(server, name):
+    try:
+        return server.statistics(name)
+    except (Fault, ValueError, IndexError):
+        return {}
+
+
+# ------------------------------------------------ E8: crashes
+
+
+@parley_only(NEEDS)
+def test_e8_shutdown(env):
+    """The server ends while tm still has the BYE's transaction."""
+    def trial(env, stock):
+        for _ in range(4):
+            with Server(env, stock) as (server, a, b):
+                established(server, a, b).hang_up()
+                try:
+                    same("exit code", server.stop(10), 0)
+                    return "exit code 0"
+                except subprocess.TimeoutExpired:
+                    pass  # tm's own fault: see Proxy.close()
+        raise AssertionError("it does not end")
+    both("E8 shutdown", trial, env)
+
+
+@parley_only(NEEDS)
+def test_e8_route_set(env):
+    """Between two other proxies: the BYE to each party goes through the proxy
+    on its side, and has no Route of anybody else."""
+    def trial(env, stock):
+        with Server(env, stock) as (server, a, b), \
+                sip.Party(server, "left") as left, \
+                sip.Party(server, "right") as right:
+            routes = ["<sip:127.0.0.1:%d;lr>" % p.port for p in (left, right)]
+            side = a.invite(b, [("Record-Route", routes[0])])
+            invite = b.expect("INVITE")
+            invite.headers.insert(0, ("Record-Route", routes[1]))
+            b.reply(invite, 200)
+            side.learn(a.expect(200))
+            side.routes = [r for r in side.routes if r not in routes]
+            side.ack()
+            wait_listed(server, side.callid, "Confirmed")
+            end(server, side.callid)
+            found = [bye(p, side.callid).all("Route") for p in (left, right)]
+            same("Route of the BYEs", found, [[r] for r in routes])
+            return "each its own"
+    seen("E8 route set", trial(env, False), trial(env, True))
+
+
+@parley_only(NEEDS)
+def test_e8_no_reply(env):
+    """INVITEs that nobody answers, with a final reply of the proxy itself."""
+    def trial(env, stock):
+        with Server(env, stock, relay="t_set_fr(0, 500); t_relay();") as (
+                server, a, b):
+            sides = [a.invite(b) for _ in range(5)]
+            for side in sides:
+                side.ack_failure(a.expect(lambda m: m.code >= 300, "INVITE",
+                                          side.callid))
+            return stays(server, a, b)
+    seen("E8 no reply", trial(env, False), trial(env, True))
