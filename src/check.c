@@ -115,12 +115,6 @@ static void add_dialog(struct sums *sums, const struct dialog *dialog)
 		sums->members++;
 }
 
-static struct dialog *of_id(struct index_node *node)
-{
-	return (struct dialog *)(void *)((char *)node -
-					 offsetof(struct dialog, by_id));
-}
-
 static const char *check_shard(const struct parley *engine,
 			       const struct shard *shard, struct sums *sums)
 {
@@ -141,10 +135,10 @@ static const char *check_shard(const struct parley *engine,
 	struct index_node *node = index_walk(&shard->by_id, &cursor, true);
 	for (; node; node = index_walk(&shard->by_id, &cursor, false)) {
 		seen++;
-		fault = check_dialog(engine, of_id(node));
+		fault = check_dialog(engine, DIALOG_OF(node, by_id));
 		if (fault)
 			return fault;
-		add_dialog(sums, of_id(node));
+		add_dialog(sums, DIALOG_OF(node, by_id));
 	}
 	REQUIRE(seen == shard->by_id.count);
 	return NULL;

@@ -24,6 +24,11 @@ enum end_cause {
 	END_EARLY_TIMEOUT,
 };
 
+/* The dialog whose field @field, a node of an index or the timer, @part is. */
+#define DIALOG_OF(part, field)                                                 \
+	((struct dialog *)(void *)((char *)(part)-offsetof(struct dialog,      \
+							   field)))
+
 /* Texts of the block, in the order in which they are stored. */
 static inline struct parley_str dialog_callid(const struct dialog *dialog)
 {

@@ -2,7 +2,9 @@
 
 #include "dialog.h"
 
-enum { SHARDS_DEFAULT = 64, FIRST_BITS = 4 };
+/* Every request looks for its dialog by identity or by call: a bucket of their
+ * own for nearly all. */
+enum { SHARDS_DEFAULT = 64, FIRST_BITS = 4, LOAD_LOW = 1, LOAD_HIGH = 2 };
 
 const char *parley_error_text(int error)
 {
@@ -132,11 +134,11 @@ static void shard_fini(struct shard *shard)
 
 static int shard_init(struct shard *shard, struct mem *mem)
 {
-	int rc = index_init(&shard->by_id, mem, FIRST_BITS);
+	int rc = index_init(&shard->by_id, mem, FIRST_BITS, LOAD_LOW);
 	if (rc == 0)
-		rc = index_init(&shard->by_call, mem, FIRST_BITS);
+		rc = index_init(&shard->by_call, mem, FIRST_BITS, LOAD_LOW);
 	if (rc == 0)
-		rc = index_init(&shard->by_callid, mem, FIRST_BITS);
+		rc = index_init(&shard->by_callid, mem, FIRST_BITS, LOAD_HIGH);
 	wheel_init(&shard->wheel, 0);
 	return rc;
 }
@@ -223,8 +225,7 @@ struct dialog *dialog_find_lock_any(struct parley *engine, struct parley_id id)
 		shard_unlock(engine, number);
 		return NULL;
 	}
-	return (struct dialog *)(void *)((char *)node -
-					 offsetof(struct dialog, by_id));
+	return DIALOG_OF(node, by_id);
 }
 
 struct dialog *dialog_find_lock(struct parley *engine, struct parley_id id)

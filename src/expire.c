@@ -248,12 +248,6 @@ static void expire_dialog(struct step *step)
 	step_end(step);
 }
 
-static struct dialog *of_timer(struct timer *timer)
-{
-	return (struct dialog *)(void *)((char *)timer -
-					 offsetof(struct dialog, timer));
-}
-
 bool parley_expire(struct parley *engine, struct parley_now now,
 		   struct parley_actions *actions)
 {
@@ -267,7 +261,7 @@ bool parley_expire(struct parley *engine, struct parley_now now,
 		struct timer *timer =
 			wheel_pop(&engine->shards[number].wheel, now.ms, &more);
 		if (timer) {
-			step.dialog = of_timer(timer);
+			step.dialog = DIALOG_OF(timer, timer);
 			expire_dialog(&step); /* unlocks */
 			return true;
 		}

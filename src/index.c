@@ -129,6 +129,11 @@ static void index_merge(struct index *index)
 	}
 }
 
+static inline uint64_t index_room(const struct index *index)
+{
+	return (uint64_t)index->buckets * index->load;
+}
+
 /* One addition splits up to two buckets, so that an index that could not grow
  * for a while catches up. */
 static void index_grow(struct index *index)
@@ -138,7 +143,7 @@ static void index_grow(struct index *index)
 		return;
 	}
 	for (int i = 0; i < 2; i++) {
-		if (index->count / INDEX_LOAD_MAX < index->buckets)
+		if (index->count < index_room(index))
 			return;
 		if (!index_split(index)) {
 			index->patience = INDEX_PATIENCE;
@@ -147,12 +152,21 @@ static void index_grow(struct index *index)
 	}
 }
 
+/* Are more than half of the places free with @count nodes? */
+static inline bool index_sparse(const struct index *index, uint64_t count)
+{
+	return 2 * count < index_room(index) &&
+	       index->buckets > UINT32_C(1) << index->first_bits;
+}
+
 /* ------------------------------------------------------------ outside */
 
-int index_init(struct index *index, struct mem *mem, uint32_t first_bits)
+int index_init(struct index *index, struct mem *mem, uint32_t first_bits,
+	       uint32_t load)
 {
-	assert(first_bits <= 16);
-	*index = (struct index){.mem = mem, .first_bits = first_bits};
+	assert(first_bits <= 16 && load > 0);
+	*index = (struct index){
+		.mem = mem, .first_bits = first_bits, .load = load};
 	index->segment[0] = mem_alloc(mem, segment_bytes(index, 0));
 	if (!index->segment[0])
 		return PARLEY_E_MEMORY;
@@ -178,7 +192,7 @@ void index_add(struct index *index, struct index_node *node, uint64_t hash)
 	node->hash = hash;
 	node_link(bucket_head(index, bucket_of(index, hash)), node);
 	index->count++;
-	if (index->count / INDEX_LOAD_MAX >= index->buckets)
+	if (index->count >= index_room(index))
 		index_grow(index);
 }
 
@@ -187,8 +201,8 @@ void index_remove(struct index *index, struct index_node *node)
 	assert(node->pprev);
 	node_unlink(node);
 	index->count--;
-	if (index->count < index->buckets * INDEX_LOAD_MIN &&
-	    index->buckets > UINT32_C(1) << index->first_bits)
+	/* With a load of 1 a removal makes two buckets superfluous. */
+	for (int i = 0; i < 2 && index_sparse(index, index->count); i++)
 		index_merge(index);
 }
 
@@ -289,7 +303,7 @@ const char *index_check(const struct index *index)
 		if ((index->segment[i] != NULL) != (i <= last))
 			return "index: exactly the segments in use exist";
 	}
-	if (last > 0 && index->count + 1 < index->buckets * INDEX_LOAD_MIN)
+	if (index_sparse(index, index->count + UINT64_C(1)))
 		return "index: it did not shrink";
 	for (uint32_t i = 0; i < index->buckets; i++) {
 		struct index_node **link = bucket_head(index, i);

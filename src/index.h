@@ -24,8 +24,6 @@ struct index_node {
 
 enum {
 	INDEX_SEGMENTS = 28,
-	INDEX_LOAD_MAX = 2,   /* entries per bucket above which one is split */
-	INDEX_LOAD_MIN = 1,   /* and below which two are merged */
 	INDEX_PATIENCE = 256, /* additions from a refused segment to the next
 			       * attempt: a refusal is dear in most hosts */
 };
@@ -38,13 +36,17 @@ struct index {
 	 * there. Segments are allocated when needed and given back when empty.
 	 */
 	uint32_t first_bits;
+	uint32_t load;	   /* entries per bucket above which one is split; below
+			    * half of it two are merged */
 	uint32_t patience; /* additions until growing is tried again */
 	struct index_node **segment[INDEX_SEGMENTS];
 };
 
-/* 0 or PARLEY_E_MEMORY. @first_bits: 0 to 16. */
+/* 0 or PARLEY_E_MEMORY. @first_bits: 0 to 16. @load: entries per bucket, 1 or
+ * more: each neighbour in a bucket is memory to wait for, each bucket 8 bytes.
+ */
 PARLEY_MUST_CHECK int index_init(struct index *index, struct mem *mem,
-				 uint32_t first_bits);
+				 uint32_t first_bits, uint32_t load);
 /* Nodes are left alone. Legal after a failed index_init(), and twice. */
 void index_fini(struct index *index);
 

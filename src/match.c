@@ -8,12 +8,6 @@
  * finds only his own newest. */
 enum { MATCH_CHAIN_MAX = 64 };
 
-static struct dialog *of_call(struct index_node *node)
-{
-	return (struct dialog *)(void *)((char *)node -
-					 offsetof(struct dialog, by_call));
-}
-
 static bool is_call(const struct dialog *dialog, struct parley_str callid,
 		    struct parley_str caller_tag)
 {
@@ -32,11 +26,12 @@ static struct dialog *best_call(struct parley *engine, uint32_t shard,
 	struct index_node *node =
 		index_first(&engine->shards[shard].by_call, hash);
 	struct dialog *best = NULL;
-	int best_rank = -1;
+	int best_rank = -1, highest = callee_tag.len > 0 ? 3 : 1;
 
-	for (int i = 0; node && i < MATCH_CHAIN_MAX; i++) {
-		struct dialog *dialog = of_call(node);
-		node = index_after(node);
+	for (int i = 0; node && i < MATCH_CHAIN_MAX;
+	     i++, node = index_after(node)) {
+		struct dialog *dialog = DIALOG_OF(node, by_call);
+
 		if (dialog->destroying || !is_call(dialog, callid, caller_tag))
 			continue;
 		int rank = dialog->state != PARLEY_STATE_DELETED;
@@ -46,6 +41,9 @@ static struct dialog *best_call(struct parley *engine, uint32_t shard,
 			best = dialog;
 			best_rank = rank;
 		}
+		/* A look at the next is one more wait for memory. */
+		if (best_rank == highest)
+			break;
 	}
 	return best;
 }

@@ -23,7 +23,10 @@ void profile_unlock(struct parley *engine, uint32_t shard)
 
 /* ------------------------------------------------------------ the table */
 
-enum { FIRST_BITS = 2 }; /* most profiles have few values or very many */
+enum {
+	FIRST_BITS = 2, /* most profiles have few values or very many */
+	LOAD = 2,
+};
 
 static void table_fini_some(struct parley *engine, uint32_t indexes)
 {
@@ -65,8 +68,8 @@ int profile_table_init(struct parley *engine,
 		atomic_init(&profile->total, 0);
 	}
 	for (uint32_t i = 0; i < PROFILE_SHARDS; i++) {
-		if (index_init(&table->shard[i], &engine->mem, FIRST_BITS) !=
-		    0) {
+		if (index_init(&table->shard[i], &engine->mem, FIRST_BITS,
+			       LOAD) != 0) {
 			table_fini_some(engine, i);
 			return PARLEY_E_MEMORY;
 		}

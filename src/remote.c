@@ -2,7 +2,7 @@
 
 #include "engine.h"
 
-enum { FIRST_BITS = 2 };
+enum { FIRST_BITS = 2, LOAD = 2 };
 
 struct remote {
 	struct parley_member member; /* the first field, as in a walk */
@@ -43,7 +43,7 @@ shard_make_locked(struct parley *engine, uint32_t shard, struct parley_now now)
 	if (made == NULL)
 		return NULL;
 	*made = (struct remote_shard){0};
-	if (index_init(&made->by_uid, &engine->mem, FIRST_BITS) != 0) {
+	if (index_init(&made->by_uid, &engine->mem, FIRST_BITS, LOAD) != 0) {
 		mem_free(&engine->mem, made, sizeof(*made));
 		return NULL;
 	}

@@ -229,13 +229,13 @@ bool parley_next(struct parley *engine, struct parley_id *idp)
 	uint32_t shard = start ? 0 : shard_of(engine, idp->entry);
 	/* Where the dialog stands, or stood, in the index of its shard. */
 	uint64_t cursor = start ? 0 : hash_id(&engine->key, *idp);
-	const struct index_node *node = NULL;
+	struct index_node *node = NULL;
 
 	while (node == NULL && shard < engine->config.shards) {
 		shard_lock(engine, shard);
 		node = index_walk(&engine->shards[shard].by_id, &cursor, start);
 		if (node != NULL)
-			*idp = ((const struct dialog *)node)->id;
+			*idp = DIALOG_OF(node, by_id)->id;
 		shard_unlock(engine, shard);
 		start = true;
 		shard++;
@@ -254,10 +254,7 @@ uint32_t parley_find_callid(struct parley *engine, struct parley_str callid,
 	shard_lock(engine, number);
 	node = index_first(&engine->shards[number].by_callid, hash);
 	for (; node != NULL && count < max; node = index_after(node)) {
-		const struct dialog *dialog =
-			(const struct dialog *)((char *)node -
-						offsetof(struct dialog,
-							 by_callid));
+		const struct dialog *dialog = DIALOG_OF(node, by_callid);
 
 		if (str_equal(dialog_callid(dialog), callid))
 			ids[count++] = dialog->id;

@@ -26,7 +26,7 @@ sys.path.insert(0, HERE)
 
 from lib import case  # noqa: E402
 
-CASE_SECONDS = 120
+CASE_SECONDS = 300
 
 
 def discover():

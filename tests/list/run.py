@@ -229,10 +229,7 @@ def check_events(report, build, name):
 
         def ran():
             return set(re.findall(r"\|event\|([^|]*)\|", server.log()))
-        try:
-            net.wait_until(lambda: ran() >= set(words), 5, "the events")
-        except net.Timeout:
-            pass
+        net.within(lambda: ran() >= set(words), 20)
         report.check("%s runs %d event routes" % (name, len(words)),
                      sorted(ran() ^ set(words)))
 

@@ -13,6 +13,10 @@
  * printing each; cells that are listed as unreachable and were reached count
  * as missed, for the list is then wrong. */
 uint32_t cover_report(const struct coverage *coverage, bool verbose);
+/* Pairs of steps that have not followed each other; prints them if @verbose. */
+uint32_t cover_orders_missed(const struct coverage *coverage, bool verbose);
+/* As cover_report(), for orders of steps and numbers of branches and 2xx. */
+uint32_t cover_forks(const struct coverage *coverage);
 /* Cells reached, of how many. */
 uint32_t cover_reached(const struct coverage *coverage, uint32_t *allp);
 

@@ -2,10 +2,13 @@
  * main.c - the simulator's command line
  *
  *   sim [--seconds T | --seeds N] [--start S] [--steps M]
- *	   plays the seeds of seeds.txt, the canary, the allocation ladder, then
- *N seeds from S on, or as many as fit into T seconds (50); fails at the first
- *fault, and if a reachable cell of the transition table was not reached sim X,
- *sim --seed X [--verbose] replays one seed
+ *	   plays the seeds of seeds.txt, the canary, the allocation ladder, all
+ *	   orders of a forked call's messages, then N seeds from S on, or as
+ *	   many as fit into T seconds (50); fails at the first fault, and if
+ *	   something that can be reached was not reached (cover.h)
+ *   sim X, sim --seed X [--verbose]	replays one seed; --letters N --first
+ *	   N: words of orders.c; --branches N --answers N: forks
+ *   sim --letters N		how long the words are (orders.c; 4)
  *   sim --list FILE		another file of seeds
  *   sim --canary		plants a fault in each world, so it must fail
  */
@@ -26,9 +29,16 @@ struct run {
 	struct coverage coverage;
 	struct sim sim;
 	uint64_t events, fed, worlds, failures;
+	uint32_t letters;
 };
 
-enum { BATCH = 500, LADDER_SEEDS = 5, LADDER_MAX = 400 };
+enum {
+	BATCH = 500,
+	LADDER_SEEDS = 10,
+	LADDER_MAX = 400,
+	WORLDS_MAX = 50,
+	FORKS_MAX = 300
+};
 
 static void print_fault(const struct sim *sim)
 {
@@ -43,8 +53,15 @@ static void print_fault(const struct sim *sim)
 		       (unsigned long long)sim->options.fail_at);
 	for (uint64_t i = from; i < sim->event_count; i++)
 		printf("#   %s\n", sim->event[i % EVENTS_KEPT]);
-	printf("# replay: sim --seed %llu --verbose\n",
+	printf("# replay: sim --seed %llu --verbose",
 	       (unsigned long long)sim->seed);
+	if (sim->options.letters > 0)
+		printf(" --letters %u --first %u", sim->options.letters,
+		       sim->options.first_letter);
+	if (sim->options.branches > 0)
+		printf(" --branches %u --answers %u", sim->options.branches,
+		       sim->options.answers);
+	printf("\n");
 }
 
 static bool play(struct run *run, uint64_t seed)
@@ -127,6 +144,65 @@ static bool play_ladder(struct run *run)
 	return good;
 }
 
+/* Every order of what can happen to a call with two branches. */
+static bool play_orders(struct run *run)
+{
+	uint64_t words = 0;
+	bool good = true;
+
+	run->options.letters = run->letters;
+	for (uint32_t first = 0; first < orders_letters() && good; first++) {
+		run->options.first_letter = first;
+		/* No world of this seed has allocations that fail. */
+		good = play(run, SIM_CHAOS + SIM_KINDS * (uint64_t)first);
+		words += run->sim.words;
+	}
+	run->options.letters = 0;
+	printf("%s sim orders: %llu words of %u letters out of %u\n",
+	       good ? "ok" : "not ok", (unsigned long long)words, run->letters,
+	       orders_letters());
+	return good;
+}
+
+/* Up to eight branches, up to four 2xx, in each kind of world; what is lost on
+ * its way may keep a 2xx away, so it may take some more. */
+static bool play_fork(struct run *run, uint32_t branches, uint32_t answers)
+{
+	const uint64_t *reached = &run->coverage.fork[branches][answers];
+	uint64_t seed = run->worlds; /* another one each time */
+	bool good = true;
+
+	run->options.branches = branches;
+	run->options.answers = answers;
+	for (int i = 0; i < WORLDS_MAX && good; i++) {
+		if (i >= SIM_KINDS && *reached > 0)
+			break;
+		good = play(run, seed++);
+	}
+	run->options.branches = run->options.answers = 0;
+	return good;
+}
+
+static bool play_forks(struct run *run)
+{
+	uint64_t before = run->worlds;
+	bool good = true;
+
+	for (uint32_t branches = 1; branches <= BRANCHES_MAX; branches++)
+		for (uint32_t answers = 0; answers <= ANSWERS_MAX; answers++)
+			good = good && play_fork(run, branches, answers);
+	/* And until each of the steps has followed each other one. */
+	for (uint32_t i = 0; i < FORKS_MAX && good; i++) {
+		if (cover_orders_missed(&run->coverage, false) == 0)
+			break;
+		good = play_fork(run, 2 + i % (BRANCHES_MAX - 1),
+				 i % (ANSWERS_MAX + 1));
+	}
+	printf("%s sim forks: %llu worlds\n", good ? "ok" : "not ok",
+	       (unsigned long long)(run->worlds - before));
+	return good;
+}
+
 static uint64_t seconds_now(void)
 {
 	struct timespec now;
@@ -167,7 +243,7 @@ static int play_all(struct run *run)
 	if (run->options.canary)
 		return play_batches(run) ? 0 : 1;
 	good = good && play_canary(run) && play_ladder(run) &&
-	       play_batches(run);
+	       play_orders(run) && play_forks(run) && play_batches(run);
 
 	if (!good)
 		return 1;
@@ -179,7 +255,40 @@ static int play_all(struct run *run)
 	       (unsigned long long)run->fed, (unsigned long long)run->failures);
 	printf("%s sim table: %u of %u cells reached, %u missed\n",
 	       missed == 0 ? "ok" : "not ok", reached, all, missed);
+	missed += cover_forks(&run->coverage);
 	return missed == 0 ? 0 : 1;
+}
+
+/* Options that take a number; false: there is no such. */
+static bool parse_number(struct run *run, const char *name, uint64_t value)
+{
+	struct sim_options *options = &run->options;
+
+	if (strcmp(name, "--seeds") == 0) {
+		run->seeds = value;
+		run->seconds = 0;
+	} else if (strcmp(name, "--start") == 0) {
+		run->start = value;
+	} else if (strcmp(name, "--steps") == 0) {
+		options->steps = (uint32_t)value;
+	} else if (strcmp(name, "--letters") == 0) {
+		run->letters = (uint32_t)value;
+	} else if (strcmp(name, "--first") == 0) {
+		options->first_letter = (uint32_t)value % orders_letters();
+		options->letters = run->letters;
+	} else if (strcmp(name, "--branches") == 0 && value <= BRANCHES_MAX) {
+		options->branches = (uint32_t)value;
+	} else if (strcmp(name, "--answers") == 0 && value <= ANSWERS_MAX) {
+		options->answers = (uint32_t)value;
+	} else if (strcmp(name, "--seconds") == 0) {
+		run->seconds = value;
+	} else if (strcmp(name, "--seed") == 0) {
+		run->one = value;
+		run->one_only = true;
+	} else {
+		return false;
+	}
+	return true;
 }
 
 static bool parse(struct run *run, int argc, char **argv)
@@ -203,23 +312,11 @@ static bool parse(struct run *run, int argc, char **argv)
 		if (value == NULL)
 			return false;
 		i++;
-		if (strcmp(argv[i - 1], "--seeds") == 0) {
-			run->seeds = strtoull(value, NULL, 0);
-			run->seconds = 0;
-		} else if (strcmp(argv[i - 1], "--start") == 0) {
-			run->start = strtoull(value, NULL, 0);
-		} else if (strcmp(argv[i - 1], "--steps") == 0) {
-			run->options.steps = (uint32_t)strtoul(value, NULL, 0);
-		} else if (strcmp(argv[i - 1], "--seconds") == 0) {
-			run->seconds = strtoull(value, NULL, 0);
-		} else if (strcmp(argv[i - 1], "--list") == 0) {
+		if (strcmp(argv[i - 1], "--list") == 0)
 			run->list = value;
-		} else if (strcmp(argv[i - 1], "--seed") == 0) {
-			run->one = strtoull(value, NULL, 0);
-			run->one_only = true;
-		} else {
+		else if (!parse_number(run, argv[i - 1],
+				       strtoull(value, NULL, 0)))
 			return false;
-		}
 	}
 	return true;
 }
@@ -234,6 +331,7 @@ int main(int argc, char **argv)
 	run->seeds = 1000000;
 	run->seconds = 50;
 	run->start = 1;
+	run->letters = 4;
 	run->list = "tests/sim/seeds.txt";
 	run->options.steps = 600;
 	crash_watch();

@@ -116,6 +116,8 @@ void net_send(struct sim *sim, const struct msg *msg)
 			char text[128];
 
 			net->lost++;
+			if (msg->initial)
+				cover_step(sim, msg->call, FORK_LOST);
 			msg_text(msg, text, sizeof(text));
 			sim_event(sim, "lost %s", text);
 			continue;
@@ -203,6 +205,8 @@ static void client_timer(struct sim *sim, const struct item *item)
 		return;
 	}
 	sim->net.retransmitted++;
+	if (msg.initial)
+		cover_step(sim, msg.call, FORK_AGAIN);
 	net_send(sim, &msg);
 	client->interval_ms *= 2;
 	if (client->interval_ms > T2_MS && msg.method != METHOD_INVITE)

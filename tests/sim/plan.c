@@ -60,6 +60,38 @@ static void fork_plan(struct sim *sim, struct call *call)
 		}
 }
 
+/* As the command line wants it. Who is behind a branch of another's fork rings
+ * first, so that there is somebody for each 2xx. */
+static void fork_force(struct sim *sim, struct call *call)
+{
+	struct call_plan *plan = &call->plan;
+
+	plan->branches = sim->options.branches;
+	call->callees = plan->branches;
+	while (call->callees < sim->options.answers)
+		plan->behind[call->callees++] = 0;
+	for (uint32_t i = 0; i < call->callees; i++) {
+		bool answers = i < sim->options.answers;
+
+		if (i < plan->branches)
+			plan->behind[i] = i;
+		callee_plan(sim, &plan->callee[i], answers);
+		if (!answers && plan->callee[i].code == 0)
+			plan->callee[i].code = final_code(sim);
+		if (answers)
+			plan->callee[i].answer_ms =
+				5000 + rng_below(&sim->rng, 10);
+		else
+			plan->callee[i].answer_ms += 6000;
+		/* Some ring just then. */
+		if (!answers && rng_chance(&sim->rng, 500)) {
+			plan->callee[i].rings = 1;
+			plan->callee[i].ring_ms =
+				4990 + rng_below(&sim->rng, 60);
+		}
+	}
+}
+
 void call_plan(struct sim *sim, struct call *call, uint32_t index)
 {
 	struct call_plan *plan = &call->plan;
@@ -70,7 +102,10 @@ void call_plan(struct sim *sim, struct call *call, uint32_t index)
 		 rng_below(&sim->rng, 1u << 20));
 	snprintf(call->from_tag, sizeof(call->from_tag), "f%u.caller", index);
 	call->invite_cseq = rng_range(&sim->rng, 1, 1000);
-	fork_plan(sim, call);
+	if (sim->options.branches > 0)
+		fork_force(sim, call);
+	else
+		fork_plan(sim, call);
 	if (rng_chance(&sim->rng, 200))
 		plan->cancel_ms = rng_range(&sim->rng, 5, 9000);
 	/* On the heels of an answer: CANCEL crosses the 200. */

@@ -203,6 +203,13 @@ static void hop_ack(struct sim *sim, const struct msg *reply)
 	net_send(sim, &ack);
 }
 
+/* Somebody ends the call at the very moment. */
+static void end_at_once(struct sim *sim, uint32_t index)
+{
+	if (!sim->quiet && rng_chance(&sim->rng, 40))
+		proxy_terminate(sim, index, PARLEY_SIDE_ALL, 480);
+}
+
 static bool reply_feed(struct sim *sim, const struct msg *msg,
 		       enum parley_event_type type, uint8_t branch)
 {
@@ -245,8 +252,9 @@ static void reply_provisional(struct sim *sim, const struct msg *msg,
 			      branch_number(sim, msg->call, branch));
 	if (msg->code == 100 || branch->state != BRANCH_PROCEEDING)
 		return;
-	/* A transaction that is through relays no provisional reply. */
-	if (!proxy->alive || proxy->final_sent)
+	/* A transaction that is through relays no provisional reply; one that
+	 * it has relayed before may be told of by a process that is slow. */
+	if (!proxy->alive || (proxy->final_sent && !rng_chance(&sim->rng, 300)))
 		return;
 	reply_feed(sim, msg, PARLEY_EV_REPLY_1XX,
 		   (uint8_t)(branch_number(sim, msg->call, branch) + 1));
@@ -269,6 +277,7 @@ static void reply_2xx(struct sim *sim, const struct msg *msg,
 	ours->passed++;
 	branches_cancel(sim, msg->call);
 	reply_upstream(sim, proxy, msg->code, msg->ua, msg->contact);
+	end_at_once(sim, msg->call);
 }
 
 static void reply_failed(struct sim *sim, const struct msg *msg,
@@ -367,6 +376,7 @@ static void cancel_request(struct sim *sim, const struct msg *msg)
 	if (relayed != NULL || !proxy->alive)
 		return;
 	relayed_add(proxy, msg);
+	end_at_once(sim, msg->call);
 	if (proxy->tracked) {
 		struct parley_event event = {.type = PARLEY_EV_CANCEL,
 					     .id = proxy->id};
@@ -375,6 +385,7 @@ static void cancel_request(struct sim *sim, const struct msg *msg)
 	}
 	if (!proxy->final_sent)
 		branches_cancel(sim, msg->call);
+	end_at_once(sim, msg->call);
 }
 
 void proxy_message(struct sim *sim, const struct msg *msg)
@@ -534,6 +545,7 @@ void proxy_terminate(struct sim *sim, uint32_t index, enum parley_side side,
 	if (!proxy->tracked)
 		return;
 	rc = tell_feed(sim, &event, &actions);
+	cover_step(sim, index, FORK_END);
 	if (rc == PARLEY_E_MEMORY)
 		sim->calls[index].tainted = true;
 	proxy_run_slowly(sim, &actions, index);

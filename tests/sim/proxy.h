@@ -73,6 +73,7 @@ struct proxy_call {
 	struct proxy_ours ours[CALLEES_MAX];
 	struct relayed relayed[SEEN_BRANCHES];
 	uint32_t relayed_next;
+	uint8_t steps[2]; /* the last ones, for cover.c: enum fork_step + 1 */
 };
 
 /* An in-dialog request between match and commit. */

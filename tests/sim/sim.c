@@ -178,6 +178,10 @@ static void world(struct sim *sim)
 {
 	if (!engine_start(sim))
 		return;
+	if (sim->options.letters > 0) {
+		orders_play(sim);
+		return;
+	}
 	if (sim->kind == SIM_CHAOS)
 		chaos_act(sim);
 	else
@@ -193,6 +197,7 @@ static void world(struct sim *sim)
 	if (model_count(&sim->model) != 0)
 		sim_fail(sim, "%u dialogs are left", model_count(&sim->model));
 	wire_check(sim);
+	cover_calls(sim);
 }
 
 static void owner_fail(void *self, const char *text)

@@ -53,9 +53,27 @@ struct script_facts {
 	struct parley_pair vars[2];
 };
 
-/* Cells of the transition table, all worlds together. */
+/* What happens to a forked call before it is answered. */
+enum fork_step {
+	FORK_1XX,
+	FORK_2XX,
+	FORK_FAIL, /* of a branch */
+	FORK_CANCEL,
+	FORK_END, /* by command */
+	FORK_LOST,
+	FORK_AGAIN, /* sent again */
+	FORK_STEPS
+};
+
+enum { ANSWERS_MAX = 4 };
+
+/* What was reached, all worlds together. */
 struct coverage {
-	uint64_t cell[PARLEY_STATES][64];
+	uint64_t cell[PARLEY_STATES][64]; /* of the transition table */
+	/* Three steps of a call with several branches, one after the other. */
+	uint64_t order[FORK_STEPS][FORK_STEPS][FORK_STEPS];
+	/* Calls by branches, and by how many 2xx (and more). */
+	uint64_t fork[BRANCHES_MAX + 1][ANSWERS_MAX + 1];
 };
 
 struct sim_options {
@@ -64,6 +82,11 @@ struct sim_options {
 	bool canary;	     /* plant a fault that must be found */
 	uint64_t fail_at;    /* allocation ladder: refuse this one ... */
 	uint64_t fail_count; /* ... and so many in all; 0: none */
+	/* Instead of a life: all words of so many letters that begin with this
+	 * one (orders.c); 0: none. */
+	uint32_t letters, first_letter;
+	/* Calls with so many branches, 0: as it comes; and so many 2xx. */
+	uint32_t branches, answers;
 };
 
 struct sim {
@@ -95,7 +118,7 @@ struct sim {
 	bool pause_refused; /* somebody could not wait any longer */
 	char text[8192];    /* of our request */
 	struct coverage *coverage;
-	uint64_t steps, events, fed;
+	uint64_t steps, events, fed, words;
 	char event[EVENTS_KEPT][EVENT_TEXT];
 	uint64_t event_count;
 	bool failed;
@@ -138,6 +161,13 @@ void chaos_act(struct sim *sim);
 void chaos_bogus(struct sim *sim);
 /* chaos.c: ends what no timer ends. */
 void chaos_end(struct sim *sim);
+
+/* orders.c: all words that options.letters asks for. */
+void orders_play(struct sim *sim);
+uint32_t orders_letters(void);
+/* cover.c: what happens to a call, if it is a forked one; how it went. */
+void cover_step(struct sim *sim, uint32_t call, enum fork_step step);
+void cover_calls(struct sim *sim);
 
 /* plan.c: what the seed decides before anything happens. */
 void config_plan(struct sim *sim);

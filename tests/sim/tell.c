@@ -158,10 +158,27 @@ int tell_feed(struct sim *sim, const struct parley_event *event,
 	return rc;
 }
 
+static void note_step(struct sim *sim, const struct parley_event *event,
+		      int call)
+{
+	if (call < 0)
+		return;
+	if (event->type == PARLEY_EV_REPLY_1XX)
+		cover_step(sim, (uint32_t)call, FORK_1XX);
+	else if (event->type == PARLEY_EV_REPLY_2XX)
+		cover_step(sim, (uint32_t)call, FORK_2XX);
+	else if (event->type == PARLEY_EV_BRANCH_FAILED)
+		cover_step(sim, (uint32_t)call, FORK_FAIL);
+	else if (event->type == PARLEY_EV_CANCEL)
+		cover_step(sim, (uint32_t)call, FORK_CANCEL);
+}
+
 int tell_host_rc(struct sim *sim, const struct parley_event *event, int call)
 {
 	struct parley_actions actions;
 	int rc = tell_feed(sim, event, &actions);
+
+	note_step(sim, event, call);
 
 	if (rc == PARLEY_E_MEMORY && call >= 0)
 		sim->calls[call].tainted = true;
@@ -174,6 +191,7 @@ bool tell_host(struct sim *sim, const struct parley_event *event, int call)
 	struct parley_actions actions;
 	int rc = tell_feed(sim, event, &actions);
 
+	note_step(sim, event, call);
 	if (rc == PARLEY_E_MEMORY && call >= 0)
 		sim->calls[call].tainted = true;
 	return proxy_run(sim, &actions, call);

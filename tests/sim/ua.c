@@ -321,6 +321,7 @@ static void callee_repeat(struct sim *sim, struct call *call, int node)
 			bye_send(sim, call, node, node - NODE_CALLEE);
 		return;
 	}
+	cover_step(sim, call->index, FORK_AGAIN);
 	net_send(sim, &party->final);
 	party->repeat_ms *= 2;
 	if (party->repeat_ms > T2_MS)

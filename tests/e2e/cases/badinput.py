@@ -280,7 +280,7 @@ BIG = '''
 def _big_call(a, b):
     """Returns the call and whether it is followed."""
     side = a.invite(b)
-    invite = b.expect("INVITE", callid=side.callid)
+    invite = b.expect("INVITE", callid=side.callid, seconds=2)
     return sip.answer(side, invite, b), not invite.get("X-Untracked")
 
 

@@ -130,7 +130,7 @@ def test_refer_refused(env):
 @parley_only("the packaged module waits for tm's own timeout without a word")
 def test_silent(env):
     """No answer to the INVITE, and none to the REFER."""
-    last = 'modparam("tm", "fr_timer", 400)'
+    last = 'modparam("tm", "fr_timer", 2000)'
     with proxy_and_two(env, last=last) as (server, a, b):
         bridge(server, a.contact, b.contact)
         a.expect("INVITE")
@@ -257,7 +257,7 @@ def _bridge_once(server, a, b):
 def test_memory(env):
     """Shared memory comes back, whatever the end is."""
     last = 'modparam("tm", "wt_timer", 500)\n' \
-        'modparam("tm", "fr_timer", 400)'
+        'modparam("tm", "fr_timer", 2000)'
     with proxy_and_two(env, last=last) as (server, a, b):
         _bridge_once(server, a, b)
         settle(server)

@@ -77,7 +77,7 @@ def test_only_what_is_documented(env):
 def test_timeout(env):
     """A timeout route that only the script knows."""
     initial = 'KSR.pv.sets("$dlg_ctx(timeout_route)", "too_long")'
-    with _proxy(env, initial, [("default_timeout", 1)]) as server, \
+    with _proxy(env, initial, [("default_timeout", 3)]) as server, \
             sip.Party(server, "a") as a, sip.Party(server, "b") as b:
         call = sip.establish(a, b)
         net.wait_until(lambda: "dialog_end" in results(server), 8, "the end")

@@ -8,7 +8,7 @@ from lib.case import (check, net, proxy, parley_only, same, script, sip,
                       state_of, stock_differs, wait_state, wait_statistic)
 
 NEW = "dlg_req_within() is newer than the packaged module"
-FAST_TIMERS = 'modparam("tm", "fr_timer", 400)'
+FAST_TIMERS = 'modparam("tm", "fr_timer", 2000)'
 
 
 def step(name, call):
@@ -161,7 +161,7 @@ def test_within_refused(env):
         for i, code in enumerate((481, 408, 500)):
             b.reply(b.expect("X-%d" % i), code)
         silent = b.expect("X-3")
-        a.never(lambda m: not m.is_reply, seconds=0.8)  # fr_timer is over
+        a.never(lambda m: not m.is_reply, seconds=3)  # fr_timer is over
         same("CSeq", silent.cseq, call.caller.cseq + 3)
         call.caller.cseq = silent.cseq
         still_up(server, call)

@@ -142,10 +142,9 @@ def test_d1_both_are_ended(env):
             first, _ = _two_answer(a, b)
             _end(server, first.callid)
             ended = {b.expect("BYE").to_tag}
-            deadline = time.monotonic() + 1
-            while len(ended) < 2 and time.monotonic() < deadline:
-                ended |= {m.to_tag for m in b.drain(0.1)
-                          if m.method == "BYE"}
+            other = b.maybe("BYE", seconds=5)
+            if other is not None:
+                ended.add(other.to_tag)
             same("BYE to", sorted(ended), ["A", "B"])
             return "BYE to A and B"
     both("D1 end", trial, env)
@@ -161,7 +160,7 @@ def test_d2_end_early(env):
         with Server(env, stock) as (server, a, b):
             side, invite = sip.ring(a, b)
             _end(server, side.callid)
-            final = a.expect(480, "INVITE", seconds=2)
+            final = a.expect(480, "INVITE")
             side.ack_failure(final)
             b.reply(b.expect("CANCEL"), 200)
             b.reply(invite, 487)
@@ -370,7 +369,9 @@ def _on_time(name):
         with Server(env, stock, TIMEOUTS) as (server, a, b):
             happened = STEPS[name](server, a, b)
             start = time.monotonic()
-            net.wait_until(happened, 6, "%s of 2 s" % name, 0.1)
+            # The packaged module looks 90 s after its start.
+            check(net.within(happened, 20, 0.1), "no %s of 2 s after 20 s",
+                  name)
             return "%.1f s" % (time.monotonic() - start)
     return trial
 
@@ -411,7 +412,7 @@ def test_d6_when(env):
         longest.append(max(took.values()))
         texts.append(", ".join("%s %.1f s" % t for t in sorted(took.items())))
     seen("D6 when", *texts)
-    check(longest[0] < 6, "ours: %s", texts[0])
+    check(longest[0] < 20, "ours: %s", texts[0])
     check(longest[1] > 30, "packaged: %s", texts[1])
 
 
@@ -429,12 +430,12 @@ def test_d7_nothing_sent(env):
                 _end(server, side.callid)
             except Fault:
                 pass  # what counts is what is told of the call
-            try:
-                b.reply(b.expect("CANCEL", seconds=2), 200)
-            except net.Timeout:
+            cancel = b.maybe("CANCEL", seconds=5)
+            if cancel is None:
                 same("runs of dialog:failed while it still rings",
                      server.log().count("FAILED"), 0)
                 return "not failed"
+            b.reply(cancel, 200)
             side.ack_failure(a.expect(480))
             b.reply(invite, 487)
             b.expect("ACK")

@@ -381,7 +381,7 @@ def test_rpc_faults(env):
 def test_statistics(env):
     """The five statistics after calls of all fates."""
     def run(stock):
-        with env.proxy([("default_timeout", 2)], stock=stock) as server, \
+        with env.proxy([("default_timeout", 4)], stock=stock) as server, \
                 Fixed(server) as fixed:
             fixed.answer(*fixed.ring(1)).hang_up()
             for number, code in ((2, 486), (3, 603)):

@@ -173,6 +173,7 @@ def test_retransmitted(env):
     """What tm sends again by itself is the same, byte for byte."""
     with proxy_of(env) as server, sip.Party(server, "a") as a, \
             sip.Party(server, "b") as b:
+        b.repeats = True
         side = a.invite(b)
         challenge(b, b.expect("INVITE"))
         first = b.expect("INVITE")

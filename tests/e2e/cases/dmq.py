@@ -30,7 +30,7 @@ def node(env, other=None, params=(), stock=None, **hooks):
         'loadmodule "dmq.so"',
         'modparam("dmq", "server_address", "sip:127.0.0.1:%d")' % server.port,
         'modparam("dmq", "ping_interval", 5)',
-        'modparam("tm", "fr_timer", 1500)'] + ([
+        'modparam("tm", "fr_timer", 3000)'] + ([
             'modparam("dmq", "notification_address", "sip:127.0.0.1:%d")'
             % other.port] if other else []))
     return server
@@ -211,13 +211,14 @@ def test_requests_through_the_peer(env):
 
 @parley_only(REASON)
 def test_timer_on_the_owner_only(env):
-    with pair(env, [("default_timeout", 3), ("send_bye", 1)]) \
+    with pair(env, [("default_timeout", 6), ("send_bye", 1)]) \
             as (one, two, a, b):
         call = sip.establish(a, b)
         wait_state(two, call.callid, 4)
         with sip.Answerer(a) as at_a, sip.Answerer(b) as at_b:
             wait_state(two, call.callid, 5, 10)
             wait_state(one, call.callid, 5)
+            net.wait_until(lambda: at_a.byes and at_b.byes, 5, "both BYEs")
         net.wait_until(lambda: told(one, "end"), 5, "the owner is told")
         same("BYEs", (len(at_a.byes[call.callid]),
                       len(at_b.byes[call.callid])), (1, 1))
@@ -242,6 +243,7 @@ def test_survivor(env):
         with sip.Answerer(a) as at_a, sip.Answerer(b) as at_b:
             wait_state(two, call.callid, 5, 40)
             net.wait_until(lambda: told(two, "end"), 5, "it tells the end")
+            net.wait_until(lambda: at_a.byes and at_b.byes, 5, "both BYEs")
             same("BYEs", (len(at_a.byes[call.callid]),
                           len(at_b.byes[call.callid])), (1, 1))
         same("expired", two.statistics()["expired_dialogs"], 1)

@@ -3,7 +3,7 @@ place, and with a 200 that the callee holds back until its CANCEL has come."""
 from lib.case import (check, net, parley_only, same, script, sip, state_of,
                       wait_state, wait_statistic)
 
-from . import capi_module, kemi
+from . import api, capi_module, ims_capi, kemi
 
 REASON = "the packaged module cannot end a call that is not answered"
 FORGETFUL = 'modparam("tm", "wt_timer", 300)\n'  # ms; 5 s by default
@@ -135,8 +135,8 @@ def end_dlg(server, callid, *headers):
 
 
 def _by_rpc(env, end, **options):
-    with env.proxy(routes=script(more=TOLD), **options) as server, \
-            sip.Party(server, "a") as a, sip.Party(server, "b") as b:
+    with env.proxy(routes=script(more=TOLD), children=4, **options) as \
+            server, sip.Party(server, "a") as a, sip.Party(server, "b") as b:
         side, invite = ring(a, b)
         crossing(server, side, invite, lambda: end(server, side), callee=b)
         net.wait_until(lambda: "|FAILED|480|" in server.log(), 3,
@@ -223,6 +223,38 @@ def test_c_api(env):
                  callee=b, above=side.cseq)
         same("results", [line["rc"] for _, line in
                          capi_module.lines(server, "end")], ["0"])
+
+
+@parley_only(REASON)
+def test_load_parley(env):
+    """terminate_dlg() with a reason, and lookup_terminate_dlg()."""
+    for by_tags, why in ((True, 'said by "a module"'), (False, None)):
+        with api.proxy(env) as server, sip.Party(server, "a") as a, \
+                sip.Party(server, "b") as b:
+            side, invite = ring(a, b)
+            found = server.rpc("dlg.dlg_list", side.callid)
+            command = ("watcher.end", side.callid, side.local_tag,
+                       side.remote_tag, "X-A: 1\r\n", why) if by_tags else (
+                "watcher.end_id", found["h_entry"], found["h_id"])
+            crossing(server, side, invite, lambda what=command: same(
+                "result", server.rpc(*what), 0), callee=b, why=why)
+
+
+@parley_only(REASON)
+def test_load_ims_dlg(env):
+    """terminate_dlg() with a reason, and lookup_terminate_dlg(), by a module
+    that handles a PRACK."""
+    for call, why in (('ims_end("")', "no more credit"),
+                      ("ims_end_number()", None)):
+        with ims_capi.proxy(env, inside='if (is_method("PRACK")) { %s; }'
+                            % call) as server, \
+                sip.Party(server, "a") as a, sip.Party(server, "b") as b:
+            side, invite = ring(a, b, reliable=True)
+            side.request("PRACK", [("RAck", "1 1 INVITE")])
+            b.reply(b.expect("PRACK"), 200)
+            crossing(server, side, invite, lambda: a.expect(200, "PRACK"),
+                     callee=b, above=side.cseq, why=why, code=488,
+                     phrase="Not Acceptable Here")
 
 
 @parley_only(REASON)

@@ -168,7 +168,7 @@ def test_timeout(env):
     """The lifetime ran out and nobody was told: cdr_expired_dlg_enable writes
     the CDR from what the dialog has."""
     began = time.time()
-    with env.proxy([("default_timeout", 2)], script(initial=INITIAL),
+    with env.proxy([("default_timeout", 4)], script(initial=INITIAL),
                    last=_config(cdr_expired_dlg_enable=1)) as server, \
             sip.Party(server, "a") as a, sip.Party(server, "b") as b:
         sip.establish(a, b)
@@ -182,7 +182,7 @@ def test_timeout_send_bye(env):
     """The lifetime ran out and both were told."""
     began = time.time()
     routes = script(initial="$dlg_ctx(timeout_bye) = 1; " + INITIAL)
-    with env.proxy([("default_timeout", 2)], routes,
+    with env.proxy([("default_timeout", 4)], routes,
                    last=_config(cdr_expired_dlg_enable=1)) as server, \
             sip.Party(server, "a") as a, sip.Party(server, "b") as b:
         sip.establish(a, b)

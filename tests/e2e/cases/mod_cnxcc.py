@@ -21,7 +21,7 @@ def test_max_time(env):
                  (side.remote_tag, side.local_tag))
             party.reply(bye, 200)
         took = time.time() - began
-        check(1 <= took <= 6, "it was cut after %.1f s", took)
+        check(1 <= took <= 40, "it was cut after %.1f s", took)
         wait_statistic(server, "active_dialogs", 0)
         net.wait_until(lambda: server.rpc("cnxcc.stats")["active"] == 0, 5,
                        "cnxcc has forgotten the call")

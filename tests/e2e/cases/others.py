@@ -188,7 +188,7 @@ def test_more_keys(env):
             same("end_ts", got["end_ts"], "0")
             same("req_uri", got["req_uri"],
                  uri or "sip:b@127.0.0.1:%d" % b.port)
-            check(495 <= int(got["timeout_left"]) <= 500, "left %s",
+            check(480 <= int(got["timeout_left"]) <= 500, "left %s",
                   got["timeout_left"])
             call.hang_up()
 

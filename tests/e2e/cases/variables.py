@@ -326,7 +326,7 @@ def test_ctx_timeout(env):
         call = sip.establish(a, b)
         for party in (a, b):
             party.reply(party.expect("BYE", callid=call.callid), 200)
-        check(0.9 < time.monotonic() - start < 4, "after %.1f s",
+        check(0.9 < time.monotonic() - start < 40, "after %.1f s",
               time.monotonic() - start)
         same("route", results(server)["over"], call.callid + "x")
         wait_statistic(server, "active_dialogs", 0)

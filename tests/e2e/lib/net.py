@@ -14,6 +14,9 @@ import time
 _FIRST, _LAST = 20000, 32000  # below the kernel's range for outgoing ports
 _held = {}
 
+# A machine that does other things as well needs so many times as long.
+PATIENCE = 4
+
 
 class Timeout(Exception):
     """A condition did not come true before its deadline."""
@@ -52,14 +55,23 @@ def free_port():
     raise RuntimeError("no free port between %d and %d" % (_FIRST, _LAST))
 
 
-def wait_until(condition, seconds=10.0, what=None, step=0.02):
-    """Returns the first true value of condition(), or raises Timeout."""
+def within(condition, seconds, step=0.02):
+    """The first true value of condition(), or its last one after @seconds. For
+    what need not come; what must come has wait_until()."""
     deadline = time.monotonic() + seconds
     while True:
         value = condition()
-        if value:
+        if value or time.monotonic() >= deadline:
             return value
-        if time.monotonic() >= deadline:
-            name = what or getattr(condition, "__doc__", None) or "condition"
-            raise Timeout("not within %.1f s: %s" % (seconds, name))
         time.sleep(step)
+
+
+def wait_until(condition, seconds=10.0, what=None, step=0.02):
+    """Returns the first true value of condition(), or raises Timeout if there
+    is none after PATIENCE times @seconds."""
+    seconds *= PATIENCE
+    value = within(condition, seconds, step)
+    if not value:
+        name = what or getattr(condition, "__doc__", None) or "condition"
+        raise Timeout("not within %.1f s: %s" % (seconds, name))
+    return value

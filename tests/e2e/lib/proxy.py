@@ -174,7 +174,7 @@ class Proxy:
                               errors="replace", stdin=subprocess.DEVNULL,
                               stdout=subprocess.PIPE,
                               stderr=subprocess.STDOUT,
-                              timeout=self.patience)
+                              timeout=net.PATIENCE * self.patience)
         return done.returncode, done.stdout
 
     # ---- life
@@ -269,18 +269,18 @@ class Proxy:
         except FileNotFoundError:
             return ""
 
-    def rpc(self, method, *args, timeout=10.0):
+    def rpc(self, method, *args, timeout=40.0):
         """BINRPC; returns a single result itself, several as a list."""
         values = rpc.binrpc(os.path.join(self.folder, "ctl"), method, *args,
                             timeout=timeout)
         return values[0] if len(values) == 1 else values
 
-    def json(self, method, *args, timeout=30.0):
+    def json(self, method, *args, timeout=60.0):
         """JSON-RPC through the FIFO."""
         return rpc.json_fifo(os.path.join(self.folder, "fifo"), method, *args,
                              timeout=timeout)
 
-    def datagram(self, method, *args, timeout=10.0):
+    def datagram(self, method, *args, timeout=40.0):
         return rpc.json_datagram(os.path.join(self.folder, "dgram"), method,
                                  *args, timeout=timeout)
 

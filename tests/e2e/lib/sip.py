@@ -113,6 +113,8 @@ class Party:
         self.sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 8 << 20)
         self.sock.bind(("127.0.0.1", self.port))
         self.backlog = []  # received and not yet expected
+        self.repeats = False  # is told of requests that come again
+        self._heard = set()
         self.contact = "sip:%s@127.0.0.1:%d" % (user, self.port)
 
     def close(self):
@@ -135,9 +137,18 @@ class Party:
             data, source = self.sock.recvfrom(65535)
         except (socket.timeout, BlockingIOError):
             return None
-        if len(data) < 8:  # keep-alive
+        if len(data) < 8 or self._is_repeated(data):  # keep-alive
             return self._receive(seconds)
         return Message(data, source)
+
+    def _is_repeated(self, data):
+        """A request that came before: who was slow to answer it gets it again,
+        and has no more to do with it (RFC 3261 17.2). An ACK is always told."""
+        if self.repeats or data.startswith((b"SIP/2.0", b"ACK ")):
+            return False
+        known = data in self._heard
+        self._heard.add(data)
+        return known
 
     @staticmethod
     def _fits(message, what, method, callid):
@@ -156,7 +167,16 @@ class Party:
     def expect(self, what, method=None, callid=None, seconds=5.0):
         """The first message that fits and was not expected before: a method
         name for a request, a number for a reply, or a function. What does not
-        fit is kept for later."""
+        fit is kept for later. A busy machine gets PATIENCE times @seconds."""
+        seconds *= net.PATIENCE
+        found = self.maybe(what, method, callid, seconds)
+        if found is None:
+            raise net.Timeout("%s: no %s %s within %.1f s, have %r" % (
+                self.user, what, method or "", seconds, self.backlog))
+        return found
+
+    def maybe(self, what, method=None, callid=None, seconds=0.1):
+        """The same for what need not come: None after @seconds."""
         for i, message in enumerate(self.backlog):
             if self._fits(message, what, method, callid):
                 return self.backlog.pop(i)
@@ -166,8 +186,7 @@ class Party:
             if message is None:
                 if time.monotonic() < deadline:
                     continue
-                raise net.Timeout("%s: no %s %s within %.1f s, have %r" % (
-                    self.user, what, method or "", seconds, self.backlog))
+                return None
             if self._fits(message, what, method, callid):
                 return message
             self.backlog.append(message)
@@ -185,11 +204,9 @@ class Party:
 
     def never(self, what, method=None, seconds=0.5):
         """Fails if a message that fits comes within @seconds."""
-        try:
-            found = self.expect(what, method, seconds=seconds)
-        except net.Timeout:
-            return
-        raise AssertionError("%s got %r" % (self.user, found))
+        found = self.maybe(what, method, seconds=seconds)
+        if found is not None:
+            raise AssertionError("%s got %r" % (self.user, found))
 
     # ---- replies
 
@@ -390,12 +407,10 @@ class Answerer(threading.Thread):
 
     def run(self):
         while not self.ended:
-            try:
-                message = self.party.expect("BYE", seconds=0.1)
-            except net.Timeout:
-                continue
-            self.party.reply(message, self.code)
-            self.byes.setdefault(message.callid, []).append(message)
+            message = self.party.maybe("BYE")
+            if message is not None:
+                self.party.reply(message, self.code)
+                self.byes.setdefault(message.callid, []).append(message)
 
     def __enter__(self):
         self.start()
