@@ -184,7 +184,9 @@ static uint32_t branch_bit(uint8_t branch)
 
 void leg_rings(struct leg *leg, uint8_t branch)
 {
-	leg->branches |= branch_bit(branch);
+	/* A late 1xx takes no answer back. */
+	if (leg_unanswered(leg))
+		leg->branches |= branch_bit(branch);
 }
 
 bool leg_too_late(const struct dialog *dialog, uint8_t branch)

@@ -103,15 +103,17 @@ int terminate_crossing(struct step *step)
 	const struct parley_event *event = step->event;
 	struct dialog *dialog = step->dialog;
 	struct leg *leg = leg_find(dialog, event->to_tag);
+	/* One that got a BYE while it rang may answer (RFC 3261 15.1.2). */
+	bool first = !leg || leg_unanswered(leg) || leg->assumed;
 	int rc = 0;
 
 	if (!leg)
 		rc = leg_add(step->engine, dialog, event, &leg);
-	else if (leg->state == PARLEY_LEG_EARLY || leg->assumed)
+	else if (first)
 		rc = leg_refresh(step->engine, dialog, leg, event);
 	if (rc < 0)
 		return rc;
-	if (leg->state == PARLEY_LEG_EARLY || leg->assumed)
+	if (first)
 		leg_answered(leg, event);
 	step_action(step, (struct parley_action){.type = PARLEY_ACT_ACK,
 						 .leg = leg->number});

@@ -276,6 +276,12 @@ FAULTS = [
           "\t\treturn PARLEY_E_STATE;\n", ""),
     Fault("reason_cut_in_a_character", "src/terminate.c",
           "reason.s[reason.len] & 0xc0) == 0x80", "reason.s[0]) == 0x80"),
+    Fault("left_leg_does_not_answer", "src/terminate.c",
+          "!leg || leg_unanswered(leg) || leg->assumed", "!leg || leg->assumed "
+          "|| leg->state == PARLEY_LEG_EARLY"),
+    Fault("late_1xx_takes_an_answer_back", "src/leg.c",
+          "\tif (leg_unanswered(leg))\n\t\tleg->branches |=",
+          "\tif (leg)\n\t\tleg->branches |="),
     Fault("late_cancel_without_reason", "hosts/kamailio/invite.c",
           "\tkeep_reason(taken.t, code, text);\n", "\t(void)code;\n"
           "\t(void)text;\n\t(void)keep_reason;\n", ("early.branches",)),

@@ -164,7 +164,8 @@ static int story_1xx(const struct story *story)
 		else
 			leg = story_leg_new(story);
 		if (leg != NULL)
-			leg->branches |= story_branch(story);
+			leg->branches |=
+				story_unanswered(leg) ? story_branch(story) : 0;
 	}
 	if (dialog->state == PARLEY_STATE_UNCONFIRMED)
 		story_move(story, PARLEY_STATE_EARLY);
@@ -187,14 +188,15 @@ static void leg_answered(const struct story *story, struct model_leg *leg)
 static int story_crossing(const struct story *story)
 {
 	struct model_leg *leg = model_leg(story->dialog, story->event->to_tag);
+	bool first = leg == NULL || leg->assumed || story_unanswered(leg);
 
 	if (leg == NULL)
 		leg = story_leg_new(story);
-	else if (leg->state == PARLEY_LEG_EARLY || leg->assumed)
+	else if (first)
 		story_leg_update(story, leg);
 	if (leg == NULL)
 		return story->result->rc;
-	if (leg->state == PARLEY_LEG_EARLY || leg->assumed)
+	if (first)
 		leg_answered(story, leg);
 	act(story, PARLEY_ACT_ACK, leg, PARLEY_DIR_NONE);
 	if (!leg->bye_callee) {

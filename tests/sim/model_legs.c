@@ -104,8 +104,7 @@ static void legs_keep(const struct story *story,
 	dialog->leg_count = kept;
 }
 
-/* It rings, or was ended before its final reply. */
-static bool unanswered(const struct model_leg *leg)
+bool story_unanswered(const struct model_leg *leg)
 {
 	if (leg->state == PARLEY_LEG_ENDED)
 		return leg->branches != 0;
@@ -116,7 +115,7 @@ static bool may_still_answer(const struct story *story, struct model_leg *leg)
 {
 	struct parley_str tag = story->event->to_tag;
 
-	if (!unanswered(leg)) {
+	if (!story_unanswered(leg)) {
 		leg->branches &= ~story_branch(story);
 		return true;
 	}
@@ -140,7 +139,7 @@ int story_branch_failed(const struct story *story)
 static bool has_answered(const struct story *story, struct model_leg *leg)
 {
 	(void)story;
-	return !unanswered(leg);
+	return !story_unanswered(leg);
 }
 
 void story_losers_go(const struct story *story)

@@ -29,6 +29,8 @@ void story_leg_first(struct model_dialog *dialog, struct model_leg *leg);
 /* The bit of the event's branch; 0: it has no number. */
 uint32_t story_branch(const struct story *story);
 int story_branch_failed(const struct story *story);
+/* It rings, or was ended before its final reply. */
+bool story_unanswered(const struct model_leg *leg);
 /* The INVITE is over: who has not answered will not. */
 void story_losers_go(const struct story *story);
 

@@ -275,6 +275,36 @@ static void a_200_crosses_before_the_reply(void **state)
 	assert_int_equal(call_state(call), 5);
 }
 
+/* The caller has left the early leg with a BYE (RFC 3261 15), and the callee
+ * answers all the same: it is a leg with a BYE on its way, and not one that may
+ * be forgotten when the branch is done. */
+static void a_200_of_a_leg_that_was_left(void **state)
+{
+	struct call *call = call_of(state);
+	assert_int_equal(call_invite(call, "c", 1), 0);
+	struct parley_event event = call_event(call, PARLEY_EV_REPLY_1XX);
+	event.to_tag = test_str("bob");
+	event.code = 180;
+	event.branch = 1;
+	assert_int_equal(call_feed(call, &event), 0);
+	assert_int_equal(call_request(call, PARLEY_EV_BYE, DOWN, "bob", 2), 0);
+	assert_int_equal(call_terminate(call, PARLEY_SIDE_ALL), 0);
+	assert_int_equal(crossing_200(call, true), 0);
+	struct parley_actions asked = call->actions;
+	assert_int_equal(call_count(call, PARLEY_ACT_ACK), 1);
+	assert_int_equal(call_count(call, PARLEY_ACT_BYE), 1);
+	/* A late 180 does not make it one that only rings. */
+	assert_int_equal(call_feed(call, &event), 0);
+	assert_int_equal(call_request(call, PARLEY_EV_BYE, UP, "bob", 1), 0);
+	event = call_event(call, PARLEY_EV_BRANCH_FAILED);
+	event.branch = 1;
+	event.code = 487;
+	assert_int_equal(call_feed(call, &event), 0);
+	assert_int_equal(call_bye_done(call, &asked, 0, 200), 0);
+	assert_int_equal(call_reply(call, NULL, 480), 0);
+	assert_int_equal(call_state(call), 5);
+}
+
 /* The 200 could not be stopped any more: the call is answered, and ended as
  * an answered call is. */
 static void a_200_gets_through(void **state)
@@ -335,6 +365,7 @@ int main(void)
 		TEST(long_reasons),
 		TEST(a_200_crosses),
 		TEST(a_200_crosses_before_the_reply),
+		TEST(a_200_of_a_leg_that_was_left),
 		TEST(a_200_gets_through),
 		TEST(a_200_after_a_failure),
 		TEST(all_legs_that_are_up),
