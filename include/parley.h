@@ -512,8 +512,10 @@ PARLEY_MUST_CHECK int parley_find_call(struct parley *engine,
 				       struct parley_str tag1,
 				       struct parley_str tag2,
 				       struct parley_match *match);
-/* The same, and a call that nobody has answered yet also by a tag that no
- * callee has shown: other modules work on a reply before it is relayed. */
+/* The same for other modules, which work on a reply before it is relayed, and
+ * keep what they have seen: a call that nobody has answered yet also by a tag
+ * that no callee has shown, and a call with an area also by that of a leg which
+ * it has no more. */
 PARLEY_MUST_CHECK int parley_find_early(struct parley *engine,
 					struct parley_str callid,
 					struct parley_str tag1,

@@ -147,6 +147,16 @@ int area_text_set(struct parley *engine, struct dialog *dialog,
 	return 0;
 }
 
+bool area_had_leg(const struct dialog *dialog, struct parley_str tag)
+{
+	const struct area *area = area_of(dialog);
+	const struct leg *leg = area == NULL ? NULL : area->legs;
+
+	while (leg != NULL && !str_equal(leg_tag(leg), tag))
+		leg = leg->next;
+	return leg != NULL;
+}
+
 void area_fini(struct parley *engine, struct dialog *dialog)
 {
 	struct area *area = area_of(dialog);

@@ -45,6 +45,8 @@ static inline struct area *area_of(const struct dialog *dialog)
 /* Lets the host write what there is to see. Returns the host's part, NULL if
  * there is none. The shard lock is held. */
 void *area_show_locked(struct parley *engine, const struct dialog *dialog);
+/* The dialog had a leg of this tag, which was shown and is gone. */
+bool area_had_leg(const struct dialog *dialog, struct parley_str tag);
 /* The host's part of a leg stands behind its texts, if parley_set_leg_area()
  * asked for it: the size of a block of @size bytes with it, and its start. */
 static inline size_t area_leg_size(const struct parley *engine, size_t size)

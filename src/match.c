@@ -219,20 +219,39 @@ int parley_find_call(struct parley *engine, struct parley_str callid,
 	return rc;
 }
 
+/* The callee's tag is nobody's now. */
+static int find_without_leg(struct parley *engine, struct parley_str callid,
+			    struct tags tags, enum parley_direction dir,
+			    struct parley_match *match)
+{
+	uint32_t shard = shard_of(engine, entry_of(engine, callid));
+	int rc = PARLEY_E_NO_DIALOG;
+
+	shard_lock(engine, shard);
+	struct dialog *dialog =
+		best_call(engine, shard, callid, tags.caller, tags.callee);
+	if (dialog && (dialog->state < PARLEY_STATE_ANSWERED ||
+		       area_had_leg(dialog, tags.callee))) {
+		fill(dialog, NULL, dir, match);
+		rc = 0;
+	}
+	shard_unlock(engine, shard);
+	return rc;
+}
+
 int parley_find_early(struct parley *engine, struct parley_str callid,
 		      struct parley_str tag1, struct parley_str tag2,
 		      struct parley_match *match)
 {
-	static const struct parley_str none = {0};
 	int rc = parley_find_call(engine, callid, tag1, tag2, match);
-	int early;
 
-	if (rc == 0 || rc == PARLEY_E_ARGUMENT)
-		return rc;
-	early = find_caller(engine, callid, (struct tags){tag1, none},
-			    PARLEY_DIR_DOWNSTREAM, match);
-	if (early < 0 && tag2.len > 0)
-		early = find_caller(engine, callid, (struct tags){tag2, none},
-				    PARLEY_DIR_UPSTREAM, match);
-	return early == 0 && match->state < PARLEY_STATE_ANSWERED ? 0 : rc;
+	if (rc == 0 || rc == PARLEY_E_ARGUMENT ||
+	    find_without_leg(engine, callid, (struct tags){tag1, tag2},
+			     PARLEY_DIR_DOWNSTREAM, match) == 0)
+		return rc == PARLEY_E_ARGUMENT ? rc : 0;
+	if (tag2.len > 0 &&
+	    find_without_leg(engine, callid, (struct tags){tag2, tag1},
+			     PARLEY_DIR_UPSTREAM, match) == 0)
+		return 0;
+	return rc;
 }

@@ -453,6 +453,18 @@ static void prune(struct parley *engine, struct parley_id id)
 	assert_int_equal(parley_feed(engine, calls_now(), &event, &actions), 0);
 }
 
+static int find_early(struct parley *engine, struct parley_id id,
+		      const char *tag)
+{
+	struct parley_match match;
+	int rc = parley_find_early(engine, test_str("call-1"), test_str(tag),
+				   test_str("caller-1"), &match);
+
+	if (rc == 0)
+		assert_int_equal(match.id.id, id.id);
+	return rc;
+}
+
 /* Each leg has an area of its own, zeroed, in the order of the legs, and it is
  * still there when the leg is gone. */
 static void test_leg_areas(void **state)
@@ -485,6 +497,10 @@ static void test_leg_areas(void **state)
 	assert_int_equal(parley_pin(engine, id, &area), 0);
 	assert_string_equal(sight->tags, "bcd ");
 	assert_int_equal(first->number, 1);
+	/* Who has kept its tag finds the call by it, but no tag of nobody's. */
+	assert_int_equal(find_early(engine, id, "a"), 0);
+	assert_int_equal(find_early(engine, id, "bcd"), 0);
+	assert_true(find_early(engine, id, "bc") < 0);
 	assert_no_fault(parley_check(engine));
 	calls_stop(&host, engine);
 }
