@@ -81,12 +81,13 @@ class Engine:
     @staticmethod
     def named(words):
         """The sources of "objects:", as mk/tests.mk reads it."""
+        whole = []
         if "all" in words:
-            return [*glob.glob("src/*.c"), "tests/unit/call.c"]
-        return [next(path for path in (
+            whole = [*glob.glob("src/*.c"), "tests/unit/call.c"]
+        return whole + [next(path for path in (
             w.replace("hosts/", "hosts/kamailio/")[:-2] + ".c",
             "tests/unit/" + w[:-2] + ".c", "src/" + w[:-2] + ".c")
-            if os.path.exists(path)) for w in words]
+            if os.path.exists(path)) for w in words if w != "all"]
 
     def link(self, target, sources, swap):
         objects = [swap.get(s, self.objects[s]) for s in sources]
