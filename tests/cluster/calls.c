@@ -249,7 +249,8 @@ static void answer(struct world *world, struct call *call)
 				     .can_reply = true,
 				     .code = 480};
 
-	if (!server) {
+	/* It rings on, or nobody is left to hear the answer. */
+	if (!server || chance >= 950) {
 		call->phase = CALL_OVER;
 	} else if (chance < 100) {
 		fail(world, call);
@@ -257,8 +258,6 @@ static void answer(struct world *world, struct call *call)
 		call_changed(world, call, server);
 		(void)!server_feed(server, &event);
 		call->phase = CALL_OVER;
-	} else if (chance < 200) {
-		call->phase = CALL_OVER; /* it rings on */
 	} else {
 		pick_up(world, call);
 	}

@@ -152,7 +152,7 @@ static bool parse(struct run *run, int argc, char **argv)
 {
 	for (int i = 1; i < argc; i++) {
 		const char *value = i + 1 < argc ? argv[i + 1] : NULL;
-		uint64_t number = strtoull(value ? value : "", NULL, 0);
+		uint64_t number;
 
 		if (strcmp(argv[i], "--verbose") == 0) {
 			run->options.verbose = true;
@@ -165,6 +165,7 @@ static bool parse(struct run *run, int argc, char **argv)
 		}
 		if (!value)
 			return false;
+		number = strtoull(value, NULL, 0);
 		i++;
 		if (strcmp(argv[i - 1], "--seeds") == 0) {
 			run->seeds = number;
