@@ -170,5 +170,7 @@ const char *parley_check(struct parley *engine)
 	const char *fault = check_sums(engine, &sums);
 	if (!fault)
 		fault = profile_check(engine);
-	return fault ? fault : mem_check(&engine->mem);
+	if (!fault)
+		fault = mem_check(&engine->mem);
+	return fault ? fault : mem_check(&engine->brief);
 }

@@ -173,6 +173,9 @@ int parley_create(const struct parley_host *host,
 	engine->profiles.first_lock = engine->config.shards;
 	mem_init(&engine->mem, &engine->host,
 		 engine->config.shards + PROFILE_SHARDS, config->piece_bytes);
+	mem_init(&engine->brief, &engine->host, engine->mem.lock,
+		 config->piece_bytes);
+	engine->brief.brief = true;
 
 	size_t size = engine->config.shards * sizeof(struct shard);
 	engine->shards = host->alloc(host->self, size);
@@ -202,6 +205,7 @@ void parley_destroy(struct parley *engine)
 	profile_table_fini(engine);
 	for (uint32_t i = 0; i < engine->config.shards; i++)
 		shard_fini(&engine->shards[i]);
+	mem_fini(&engine->brief);
 	mem_fini(&engine->mem);
 	host.free(host.self, engine->shards);
 	host.free(host.self, engine);

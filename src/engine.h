@@ -64,6 +64,7 @@ struct leg {
 	bool bye_wait;	    /* BYE to the caller waits for the ACK */
 	bool assumed;	    /* answered by decree, its 2xx was not seen */
 	bool same_tag; /* as the caller's: nobody can tell who sends what */
+	bool brief;    /* this block is out of engine->brief */
 	uint8_t byes;  /* of ours, not yet done */
 	char bytes[];  /* tag, contact, route set */
 };
@@ -183,6 +184,8 @@ struct parley {
 	struct parley_config config; /* profiles point into profiles table */
 	struct hash_key key;
 	struct mem mem;
+	struct mem brief; /* legs that ring beside another one: they go soon,
+			   * and would leave holes everywhere */
 	struct shard *shards;
 	uint32_t next_shard, next_changed; /* to be looked at first */
 	struct profile_table profiles;

@@ -29,6 +29,11 @@ bool leg_others_up(const struct dialog *dialog, const struct leg *leg)
 	return false;
 }
 
+static struct mem *leg_mem(struct parley *engine, bool brief)
+{
+	return brief ? &engine->brief : &engine->mem;
+}
+
 static void leg_free(struct parley *engine, struct dialog *dialog,
 		     struct leg *leg)
 {
@@ -43,7 +48,7 @@ static void leg_free(struct parley *engine, struct dialog *dialog,
 	}
 	text_fini(&engine->mem, &leg->contact);
 	text_fini(&engine->mem, &leg->route_set);
-	mem_free(&engine->mem, leg, leg->size);
+	mem_free(leg_mem(engine, leg->brief), leg, leg->size);
 }
 
 /* Takes the leg out of the list, in which @link is the pointer to it. */
@@ -57,17 +62,21 @@ static void leg_drop(struct parley *engine, struct dialog *dialog,
 	leg_free(engine, dialog, leg);
 }
 
-/* Tag, contact and route set of the reply go behind the struct. */
-static struct leg *leg_new(struct parley *engine,
+/* Tag, contact and route set of the reply go behind the struct. A leg that
+ * rings beside others will most likely lose; what was shown to others stays. */
+static struct leg *leg_new(struct parley *engine, const struct dialog *dialog,
 			   const struct parley_event *event)
 {
+	bool brief = event->type == PARLEY_EV_REPLY_1XX && dialog->legs &&
+		     !area_of(dialog);
 	size_t size = area_leg_size(
 		engine, sizeof(struct leg) + event->to_tag.len +
 				event->contact.len + event->route_set.len);
-	struct leg *leg = mem_alloc(&engine->mem, size);
+	struct leg *leg = mem_alloc(leg_mem(engine, brief), size);
 	if (!leg)
 		return NULL;
 	memset(leg, 0, sizeof(*leg));
+	leg->brief = brief;
 	leg->size = (uint32_t)size;
 	area_leg_init(engine, leg);
 	leg->tag_len = (uint16_t)event->to_tag.len;
@@ -117,7 +126,7 @@ int leg_add(struct parley *engine, struct dialog *dialog,
 		    !leg_give_up(engine, dialog))
 			return PARLEY_E_FULL;
 	}
-	struct leg *leg = leg_new(engine, event);
+	struct leg *leg = leg_new(engine, dialog, event);
 	if (!leg) {
 		count_one(&engine->count.no_memory);
 		return PARLEY_E_MEMORY;
@@ -194,6 +203,39 @@ bool leg_too_late(const struct dialog *dialog, uint8_t branch)
 	return (dialog->failed_branches & branch_bit(branch)) != 0;
 }
 
+static void text_move(struct text *text, const struct leg *from, struct leg *to)
+{
+	if (text->s && !text->own)
+		text->s = to->bytes + (text->s - from->bytes);
+}
+
+/* Who has answered goes where it can stay. Without memory it stays there. */
+static void leg_settle(struct parley *engine, struct leg **link)
+{
+	struct leg *leg = *link;
+	struct leg *copy;
+
+	if (!leg->brief || leg_unanswered(leg))
+		return;
+	copy = mem_alloc(&engine->mem, leg->size);
+	if (!copy)
+		return;
+	memcpy(copy, leg, leg->size);
+	copy->brief = false;
+	text_move(&copy->contact, leg, copy);
+	text_move(&copy->route_set, leg, copy);
+	*link = copy;
+	mem_free(&engine->brief, leg, leg->size);
+}
+
+static void legs_settle(struct parley *engine, struct dialog *dialog)
+{
+	struct leg **link = &dialog->legs;
+
+	for (; *link; link = &(*link)->next)
+		leg_settle(engine, link);
+}
+
 void leg_prune(struct parley *engine, struct dialog *dialog)
 {
 	struct leg **link = &dialog->legs;
@@ -203,6 +245,7 @@ void leg_prune(struct parley *engine, struct dialog *dialog)
 			leg_drop(engine, dialog, link);
 		else
 			link = &(*link)->next;
+	legs_settle(engine, dialog);
 }
 
 void leg_prune_others(struct parley *engine, struct dialog *dialog,
@@ -222,6 +265,7 @@ void leg_prune_others(struct parley *engine, struct dialog *dialog,
 		else
 			link = &(*link)->next;
 	}
+	legs_settle(engine, dialog);
 }
 
 bool leg_prune_branch(struct parley *engine, struct dialog *dialog,

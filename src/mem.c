@@ -205,7 +205,7 @@ static void piece_retire(struct mem *mem, struct mem_piece *piece)
 	struct mem_piece *other = mem->reserve;
 
 	piece_unlink_free(piece);
-	if (!other || other->bytes < piece->bytes) {
+	if (!mem->brief && (!other || other->bytes < piece->bytes)) {
 		mem->reserve = piece;
 		piece = other;
 	}

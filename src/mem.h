@@ -10,7 +10,8 @@
  * Time:    none.
  * Locking: its own lock, a leaf: callers may hold a shard or profile lock.
  * Always:  a page is empty and free, or of one class; an empty piece goes back
- *          to the host, except one that is kept as a reserve. mem_check().
+ *          to the host, except one that is kept as a reserve (unless brief).
+ *          mem_check().
  * Why:     an allocation from Kamailio's default allocator costs more than
  *          20,000 instructions and 100 bytes (docs/performance.md). Two bytes
  *          in front of each block lead to its page; that costs less than
@@ -42,6 +43,7 @@ struct mem {
 	uint32_t piece_bytes;
 	uint32_t limit;	  /* blocks of this size and above are large */
 	uint32_t classes; /* in use */
+	bool brief;	  /* what is here goes soon: no empty piece is kept */
 	/* Taken from the host, large blocks included. Written under the lock,
 	 * read without. */
 	_Atomic uint64_t host_bytes;

@@ -299,7 +299,8 @@ void parley_get_stats(struct parley *engine, struct parley_stats *stats)
 		.turns_missed = load(&count->turns_missed),
 		.quarantined = load(&count->quarantined),
 		.timer_lag_ms = load(&count->lag_ms),
-		.memory_bytes = load(&engine->mem.host_bytes),
+		.memory_bytes = load(&engine->mem.host_bytes) +
+				load(&engine->brief.host_bytes),
 		.profile_members = profile_members(engine),
 		.remote_members = load(&count->remote),
 	};

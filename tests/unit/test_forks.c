@@ -1,4 +1,7 @@
 /* objects: all */
+#include <stdio.h>
+#include <string.h>
+
 #include "call.h"
 
 /* A reply of one branch; 300 and above: the branch has failed. */
@@ -16,6 +19,17 @@ static int branch_reply(struct call *call, uint8_t branch, const char *tag,
 	event.cseq = 1;
 	event.contact = test_str("sip:bob@10.0.0.2");
 	return call_feed(call, &event);
+}
+
+static void call_reply_crosses(struct call *call, const char *tag)
+{
+	struct parley_event event = call_event(call, PARLEY_EV_REPLY_2XX);
+
+	event.to_tag = test_str(tag);
+	event.code = 200;
+	event.cseq = 1;
+	event.can_swallow = true;
+	assert_int_equal(call_feed(call, &event), 0);
 }
 
 /* The tags of the legs, one letter each, in their order. */
@@ -163,6 +177,116 @@ static void ended_leg_stays(void **state)
 	assert_int_equal(call_state(call), 3);
 }
 
+/* The callee has answered in spite of its BYE, and we end the call: there is a
+ * BYE of ours on its way, whose leg stays. */
+static void crossing_after_an_early_bye(void **state)
+{
+	struct call *call = call_of(state);
+	struct parley_actions asked;
+
+	assert_int_equal(call_invite(call, "cross", 1), 0);
+	assert_int_equal(branch_reply(call, 1, "a", 180), 0);
+	assert_int_equal(branch_reply(call, 2, "b", 180), 0);
+	assert_int_equal(call_request(call, PARLEY_EV_BYE, DOWN, "a", 2), 0);
+	assert_int_equal(call_terminate(call, PARLEY_SIDE_ALL), 0);
+	call_reply_crosses(call, "a");
+	asked = call->actions;
+	assert_int_equal(call_count(call, PARLEY_ACT_BYE), 1);
+	assert_int_equal(branch_reply(call, 1, "a", 487), 0);
+	assert_string_equal(legs(call), "ab");
+	assert_int_equal(call_bye_done(call, &asked, 0, 200), 0);
+}
+
+/* ------------------------------------------------ memory */
+
+enum { CALLS = 200, TAGS = 9 };
+
+/* Bytes taken from the host with CALLS calls that are answered, of @tags phones
+ * each, the last of which answers. *@ringingp: while they ring. */
+static uint64_t bytes_of(void **state, uint32_t tags, uint64_t *ringingp)
+{
+	static struct parley_id ids[CALLS];
+	struct parley_config config;
+	struct call *call;
+	char name[16];
+
+	call_config(&config);
+	config.piece_bytes = 65536;
+	call_restart(state, &config);
+	call = call_of(state);
+	for (uint32_t i = 0; i < CALLS; i++) {
+		snprintf(name, sizeof(name), "mem-%03u", i);
+		assert_int_equal(call_invite(call, name, 1), 0);
+		ids[i] = call->id;
+		for (uint8_t k = 1; k <= tags; k++) {
+			snprintf(name, sizeof(name), "t%02u",
+				 k == tags ? 0 : k);
+			assert_int_equal(branch_reply(call, k, name, 180), 0);
+		}
+	}
+	*ringingp = call_stats(call).memory_bytes;
+	for (uint32_t i = 0; i < CALLS; i++) {
+		call->id = ids[i];
+		assert_int_equal(branch_reply(call, (uint8_t)tags, "t00", 200),
+				 0);
+		assert_int_equal(call_release(call, true), 0);
+		assert_string_equal(legs(call), "t");
+	}
+	assert_int_equal(call_stats(call).legs, CALLS);
+	return call_stats(call).memory_bytes;
+}
+
+/* A further early leg takes at most 300 bytes, and none when it is gone: what
+ * has answered does not stay among those that have lost. */
+static void losers_leave_no_memory(void **state)
+{
+	uint64_t one_rings, many_ring;
+	uint64_t one = bytes_of(state, 1, &one_rings);
+	uint64_t many = bytes_of(state, TAGS, &many_ring);
+
+	assert_true(many_ring > one_rings + 65536);
+	assert_true(many_ring - one_rings <=
+		    (uint64_t)CALLS * (TAGS - 1) * 300);
+	assert_int_equal(many, one);
+}
+
+/* What moves keeps its texts, wherever they are. */
+static void winner_keeps_its_texts(void **state)
+{
+	struct call *call = call_of(state);
+	struct parley_event update;
+	struct parley_request request;
+	char buffer[512];
+
+	for (int longer = 0; longer < 2; longer++) {
+		const char *contact = longer ? "sip:moved-far-away@10.0.0.22"
+					     : "sip:bob@10.0.0.2";
+
+		assert_int_equal(call_invite(call, longer ? "l" : "s", 1), 0);
+		assert_int_equal(branch_reply(call, 1, "a", 180), 0);
+		assert_int_equal(branch_reply(call, 2, "b", 180), 0);
+		update = call_event(call, PARLEY_EV_UPDATE);
+		update.dir = UP;
+		update.to_tag = test_str("b");
+		update.cseq = 3;
+		update.contact = test_str(contact);
+		assert_int_equal(call_feed(call, &update), 0);
+		assert_int_equal(branch_reply(call, 2, "b", 200), 0);
+		update.cseq = 4;
+		assert_int_equal(call_feed(call, &update), 0);
+		assert_int_equal(call_release(call, true), 0);
+		assert_int_equal(
+			parley_request_prepare(call->engine, call->id, 2, DOWN,
+					       PARLEY_REQUEST_NEXT, &request,
+					       buffer, sizeof(buffer), NULL),
+			0);
+		assert_int_equal(request.target.len, strlen(contact));
+		assert_memory_equal(request.target.s, contact,
+				    request.target.len);
+		assert_memory_equal(request.remote_tag.s, "b", 1);
+	}
+}
+
 /* ------------------------------------------------ strange tags */
 
 /* RFC 3261 12.1.2: who answers without a To-tag has an empty one. */
@@ -252,6 +376,9 @@ int main(void)
 		TEST(unknown_branch),
 		TEST(early_bye),
 		TEST(ended_leg_stays),
+		TEST(crossing_after_an_early_bye),
+		TEST(losers_leave_no_memory),
+		TEST(winner_keeps_its_texts),
 		TEST(answer_without_tag),
 		TEST(answer_with_the_callers_tag),
 	};
