@@ -76,11 +76,11 @@ def _known(variant):
 class Bed:
     """A server with @count held dialogs."""
 
-    def __init__(self, settings, variant, count, allocator=None):
+    def __init__(self, settings, variant, count, allocator=None, fork=""):
         self.settings, self.variant, self.count = settings, variant, count
         self.ours = VARIANTS[variant][1]
         self.server = server(
-            settings, variant, PROFILES, invite=JOIN, random_life=True,
+            settings, variant, PROFILES, invite=JOIN + fork, random_life=True,
             shm_mb=3000 if count <= 300000 else 8000,
             operation=_operations(variant), allocator=allocator)
 
@@ -107,11 +107,11 @@ class Bed:
         function()
         return cpu_ns(self.pids) - before
 
-    def call(self, times):
+    def call(self, times, branches=1):
         """ns of CPU per whole call with a random lifetime."""
         def go():
             self.load.run("calls", self.next_call, times, 4, "full",
-                          "rnd:3600:43200")
+                          "rnd:3600:43200", branches)
             self.next_call += times
         return self.cpu(go) / times
 

@@ -14,8 +14,11 @@ from setup import Load, own_work, server, settled
 WARM_UP = 100
 
 
-def _count(settings, variant, allocator, calls, keep=None):
-    running = server(settings, variant, allocator=allocator, patience=120)
+def _count(settings, variant, allocator, calls, keep=None, fork=()):
+    """@fork: script and number of branches."""
+    invite, branches = fork or ("", 1)
+    running = server(settings, variant, allocator=allocator, patience=120,
+                     invite=invite)
     out = os.path.join(running.folder, "callgrind.out.%p")
     running.wrapper = ["valgrind", "--tool=callgrind", "--log-file=/dev/null",
                        "--callgrind-out-file=" + out]
@@ -23,7 +26,8 @@ def _count(settings, variant, allocator, calls, keep=None):
         with Load(settings, running) as load:
             for first, count in ((0, WARM_UP), (WARM_UP, calls)):
                 # One after another: the same allocations in the same order.
-                load.run("calls", first, count, 1, "full", "fix:3600")
+                load.run("calls", first, count, 1, "full", "fix:3600",
+                         branches)
             settled(running, 120)
         counted = own_work(running)
         running.stop(120)
@@ -41,11 +45,11 @@ def _count(settings, variant, allocator, calls, keep=None):
     return total
 
 
-def per_call(settings, variant, allocator, keep=None):
+def per_call(settings, variant, allocator, keep=None, fork=()):
     """Instructions per call of one variant under one allocator."""
     short, long = (50, 250) if settings.quick else (100, 500)
-    low = _count(settings, variant, allocator, short)
-    high = _count(settings, variant, allocator, long, keep)
+    low = _count(settings, variant, allocator, short, None, fork)
+    high = _count(settings, variant, allocator, long, keep, fork)
     return (high - low) / (long - short)
 
 

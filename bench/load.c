@@ -5,6 +5,11 @@
  *          end and prints one line of JSON:
  *            calls FIRST COUNT INFLIGHT hold|full LIFE  whole calls, or their
  *                      set-up only; LIFE is fix:N, asc:LO:HI or rnd:LO:HI
+ *                      ... BRANCHES  the same for calls that the proxy forks:
+ *                      each branch rings, the last one answers
+ *            ring FIRST COUNT INFLIGHT TAGS  calls that ring, with so many
+ *                      To-tags each, as behind another proxy's fork
+ *            answer FIRST COUNT INFLIGHT  their last tag answers; then held
  *            bye FIRST COUNT INFLIGHT    the caller ends held calls
  *            inside DIALOGS COUNT INFLIGHT RATE    MESSAGEs in held dialogs,
  *                      RATE a second, or as fast as they are answered (0)
@@ -16,7 +21,8 @@
  *          second is sent again, 20 times at most.
  * Always:  call number n has Call-ID cN@b, tags fN and tN, and the R-URI's user
  *          part is the lifetime that the proxy shall give it, so every run
- *          sends the same bytes (but for the proxy's cookie).
+ *          sends the same bytes (but for the proxy's cookie). Who rings and
+ *          does not answer has the tag tNxM.
  * Why:     closed loop: the proxy decides the pace, and figures of a fast and
  *          of a slow one can be compared.
  */
@@ -36,12 +42,16 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { PACKET_MAX = 65536, CALLS_MAX = 4 << 20, RESEND_MS = 500, TRIES = 20 };
+#include "packet.h"
 
-enum phase { IDLE, INVITED, ANSWERED, HELD, ENDING, ENDED };
+enum { PACKET_MAX = 65536, RESEND_MS = 500, TRIES = 20 };
+
+enum phase { IDLE, INVITED, ANSWERED, HELD, ENDING, ENDED, RINGING };
 
 struct call {
-	char *route; /* Route header line that leads through the proxy */
+	char *route;  /* Route header line that leads through the proxy */
+	char *invite; /* as the callee got it; RINGING */
+	uint8_t rang; /* branches of the proxy */
 	uint64_t sent_ms;
 	uint32_t lifetime;
 	uint8_t phase;
@@ -49,7 +59,7 @@ struct call {
 	bool bye_caller, bye_callee; /* BYEs that the proxy sent */
 };
 
-enum command { NONE, CALLS, BYES, INSIDE, WAIT_ENDED };
+enum command { NONE, CALLS, BYES, INSIDE, WAIT_ENDED, RING, ANSWER };
 
 struct load {
 	int caller, callee, epoll, timer;
@@ -60,6 +70,8 @@ struct load {
 	enum command command;
 	uint32_t first, count, next, inflight, window;
 	bool hold;
+	uint32_t branches; /* of the proxy; CALLS */
+	uint32_t tags;	   /* RING */
 	uint32_t failed, resent;
 	uint64_t deadline_ms;
 
@@ -133,79 +145,6 @@ __attribute__((format(printf, 3, 4))) static void put(struct load *load, int fd,
 		      (struct sockaddr *)&load->proxy, sizeof(load->proxy));
 }
 
-/* ------------------------------------------------------------- parsing */
-
-/* The line of header @name (with its colon) in @packet, or NULL. */
-static const char *header(const char *packet, const char *name, int *len)
-{
-	size_t want = strlen(name);
-	const char *line = packet;
-
-	while ((line = strstr(line, "\r\n")) != NULL) {
-		line += 2;
-		if (strncasecmp(line, name, want) == 0) {
-			const char *end = strstr(line, "\r\n");
-
-			*len = end ? (int)(end - line) : (int)strlen(line);
-			return line;
-		}
-		if (line[0] == '\r')
-			break;
-	}
-	return NULL;
-}
-
-static bool call_number(const char *packet, uint32_t *number)
-{
-	int len;
-	const char *line = header(packet, "Call-ID:", &len);
-
-	if (line == NULL)
-		return false;
-	line += 8;
-	while (*line == ' ')
-		line++;
-	if (*line != 'c')
-		return false;
-	*number = (uint32_t)strtoul(line + 1, NULL, 10);
-	return *number < CALLS_MAX;
-}
-
-static uint32_t cseq_number(const char *packet)
-{
-	int len;
-	const char *line = header(packet, "CSeq:", &len);
-
-	return line ? (uint32_t)strtoul(line + 5, NULL, 10) : 0;
-}
-
-static bool cseq_is(const char *packet, const char *method)
-{
-	int len;
-	const char *line = header(packet, "CSeq:", &len);
-	size_t want = strlen(method);
-
-	return line && len > (int)want &&
-	       strncmp(line + len - want, method, want) == 0;
-}
-
-/* Appends all lines of header @name to @out. */
-static void copy_lines(const char *packet, const char *name, char *out)
-{
-	const char *at = packet;
-	const char *line;
-	char *end = out + strlen(out);
-	int len;
-
-	while ((line = header(at, name, &len)) != NULL) {
-		memcpy(end, line, (size_t)len);
-		end += len;
-		memcpy(end, "\r\n", 3);
-		end += 2;
-		at = line;
-	}
-}
-
 /* ------------------------------------------------------------- sending */
 
 static void send_invite(struct load *load, uint32_t n)
@@ -219,9 +158,10 @@ static void send_invite(struct load *load, uint32_t n)
 	    "Call-ID: c%u@b\r\n"
 	    "CSeq: 1 INVITE\r\n"
 	    "Contact: <sip:a@127.0.0.1:%d>\r\n"
-	    "Content-Length: 0\r\n\r\n",
+	    "%sContent-Length: 0\r\n\r\n",
 	    load->calls[n].lifetime, load->callee_port, load->caller_port, n, n,
-	    load->calls[n].lifetime, n, load->caller_port);
+	    load->calls[n].lifetime, n, load->caller_port,
+	    load->branches > 1 ? "X-Fork: yes\r\n" : "");
 }
 
 /* A request of the caller inside call @n. */
@@ -245,33 +185,40 @@ static void send_inside(struct load *load, uint32_t n, const char *method,
 	    method);
 }
 
-static void send_reply(struct load *load, int fd, const char *packet,
-		       const char *status)
+/* Number @leg of those that ring and lose; 0: who answers. */
+static void send_reply_of(struct load *load, int fd, const char *packet,
+			  const char *status, uint32_t leg)
 {
-	char lines[4096] = "";
+	char lines[4096] = "", tag[32] = "";
 	uint32_t n = 0;
 	int len;
 	const char *to = header(packet, "To:", &len);
-	bool tagged = to && memmem(to, (size_t)len, ";tag=", 5);
 
-	if (!call_number(packet, &n) || strlen(packet) > sizeof(lines) / 2)
+	if (!to || !call_number(packet, &n) ||
+	    strlen(packet) > sizeof(lines) / 2)
 		return;
 	copy_lines(packet, "Via:", lines);
 	copy_lines(packet, "Record-Route:", lines);
 	copy_lines(packet, "From:", lines);
 	copy_lines(packet, "Call-ID:", lines);
-	copy_lines(packet, "CSeq:", lines);
-	if (tagged)
-		put(load, fd,
-		    "SIP/2.0 %s\r\n%s%.*s\r\nContact: <sip:b@127.0.0.1:%d>\r\n"
-		    "Content-Length: 0\r\n\r\n",
-		    status, lines, len, to, load->callee_port);
+	/* The 487 to the INVITE is made out of the CANCEL. */
+	if (atoi(status) == 487)
+		strcat(lines, "CSeq: 1 INVITE\r\n");
 	else
-		put(load, fd,
-		    "SIP/2.0 %s\r\n%s%.*s;tag=t%u\r\n"
-		    "Contact: <sip:b@127.0.0.1:%d>\r\n"
-		    "Content-Length: 0\r\n\r\n",
-		    status, lines, len, to, n, load->callee_port);
+		copy_lines(packet, "CSeq:", lines);
+	if (!memmem(to, (size_t)len, ";tag=", 5))
+		snprintf(tag, sizeof(tag), leg ? ";tag=t%ux%02u" : ";tag=t%u",
+			 n, leg);
+	put(load, fd,
+	    "SIP/2.0 %s\r\n%s%.*s%s\r\nContact: <sip:b@127.0.0.1:%d>\r\n"
+	    "Content-Length: 0\r\n\r\n",
+	    status, lines, len, to, tag, load->callee_port);
+}
+
+static void send_reply(struct load *load, int fd, const char *packet,
+		       const char *status)
+{
+	send_reply_of(load, fd, packet, status, 0);
 }
 
 /* ------------------------------------------------------------- calls */
@@ -282,9 +229,14 @@ static void begin(struct load *load, uint32_t n)
 
 	call->sent_ms = now_ms();
 	call->tries = 0;
-	if (load->command == CALLS) {
+	if (load->command == CALLS || load->command == RING) {
 		call->phase = INVITED;
+		call->rang = 0;
 		send_invite(load, n);
+	} else if (load->command == ANSWER) {
+		call->phase = INVITED;
+		if (call->invite)
+			send_reply(load, load->callee, call->invite, "200 OK");
 	} else {
 		call->phase = ENDING;
 		send_inside(load, n, "BYE", 1000000);
@@ -326,6 +278,9 @@ static void on_caller_reply(struct load *load, const char *packet, uint32_t n)
 	struct call *call = &load->calls[n];
 	int code = atoi(packet + 8);
 
+	if (code == 180 && load->command == RING && call->phase == INVITED &&
+	    ++call->rang == load->tags)
+		finish(load, call, RINGING);
 	if (code < 200)
 		return;
 	if (cseq_is(packet, "MESSAGE")) {
@@ -356,15 +311,45 @@ static void on_caller_reply(struct load *load, const char *packet, uint32_t n)
 	}
 }
 
+/* All branches ring, the last one answers. */
+static void on_branch(struct load *load, const char *packet, struct call *call)
+{
+	bool last = ++call->rang >= load->branches;
+	uint32_t leg = last ? 0 : branch_of(packet);
+
+	send_reply_of(load, load->callee, packet, "180 Ringing", leg);
+	if (last)
+		send_reply(load, load->callee, packet, "200 OK");
+}
+
+static void ring(struct load *load, const char *packet, struct call *call)
+{
+	for (uint32_t leg = 1; leg < load->tags; leg++)
+		send_reply_of(load, load->callee, packet, "180 Ringing", leg);
+	send_reply(load, load->callee, packet, "180 Ringing");
+	free(call->invite);
+	call->invite = strdup(packet);
+}
+
 static void on_callee_request(struct load *load, const char *packet, uint32_t n)
 {
 	struct call *call = &load->calls[n];
 
 	if (strncmp(packet, "INVITE ", 7) == 0) {
-		send_reply(load, load->callee, packet, "180 Ringing");
-		send_reply(load, load->callee, packet, "200 OK");
+		if (load->command == RING)
+			ring(load, packet, call);
+		else
+			on_branch(load, packet, call);
+	} else if (strncmp(packet, "CANCEL ", 7) == 0) {
+		uint32_t leg = branch_of(packet);
+
+		send_reply_of(load, load->callee, packet, "200 OK", leg);
+		send_reply_of(load, load->callee, packet,
+			      "487 Request Terminated", leg);
 	} else if (strncmp(packet, "ACK ", 4) == 0) {
-		if (call->phase != ANSWERED)
+		/* Those for the failure of a branch go to its own address. */
+		if (call->phase != ANSWERED ||
+		    strncmp(packet, "ACK sip:b@", 10) != 0)
 			return;
 		if (load->hold) {
 			finish(load, call, HELD);
@@ -412,7 +397,8 @@ static void resend_stuck(struct load *load)
 		struct call *call = &load->calls[n];
 
 		if (call->phase == HELD || call->phase == ENDED ||
-		    call->phase == IDLE || now - call->sent_ms < RESEND_MS)
+		    call->phase == IDLE || call->phase == RINGING ||
+		    now - call->sent_ms < RESEND_MS)
 			continue;
 		if (++call->tries > TRIES) {
 			load->failed++;
@@ -421,7 +407,9 @@ static void resend_stuck(struct load *load)
 		}
 		call->sent_ms = now;
 		load->resent++;
-		if (call->phase == INVITED)
+		if (call->phase == INVITED && load->command == ANSWER)
+			send_reply(load, load->callee, call->invite, "200 OK");
+		else if (call->phase == INVITED)
 			send_invite(load, n);
 		else if (call->phase == ANSWERED)
 			send_inside(load, n, "ACK", 1);
@@ -554,7 +542,7 @@ static double run(struct load *load)
 
 	load->start_ns = start;
 	load->failed = load->resent = 0;
-	if (load->command == CALLS || load->command == BYES)
+	if (load->command != INSIDE && load->command != WAIT_ENDED)
 		refill(load);
 	while (running(load)) {
 		if (load->command == INSIDE)
@@ -611,12 +599,38 @@ static bool run_calls(struct load *load, const char *line)
 {
 	char how[8], life[64];
 
-	if (sscanf(line, "calls %u %u %u %7s %63s", &load->first, &load->count,
-		   &load->window, how, life) != 5 ||
+	load->branches = 1;
+	if (sscanf(line, "calls %u %u %u %7s %63s %u", &load->first,
+		   &load->count, &load->window, how, life,
+		   &load->branches) < 5 ||
 	    !in_range(load) || !set_lifetimes(load, life))
 		return false;
 	load->command = CALLS;
 	load->hold = strcmp(how, "hold") == 0;
+	report_calls(load, run(load));
+	return true;
+}
+
+static bool run_ring(struct load *load, const char *line)
+{
+	load->branches = 1;
+	load->hold = true;
+	if (sscanf(line, "ring %u %u %u %u", &load->first, &load->count,
+		   &load->window, &load->tags) != 4 ||
+	    !in_range(load) || !set_lifetimes(load, "fix:43200"))
+		return false;
+	load->command = RING;
+	report_calls(load, run(load));
+	return true;
+}
+
+static bool run_answer(struct load *load, const char *line)
+{
+	if (sscanf(line, "answer %u %u %u", &load->first, &load->count,
+		   &load->window) != 3 ||
+	    !in_range(load))
+		return false;
+	load->command = ANSWER;
 	report_calls(load, run(load));
 	return true;
 }
@@ -677,6 +691,10 @@ static bool obey(struct load *load, const char *line)
 	load->next = load->inflight = 0;
 	if (strncmp(line, "calls ", 6) == 0)
 		return run_calls(load, line);
+	if (strncmp(line, "ring ", 5) == 0)
+		return run_ring(load, line);
+	if (strncmp(line, "answer ", 7) == 0)
+		return run_answer(load, line);
 	if (strncmp(line, "bye ", 4) == 0)
 		return run_byes(load, line);
 	if (strncmp(line, "inside ", 7) == 0)

@@ -1,8 +1,8 @@
 #!/usr/bin/python3
 """Parley beside the packaged modules: python3 bench/run.py [what...]
 
-  what            instructions, operations, memory, growth, timers, lists,
-                  shutdown, ending; all of them if none is named
+  what            instructions, operations, memory, forks, growth, timers,
+                  lists, shutdown, ending; all of them if none is named
   --build DIR     where the modules and the load generator lie (build)
   --modules A,B   of none, dialog, ims_dialog, parley, parley_ims
   --allocators    of default,fm (instructions)
@@ -23,16 +23,18 @@ import time
 
 import setup
 
-ALL = ("instructions", "operations", "memory", "growth", "timers", "lists",
-       "shutdown", "ending")
+ALL = ("instructions", "operations", "memory", "forks", "growth", "timers",
+       "lists", "shutdown", "ending")
 FLAGS = ("-std=c17 -O2 -Wall -Wextra -Wpedantic -Wshadow -Wconversion "
          "-Wstrict-prototypes -Wmissing-prototypes -Wvla -Werror").split()
 
 
 def build_load(settings):
     source = os.path.join(setup.HERE, "load.c")
+    newest = max(os.path.getmtime(path) for path in (
+        source, os.path.join(setup.HERE, "packet.h")))
     if os.path.exists(settings.load) and \
-            os.path.getmtime(settings.load) >= os.path.getmtime(source):
+            os.path.getmtime(settings.load) >= newest:
         return
     os.makedirs(settings.build, exist_ok=True)
     subprocess.run([os.environ.get("CC", "gcc")] + FLAGS +
