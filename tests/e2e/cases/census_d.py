@@ -54,29 +54,6 @@ def _within(side, method, other, code=200, **options):
     return request
 
 
-def _two_ring(a, b):
-    """One INVITE, 183 with the tags A and B."""
-    side = a.invite(b)
-    invite = b.expect("INVITE")
-    for tag in ("A", "B"):
-        b.reply(invite, 183, tag=tag)
-        a.expect(183)
-    return side, invite
-
-
-def _two_answer(a, b):
-    """200 of B, then of A, each with its ACK: the Calls."""
-    side, invite = _two_ring(a, b)
-    calls = []
-    for tag in ("B", "A"):
-        ok = b.reply(invite, 200, tag=tag)
-        leg = side.fork(a.expect(200, "INVITE"))
-        leg.ack()
-        b.expect("ACK")
-        calls.append(sip.Call(leg, sip.Side.of_callee(b, invite, ok)))
-    return calls
-
-
 # ---------------------------------------------------------------- D1: forks
 
 
@@ -85,7 +62,7 @@ def test_d1_early_legs(env):
     """A and B ring: both tags are known, and no other one."""
     def trial(env, stock):
         with Server(env, stock) as (server, a, b):
-            side, _ = _two_ring(a, b)
+            side, _ = sip.two_ring(a, b)
             text = "known: %s" % [tag for tag in ("A", "B", "ZZZ")
                                   if _is_known(server, side, tag)]
             same("tags that ring", text, "known: ['A', 'B']")
@@ -122,7 +99,7 @@ def test_d1_second_answer(env):
 
     def trial(env, stock):
         with Server(env, stock, routes=routes) as (server, a, b):
-            kept, unwanted = _two_answer(a, b)
+            kept, unwanted = sip.two_answer(a, b)
             unwanted.hang_up()
             known = [line.partition("KNOWN ")[2] for line in
                      server.log().split("\n") if "KNOWN " in line]
@@ -139,7 +116,7 @@ def test_d1_both_are_ended(env):
     """The proxy ends the call: both phones that answered get a BYE."""
     def trial(env, stock):
         with Server(env, stock) as (server, a, b):
-            first, _ = _two_answer(a, b)
+            first, _ = sip.two_answer(a, b)
             _end(server, first.callid)
             ended = {b.expect("BYE").to_tag}
             other = b.maybe("BYE", seconds=5)

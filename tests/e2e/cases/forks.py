@@ -10,32 +10,11 @@ def _legs(server):
     return {leg["tag"]: leg["state"] for leg in found["legs"]}
 
 
-def _two_answers(a, b, server):
-    """183 of A and B, then 200 of B and of A, each acknowledged: the Calls."""
-    side = a.invite(b)
-    invite = b.expect("INVITE")
-    for tag in ("A", "B"):
-        b.reply(invite, 183, tag=tag)
-        a.expect(183)
-    calls = []
-    for tag in ("B", "A"):
-        ok = b.reply(invite, 200, tag=tag)
-        leg = side.fork(a.expect(200, "INVITE"))
-        leg.ack()
-        b.expect("ACK")
-        calls.append(sip.Call(leg, sip.Side.of_callee(b, invite, ok)))
-    return calls
-
-
 @parley_only(LEGS)
 def test_legs_listed(env):
     with env.proxy() as server, sip.Party(server, "a") as a, \
             sip.Party(server, "b") as b:
-        side = a.invite(b)
-        invite = b.expect("INVITE")
-        for tag in ("A", "B"):
-            b.reply(invite, 183, tag=tag)
-            a.expect(183)
+        side, invite = sip.two_ring(a, b)
         same("legs", _legs(server), {"A": "early", "B": "early"})
         b.reply(invite, 200, tag="B")
         leg = side.fork(a.expect(200))
@@ -51,7 +30,7 @@ def test_second_200(env):
     """A second 2xx is a leg like any other: listed, and it can be ended."""
     with env.proxy() as server, sip.Party(server, "a") as a, \
             sip.Party(server, "b") as b:
-        first, second = _two_answers(a, b, server)
+        first, second = sip.two_answer(a, b)
         same("dialogs", len(dialogs(server)), 1)
         net.wait_until(lambda: _legs(server) == {
             "B": "confirmed", "A": "confirmed"}, 3, "both legs are up")
@@ -74,7 +53,7 @@ def test_bye_of_loser(env):
     """The caller ends the leg it does not want; the call goes on."""
     with env.proxy() as server, sip.Party(server, "a") as a, \
             sip.Party(server, "b") as b:
-        kept, unwanted = _two_answers(a, b, server)
+        kept, unwanted = sip.two_answer(a, b)
         unwanted.hang_up()
         net.wait_until(lambda: _legs(server).get("A") in (None, "ended"), 3,
                        "leg A has ended")
@@ -439,11 +418,7 @@ def test_loser_behind_a_fork(env):
     leg goes with the INVITE's transaction."""
     with env.proxy() as server, sip.Party(server, "a") as a, \
             sip.Party(server, "b") as b:
-        side = a.invite(b)
-        invite = b.expect("INVITE")
-        for tag in ("A", "B"):
-            b.reply(invite, 183, tag=tag)
-            a.expect(183)
+        side, invite = sip.two_ring(a, b)
         ok = b.reply(invite, 200, tag="B")
         side.learn(a.expect(200, "INVITE"))
         side.ack()
@@ -465,7 +440,7 @@ def test_lists_show_all_legs(env):
     routes = script(initial='dlg_manage(); set_dlg_profile("all");')
     with env.proxy([("profiles_no_value", "all")], routes) as server, \
             sip.Party(server, "a") as a, sip.Party(server, "b") as b:
-        first, second = _two_answers(a, b, server)
+        first, second = sip.two_answer(a, b)
         net.wait_until(lambda: _legs(server) == {
             "B": "confirmed", "A": "confirmed"}, 3, "both legs are up")
         callid = first.callid

@@ -394,6 +394,29 @@ def establish(caller, callee, headers=(), **options):
     return answer(side, invite, callee)
 
 
+def two_ring(caller, callee):
+    """One INVITE that forks behind the proxy: 183 with the tags A and B."""
+    side = caller.invite(callee)
+    invite = callee.expect("INVITE", callid=side.callid)
+    for tag in ("A", "B"):
+        callee.reply(invite, 183, tag=tag)
+        caller.expect(183, callid=side.callid)
+    return side, invite
+
+
+def two_answer(caller, callee):
+    """Then 200 of B, and of A, each with its ACK: the Calls."""
+    side, invite = two_ring(caller, callee)
+    calls = []
+    for tag in ("B", "A"):
+        ok = callee.reply(invite, 200, tag=tag)
+        leg = side.fork(caller.expect(200, "INVITE", callid=side.callid))
+        leg.ack()
+        callee.expect("ACK", callid=side.callid)
+        calls.append(Call(leg, Side.of_callee(callee, invite, ok)))
+    return calls
+
+
 class Answerer(threading.Thread):
     """Answers every BYE to a Party at once, in a thread of its own, for races
     that one thread does not show. .byes: {Call-ID: [Message]}."""
