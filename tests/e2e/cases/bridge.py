@@ -1,20 +1,18 @@
 """dlg_bridge() and dlg.bridge_dlg: the proxy brings two parties together."""
-import contextlib
 import re
 
 from lib import rpc
 from lib.case import (check, net, parley_only, same, script, sip,
-                      stock_differs, wait_state, wait_statistic)
+                      stock_differs, two_parties, wait_state,
+                      wait_statistic)
 
 PARAMS = [("bridge_controller", "sip:ctl@127.0.0.9"),
           ("bridge_contact", "sip:ctl@127.0.0.9:5077")]
 
 
-@contextlib.contextmanager
 def proxy_and_two(env, params=(), routes=None, **options):
-    with env.proxy(list(PARAMS) + list(params), routes, **options) as server, \
-            sip.Party(server, "a") as a, sip.Party(server, "b") as b:
-        yield server, a, b
+    return two_parties(env.proxy(list(PARAMS) + list(params), routes,
+                                 **options))
 
 
 def bridge(server, *args):

@@ -3,7 +3,7 @@ call takes: shown there, and not here."""
 import time
 
 from lib.case import (check, dialogs, net, parley_only, same, script, sip,
-                      state_of, wait_state, wait_statistic)
+                      state_of, two_parties, wait_state, wait_statistic)
 from lib.census import NEEDS, both, seen
 from lib.rpc import Fault
 
@@ -13,22 +13,9 @@ EVENTS = "".join(
     % (event, event.upper()) for event in ("start", "end", "failed"))
 
 
-class Server:
+def served(env, stock, params=(), **options):
     """A proxy with two parties."""
-
-    def __init__(self, env, stock, params=(), **options):
-        self.server = env.proxy(params, stock=stock, **options)
-
-    def __enter__(self):
-        self.server.start()
-        self.a = sip.Party(self.server, "a")
-        self.b = sip.Party(self.server, "b")
-        return self.server, self.a, self.b
-
-    def __exit__(self, *failure):
-        self.a.close()
-        self.b.close()
-        self.server.__exit__(*failure)
+    return two_parties(env.proxy(params, stock=stock, **options))
 
 
 def _end(server, callid):
@@ -61,7 +48,7 @@ def _within(side, method, other, code=200, **options):
 def test_d1_early_legs(env):
     """A and B ring: both tags are known, and no other one."""
     def trial(env, stock):
-        with Server(env, stock) as (server, a, b):
+        with served(env, stock) as (server, a, b):
             side, _ = sip.two_ring(a, b)
             text = "known: %s" % [tag for tag in ("A", "B", "ZZZ")
                                   if _is_known(server, side, tag)]
@@ -76,7 +63,7 @@ def test_d1_early_legs(env):
 def test_d1_bogus_prack(env):
     """A PRACK for a tag that nobody gave is not of this call."""
     def trial(env, stock):
-        with Server(env, stock) as (server, a, b):
+        with served(env, stock) as (server, a, b):
             side = a.invite(b)
             b.reply(b.expect("INVITE"), 183)
             side.learn(a.expect(183))
@@ -98,7 +85,7 @@ def test_d1_second_answer(env):
         xlog("L_ALERT", "KNOWN $rm $tt $var(known)\\n");''')
 
     def trial(env, stock):
-        with Server(env, stock, routes=routes) as (server, a, b):
+        with served(env, stock, routes=routes) as (server, a, b):
             kept, unwanted = sip.two_answer(a, b)
             unwanted.hang_up()
             known = [line.partition("KNOWN ")[2] for line in
@@ -115,7 +102,7 @@ def test_d1_second_answer(env):
 def test_d1_both_are_ended(env):
     """The proxy ends the call: both phones that answered get a BYE."""
     def trial(env, stock):
-        with Server(env, stock) as (server, a, b):
+        with served(env, stock) as (server, a, b):
             first, _ = sip.two_answer(a, b)
             _end(server, first.callid)
             ended = {b.expect("BYE").to_tag}
@@ -134,7 +121,7 @@ def test_d1_both_are_ended(env):
 def test_d2_end_early(env):
     """A call that rings can be ended: final reply and CANCEL."""
     def trial(env, stock):
-        with Server(env, stock) as (server, a, b):
+        with served(env, stock) as (server, a, b):
             side, invite = sip.ring(a, b)
             _end(server, side.callid)
             final = a.expect(480, "INVITE")
@@ -165,7 +152,7 @@ def test_d3_update(env):
     """An UPDATE and its 2xx give new contacts; BYEs go there (RFC 3311 5.1).
     """
     def trial(env, stock):
-        with Server(env, stock) as (server, a, b):
+        with served(env, stock) as (server, a, b):
             call = sip.establish(a, b)
             for party in (a, b):
                 party.contact = party.contact.replace(
@@ -183,7 +170,7 @@ def test_d3_update(env):
 def test_d3_answer(env):
     """The 2xx to a re-INVITE gives the contact of who answers."""
     def trial(env, stock):
-        with Server(env, stock) as (server, a, b):
+        with served(env, stock) as (server, a, b):
             call = sip.establish(a, b)
             b.contact = b.contact.replace("b@", "new@")
             call.caller.reinvite()
@@ -205,7 +192,7 @@ def test_d3_socket(env):
     def trial(env, stock):
         port = net.free_port()
         core = "listen=udp:127.0.0.1:%d" % port
-        with Server(env, stock, core=core) as (server, a, b):
+        with served(env, stock, core=core) as (server, a, b):
             call = sip.establish(a, b)
             a.server = ("127.0.0.1", port)
             _within(call.caller, "UPDATE", b)
@@ -222,7 +209,7 @@ def test_d3_socket(env):
 def _d4_after_requests(env, stock, again):
     """The numbers of the BYEs, after requests of both sides, of which the
     caller's first one comes @again."""
-    with Server(env, stock) as (server, a, b):
+    with served(env, stock) as (server, a, b):
         call = sip.establish(a, b)
         _within(call.callee, "UPDATE", a)
         _within(call.caller, "INFO", b)
@@ -257,7 +244,7 @@ def test_d4_after_prack(env):
     """The same when the call began with a PRACK, by which the packaged module
     adds 80."""
     def trial(env, stock):
-        with Server(env, stock) as (server, a, b):
+        with served(env, stock) as (server, a, b):
             side = a.invite(b)
             invite = b.expect("INVITE")
             b.reply(invite, 183, headers=[("RSeq", "1"),
@@ -285,7 +272,7 @@ def test_d5_refused_here(env):
         }''', more=EVENTS)
 
     def trial(env, stock):
-        with Server(env, stock, routes=routes) as (server, a, b):
+        with served(env, stock, routes=routes) as (server, a, b):
             call = sip.establish(a, b)
             wait_state(server, call.callid, 4)
             call.caller.request("BYE")
@@ -303,7 +290,7 @@ def test_d5_refused_here(env):
 def test_d5_refused_by_callee(env):
     """A BYE that was relayed ends the call whatever its reply is, there and
     here; the next BYE still goes through."""
-    with Server(env, env.stock) as (server, a, b):
+    with served(env, env.stock) as (server, a, b):
         call = sip.establish(a, b)
         _within(call.caller, "BYE", b, 407)
         wait_statistic(server, "active_dialogs", 0)
@@ -343,7 +330,7 @@ STEPS = {"early_timeout": _early, "noack_timeout": _no_ack,
 def _on_time(name):
     """2 s after the call has got there, or a little later."""
     def trial(env, stock):
-        with Server(env, stock, TIMEOUTS) as (server, a, b):
+        with served(env, stock, TIMEOUTS) as (server, a, b):
             happened = STEPS[name](server, a, b)
             start = time.monotonic()
             # The packaged module looks 90 s after its start.
@@ -372,7 +359,7 @@ def test_d6_end_timeout(env):
 def test_d6_when(env):
     """When each of the three acts, if one waits for it."""
     def measure(stock):
-        with Server(env, stock, TIMEOUTS) as (server, a, b):
+        with served(env, stock, TIMEOUTS) as (server, a, b):
             open_ = {n: step(server, a, b) for n, step in STEPS.items()}
             start, took = time.monotonic(), {}
 
@@ -401,7 +388,7 @@ def test_d7_nothing_sent(env):
     """What is told as failed does not ring any more."""
     def trial(env, stock):
         routes = script(more=EVENTS)
-        with Server(env, stock, routes=routes) as (server, a, b):
+        with served(env, stock, routes=routes) as (server, a, b):
             side, invite = sip.ring(a, b)
             try:
                 _end(server, side.callid)
@@ -437,7 +424,7 @@ def test_d7_once(env):
         }''', more=EVENTS)
 
     def trial(env, stock):
-        with Server(env, stock, routes=routes) as (server, a, b):
+        with served(env, stock, routes=routes) as (server, a, b):
             call = sip.establish(a, b)
             wait_state(server, call.callid, 4)
             side = call.caller
@@ -460,7 +447,7 @@ def test_d7_not_to_be_reached(env):
     routes = script(inside='$ru = $hdr(X-Real);', more=EVENTS)
 
     def trial(env, stock):
-        with Server(env, stock, routes=routes) as (server, a, b):
+        with served(env, stock, routes=routes) as (server, a, b):
             real = [("X-Real", b.contact)]
             a.contact = b.contact = "sip:x@nowhere.invalid"
             side, invite = sip.ring(a, b)
@@ -488,7 +475,7 @@ def test_d7_not_to_be_reached(env):
 
 def test_d8_subscribe(env):
     """No fault: a subscription is no call, dlg_manage() or not."""
-    with Server(env, env.stock, routes=script(
+    with served(env, env.stock, routes=script(
             out_of_dialog="dlg_manage();")) as (server, a, b):
         side = sip.Side(a)
         side.target = b.contact
@@ -515,7 +502,7 @@ def test_d9_callid_prefix(env):
         }''')
 
     def trial(env, stock):
-        with Server(env, stock, routes=routes) as (server, a, b):
+        with served(env, stock, routes=routes) as (server, a, b):
             call = sip.establish(a, b)
             side = call.caller
             for callid in (call.callid[:-1], "x" + call.callid):
@@ -540,7 +527,7 @@ def test_d9_callid_prefix(env):
 def test_memory(env):
     """Shared memory of an answered call with short URIs, tm's gone."""
     def trial(env, stock):
-        with Server(env, stock) as (server, a, b):
+        with served(env, stock) as (server, a, b):
             before = server.shm()
             for _ in range(1000):
                 sip.establish(a, b)

@@ -1,7 +1,8 @@
 """track_cseq_updates: the proxy authenticates requests of the caller, and each
 side sees numbers that are right for it, in requests and in replies."""
 from lib.case import (check, net, parley_only, same, script, sip,
-                      stock_differs, wait_state, wait_statistic)
+                      stock_differs, two_parties, wait_state,
+                      wait_statistic)
 
 REALM = "realm.test"
 MODULES = """
@@ -112,8 +113,7 @@ def hang_up(call, own, seen):
 
 
 def run_call(env, codes=(407,), cseq=1):
-    with proxy_of(env) as server, sip.Party(server, "a") as a, \
-            sip.Party(server, "b") as b:
+    with two_parties(proxy_of(env)) as (server, a, b):
         call = call_of(a, b, codes, cseq=cseq)
         diff = len(codes)
         wait_state(server, call.callid, 4)
@@ -147,8 +147,7 @@ def test_number_gets_longer(env):
 
 def test_not_challenged(env):
     """Without a challenge nothing changes."""
-    with proxy_of(env) as server, sip.Party(server, "a") as a, \
-            sip.Party(server, "b") as b:
+    with two_parties(proxy_of(env)) as (server, a, b):
         call = call_of(a, b, ())
         passes(call.caller, b, "INFO", 2, 2)
         hang_up(call, 3, 3)
@@ -157,8 +156,7 @@ def test_not_challenged(env):
 def test_branch(env):
     """The caller's number stands behind the branch, as the packaged module
     writes it; the reply with it finds its transaction."""
-    with proxy_of(env) as server, sip.Party(server, "a") as a, \
-            sip.Party(server, "b") as b:
+    with two_parties(proxy_of(env)) as (server, a, b):
         side = a.invite(b, cseq=7)
         challenge(b, b.expect("INVITE"))
         invite = b.expect("INVITE")
@@ -171,8 +169,7 @@ def test_branch(env):
 
 def test_retransmitted(env):
     """What tm sends again by itself is the same, byte for byte."""
-    with proxy_of(env) as server, sip.Party(server, "a") as a, \
-            sip.Party(server, "b") as b:
+    with two_parties(proxy_of(env)) as (server, a, b):
         b.repeats = True
         side = a.invite(b)
         challenge(b, b.expect("INVITE"))
@@ -186,8 +183,7 @@ def test_retransmitted(env):
 
 def test_cancel(env):
     """The caller gives up while the authenticated INVITE rings."""
-    with proxy_of(env) as server, sip.Party(server, "a") as a, \
-            sip.Party(server, "b") as b:
+    with two_parties(proxy_of(env)) as (server, a, b):
         side = a.invite(b)
         challenge(b, b.expect("INVITE"))
         invite = b.expect("INVITE")
@@ -220,8 +216,7 @@ def reinvite(call, a, b, own, seen, challenged=True):
                "and another branch than the INVITE")
 def test_reinvite(env):
     """The differences add up."""
-    with proxy_of(env) as server, sip.Party(server, "a") as a, \
-            sip.Party(server, "b") as b:
+    with two_parties(proxy_of(env)) as (server, a, b):
         call = call_of(a, b)
         reinvite(call, a, b, 2, 3)
         reinvite(call, a, b, 3, 5, False)
@@ -233,8 +228,7 @@ def test_reinvite(env):
 @stock_differs(MARK_LEFT)
 def test_update_challenged(env):
     """The ACK of an INVITE keeps the INVITE's number, whatever came after."""
-    with proxy_of(env) as server, sip.Party(server, "a") as a, \
-            sip.Party(server, "b") as b:
+    with two_parties(proxy_of(env)) as (server, a, b):
         call = call_of(a, b)
         call.caller.request("UPDATE")
         challenge(b, authenticated(b, "UPDATE", 3, False), 401)
@@ -248,8 +242,7 @@ def test_update_challenged(env):
                "number and another branch than the INVITE")
 def test_reinvite_refused(env):
     """A later re-INVITE is refused, another cancelled: ACK and CANCEL fit."""
-    with proxy_of(env) as server, sip.Party(server, "a") as a, \
-            sip.Party(server, "b") as b:
+    with two_parties(proxy_of(env)) as (server, a, b):
         call = call_of(a, b)
         sent = call.caller.reinvite()
         again = authenticated(b, "INVITE", 3, False)
@@ -273,8 +266,7 @@ def test_reinvite_refused(env):
 @stock_differs("RAck keeps the caller's number (5.6.3)")
 def test_prack(env):
     """RAck names the INVITE that the callee has seen (RFC 3262 7.2)."""
-    with proxy_of(env) as server, sip.Party(server, "a") as a, \
-            sip.Party(server, "b") as b:
+    with two_parties(proxy_of(env)) as (server, a, b):
         side = a.invite(b, [("Supported", "100rel")])
         challenge(b, b.expect("INVITE"))
         invite = authenticated(b, "INVITE", 2)
@@ -304,8 +296,7 @@ def test_prack(env):
 
 
 def test_bye_by_callee(env):
-    with proxy_of(env) as server, sip.Party(server, "a") as a, \
-            sip.Party(server, "b") as b:
+    with two_parties(proxy_of(env)) as (server, a, b):
         call = call_of(a, b)
         passes(call.callee, a, "BYE", 101, 101)
         wait_statistic(server, "active_dialogs", 0)
@@ -313,8 +304,7 @@ def test_bye_by_callee(env):
 
 @stock_differs(MARK_LEFT)
 def test_bye_challenged(env):
-    with proxy_of(env) as server, sip.Party(server, "a") as a, \
-            sip.Party(server, "b") as b:
+    with two_parties(proxy_of(env)) as (server, a, b):
         call = call_of(a, b)
         call.caller.request("BYE")
         challenge(b, authenticated(b, "BYE", 3, False))
@@ -327,8 +317,7 @@ def test_bye_challenged(env):
                "seen before")
 def test_bye_by_rpc(env):
     """Our BYE goes on from what the callee has seen."""
-    with proxy_of(env) as server, sip.Party(server, "a") as a, \
-            sip.Party(server, "b") as b:
+    with two_parties(proxy_of(env)) as (server, a, b):
         call = call_of(a, b)
         passes(call.caller, b, "INFO", 2, 3)
         wait_state(server, call.callid, 4)
@@ -401,8 +390,7 @@ def test_requests_of_ours(env):
 @stock_differs(ONE_WAY)
 def test_callee_challenged(env):
     """The caller's side wants credentials of the callee."""
-    with proxy_of(env) as server, sip.Party(server, "a") as a, \
-            sip.Party(server, "b") as b:
+    with two_parties(proxy_of(env)) as (server, a, b):
         call = call_of(a, b)
         call.callee.reinvite()
         challenge(a, authenticated(a, "INVITE", 101, False))
@@ -420,8 +408,7 @@ def test_forged_mark(env):
     """Header fields of that name from outside change nothing, also when
     others are in use."""
     forged = [("P-K-CSeq-Auth", "77"), ("P-K-CSeq-Refresh", "5 5 " + 16 * "0")]
-    with proxy_of(env) as server, sip.Party(server, "a") as a, \
-            sip.Party(server, "b") as b:
+    with two_parties(proxy_of(env)) as (server, a, b):
         call = call_of(a, b)
         call.caller.request("INFO", forged)
         info = b.expect("INFO")
@@ -440,8 +427,7 @@ def test_forged_mark(env):
 def test_forged_branch(env):
     """Replies with a branch that only looks like ours do no harm; as they
     belong to no transaction, they are passed on as they are."""
-    with proxy_of(env) as server, sip.Party(server, "a") as a, \
-            sip.Party(server, "b") as b:
+    with two_parties(proxy_of(env)) as (server, a, b):
         call = call_of(a, b)
         call.caller.request("INFO")
         info = b.expect("INFO")

@@ -3,8 +3,8 @@ modules have in common: names, fields, faults, arrays."""
 import time
 
 from lib import census
-from lib.case import (check, dialogs, net, parley_only, same, script, sip,
-                      stock_differs, wait_state)
+from lib.case import (check, dialogs, parley_only, same, script, sip,
+                      stock_differs, two_parties, wait_state)
 from lib.rpc import Fault
 
 from .commands import fault
@@ -35,8 +35,7 @@ def found(server, *args):
 
 def test_match_texts(env):
     """eq, re and sw for each of the texts."""
-    with env.proxy() as server, sip.Party(server, "a") as a, \
-            sip.Party(server, "b") as b:
+    with two_parties(env.proxy()) as (server, a, b):
         one = sip.establish(a, b, callid="match-1@x",
                             from_uri="sip:alice@one.test")
         sip.establish(a, b, callid="match-2@x",
@@ -71,16 +70,19 @@ def test_match_texts(env):
             same("%r" % (args,), found(server, *args), want)
 
 
+def _up_and_ringing(server, a, b):
+    """A call that is up, the caller's Side of one that rings."""
+    call = sip.establish(a, b)
+    side, _ = sip.ring(a, b)
+    wait_state(server, call.callid, 4)
+    wait_state(server, side.callid, 2)
+    return call, side
+
+
 def test_match_start(env):
     """gt and lt for the time of the answer; a call that rings has 0."""
-    with env.proxy() as server, sip.Party(server, "a") as a, \
-            sip.Party(server, "b") as b:
-        call = sip.establish(a, b)
-        side = a.invite(b)
-        b.reply(b.expect("INVITE"), 180)
-        a.expect(180)
-        wait_state(server, call.callid, 4)
-        wait_state(server, side.callid, 2)
+    with two_parties(env.proxy()) as (server, a, b):
+        call, side = _up_and_ringing(server, a, b)
         now = int(time.time())
         same("gt", found(server, "start_ts", "gt", str(now - 1000)),
              [call.callid])
@@ -92,12 +94,8 @@ def test_match_start(env):
 
 @parley_only("the packaged module has no eq for start_ts")
 def test_match_start_eq(env):
-    with env.proxy() as server, sip.Party(server, "a") as a, \
-            sip.Party(server, "b") as b:
-        call = sip.establish(a, b)
-        side = a.invite(b)
-        b.reply(b.expect("INVITE"), 180)
-        a.expect(180)
+    with two_parties(env.proxy()) as (server, a, b):
+        call, side = _up_and_ringing(server, a, b)
         start = server.rpc("dlg.dlg_list", call.callid)["start_ts"]
         same("eq", found(server, "start_ts", "eq", str(start)), [call.callid])
         same("eq", found(server, "start_ts", "eq", 0), [side.callid])
@@ -106,8 +104,7 @@ def test_match_start_eq(env):
 
 def test_match_limit(env):
     """At most so many; 0 is no limit."""
-    with env.proxy() as server, sip.Party(server, "a") as a, \
-            sip.Party(server, "b") as b:
+    with two_parties(env.proxy()) as (server, a, b):
         for _ in range(5):
             sip.establish(a, b)
         for key, op, value in (("furi", "sw", "sip:a"), ("callid", "re", "."),
@@ -120,8 +117,7 @@ def test_match_limit(env):
 @parley_only("the packaged module has no rpc_list_max")
 def test_match_list_max(env):
     """More than rpc_list_max need a limit."""
-    with env.proxy([("rpc_list_max", 3)]) as server, \
-            sip.Party(server, "a") as a, sip.Party(server, "b") as b:
+    with two_parties(env.proxy([("rpc_list_max", 3)])) as (server, a, b):
         for _ in range(4):
             sip.establish(a, b)
         fault(server, 400, ["rpc_list_max (3)", "limit"], "dlg.list_match",
@@ -133,8 +129,8 @@ def test_match_list_max(env):
 @parley_only("the packaged module has no limit for a Call-ID")
 def test_match_callid_of_many(env):
     """A Call-ID with several dialogs: limit and rpc_list_max hold, too."""
-    with env.proxy([("rpc_list_max", 2), ("detect_spirals", 0)]) as server, \
-            sip.Party(server, "a") as a, sip.Party(server, "b") as b:
+    params = [("rpc_list_max", 2), ("detect_spirals", 0)]
+    with two_parties(env.proxy(params)) as (server, a, b):
         for _ in range(3):
             a.invite(b, callid="same")
             b.reply(b.expect("INVITE"), 180)
@@ -149,23 +145,10 @@ def test_match_callid_of_many(env):
 def test_match_callid_is_quick(env):
     """A Call-ID is found in the index: its cost does not grow with the number
     of dialogs as that of an expression does."""
-    count = 2000
-    with env.proxy(shm_mb=256) as server, sip.Party(server, "a") as a, \
-            sip.Party(server, "b") as b:
+    routes = script(initial=census.CROWD + "dlg_manage();")
+    with two_parties(env.proxy(routes=routes, shm_mb=256)) as (server, a, b):
         wanted = sip.establish(a, b)
-        for first in range(0, count, 50):
-            sides = [a.invite(b, callid="many-%d" % number)
-                     for number in range(first, first + 50)]
-
-            def complete():
-                if server.rpc("dlg.stats_active")["all"] == first + 51:
-                    return True
-                for side in sides:  # the kernel has dropped some
-                    a.send(side.invite.data)
-                return False
-            net.wait_until(complete, 10, "%d calls" % (first + 50), step=0.1)
-            a.drain()
-            b.drain()
+        census.crowd(a, 2000)
 
         def asks(*args):
             def ask():
@@ -220,8 +203,7 @@ def test_match_more_faults(env):
 
 def test_is_alive(env):
     """Alive in state 4 only, by tags in either order."""
-    with env.proxy() as server, sip.Party(server, "a") as a, \
-            sip.Party(server, "b") as b:
+    with two_parties(env.proxy()) as (server, a, b):
         call = sip.establish(a, b)
         wait_state(server, call.callid, 4)
         tags = (call.caller.local_tag, call.caller.remote_tag)
@@ -238,8 +220,7 @@ def test_is_alive(env):
 
 
 def test_is_alive_early(env):
-    with env.proxy() as server, sip.Party(server, "a") as a, \
-            sip.Party(server, "b") as b:
+    with two_parties(env.proxy()) as (server, a, b):
         side = a.invite(b)
         b.reply(b.expect("INVITE"), 180, tag="early")
         a.expect(180)
@@ -249,8 +230,7 @@ def test_is_alive_early(env):
 
 def test_stats_active_own(env):
     """The parameter is taken and changes nothing: all are our own."""
-    with env.proxy() as server, sip.Party(server, "a") as a, \
-            sip.Party(server, "b") as b:
+    with two_parties(env.proxy()) as (server, a, b):
         call = sip.establish(a, b)
         wait_state(server, call.callid, 4)
         for args in ((), (0,), (1,)):

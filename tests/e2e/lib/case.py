@@ -1,4 +1,5 @@
 """What a case sees: which module it tests, and servers made for it."""
+import contextlib
 import functools
 
 from . import net, proxy, sip
@@ -76,6 +77,13 @@ class Env:
         return proxy.Proxy(self.module(name, stock), params, routes, **options)
 
 
+@contextlib.contextmanager
+def two_parties(server):
+    """@server, which is started, with the Parties a and b."""
+    with server, sip.Party(server, "a") as a, sip.Party(server, "b") as b:
+        yield server, a, b
+
+
 def parley_only(reason):
     """Marks a case of what the packaged module does not have."""
     def mark(function):
@@ -129,4 +137,4 @@ def wait_statistic(server, name, value, seconds=5.0):
 
 __all__ = ["Env", "Skip", "check", "dialogs", "net", "parley_only", "proxy",
            "same", "script", "sip", "state_of", "stock_differs",
-           "wait_state", "wait_statistic"]
+           "two_parties", "wait_state", "wait_statistic"]
