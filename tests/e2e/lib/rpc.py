@@ -189,29 +189,30 @@ def json_fifo_text(path, method, *args, timeout=30.0):
     os.mkfifo(reply)
     fd = os.open(reply, os.O_RDONLY | os.O_NONBLOCK)
     try:
-        with open(path, "wb") as fifo:
-            fifo.write(_request(method, args, reply_name=name) + b"\n")
-        return _read_fifo(fd, timeout)
+        # While we hold the other end, too, it has not been hung up.
+        with open(reply, "wb", buffering=0):
+            with open(path, "wb") as fifo:
+                fifo.write(_request(method, args, reply_name=name) + b"\n")
+            deadline = time.monotonic() + timeout
+            data = _read_some(fd, deadline)
+        return data + _read_rest(fd, deadline)
     finally:
         os.close(fd)
         os.unlink(reply)
 
 
-def _read_fifo(fd, timeout):
-    data, deadline = [], time.monotonic() + timeout
-    poll = select.poll()
-    poll.register(fd, select.POLLIN)
-    while True:
-        left = deadline - time.monotonic()
-        if left <= 0:
-            raise TimeoutError("no answer through the FIFO")
-        for _, event in poll.poll(left * 1000):
-            if event & select.POLLIN:
-                data.append(os.read(fd, 1 << 20))
-            elif event & select.POLLHUP and data:
-                return b"".join(data)
-            else:  # nobody has opened the other end yet
-                time.sleep(0.001)
+def _read_some(fd, deadline):
+    """What is there, as soon as something is; nothing at the end."""
+    if not select.select([fd], [], [], max(deadline - time.monotonic(), 0))[0]:
+        raise TimeoutError("no answer through the FIFO")
+    return os.read(fd, 1 << 20)
+
+
+def _read_rest(fd, deadline):
+    parts = []
+    while not parts or parts[-1]:
+        parts.append(_read_some(fd, deadline))
+    return b"".join(parts)
 
 
 def json_http(port, method, *args, timeout=10.0):
