@@ -298,18 +298,24 @@ static void the_survivor_expires_it(void **state)
 	assert_int_equal(pair->a.told.expired + pair->a.told.ended, 0);
 }
 
+static void ask(struct call *call, uint32_t whom)
+{
+	uint32_t bits;
+
+	assert_int_equal(parley_options(call->engine, call->now, call->id, whom,
+					0, &bits),
+			 0);
+}
+
 /* Keep-alives are the owner's; who takes over begins with a whole interval, so
  * that the calls of a node that has gone are not all asked at once. */
 static void the_owner_asks(void **state)
 {
 	struct pair *pair = *state;
 	struct call *a = &pair->a.call, *b = &pair->b.call;
-	uint32_t bits;
 
 	pair_up(pair);
-	assert_int_equal(parley_options(a->engine, a->now, a->id,
-					PARLEY_OPT_KA_CALLER, 0, &bits),
-			 0);
+	ask(a, PARLEY_OPT_KA_CALLER);
 	pair_settle(pair);
 	assert_int_equal(call_wait(a, 30200), 1);
 	assert_int_equal(call_count(a, PARLEY_ACT_PING), 1);
@@ -364,19 +370,25 @@ static void a_call_that_rang_dies_with_its_node(void **state)
 }
 
 /* A node that starts anew gets its calls back from the others. */
-static void its_own_call_comes_back(void **state)
+static void begin_anew(struct pair *pair)
 {
-	struct pair *pair = *state;
 	_Alignas(max_align_t) char buffer[IMAGE_BYTES];
 	struct parley_image image;
 
-	pair_up(pair);
 	call_end(&pair->a.call);
 	assert_true(side_begin(&pair->a, pair->host, "a", 1));
 	assert_int_equal(side_export(&pair->b, &pair->a, pair->b.call.id,
 				     &image, buffer),
 			 0);
 	assert_int_equal(side_take(&pair->a, &image), 0);
+}
+
+static void its_own_call_comes_back(void **state)
+{
+	struct pair *pair = *state;
+
+	pair_up(pair);
+	begin_anew(pair);
 	pair->a.call.id = pair->b.call.id;
 	assert_int_equal(call_state(&pair->a.call), 4);
 	assert_int_equal(pair->a.told.loaded, 1);
@@ -389,21 +401,11 @@ static void a_restored_call_is_asked(void **state)
 {
 	struct pair *pair = *state;
 	struct call *a = &pair->a.call;
-	_Alignas(max_align_t) char buffer[IMAGE_BYTES];
-	struct parley_image image;
-	uint32_t bits;
 
 	pair_up(pair);
-	assert_int_equal(parley_options(a->engine, a->now, a->id,
-					PARLEY_OPT_KA_CALLEE, 0, &bits),
-			 0);
+	ask(a, PARLEY_OPT_KA_CALLEE);
 	pair_settle(pair);
-	call_end(a);
-	assert_true(side_begin(&pair->a, pair->host, "a", 1));
-	assert_int_equal(side_export(&pair->b, &pair->a, pair->b.call.id,
-				     &image, buffer),
-			 0);
-	assert_int_equal(side_take(&pair->a, &image), 0);
+	begin_anew(pair);
 	assert_int_equal(call_wait(a, 29900), 0);
 	assert_int_equal(call_wait(a, 300), 1);
 	assert_int_equal(a->actions.count, 1);
