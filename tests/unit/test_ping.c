@@ -23,17 +23,24 @@ static uint32_t options(struct call *call, uint32_t set, uint32_t clear)
 	return bits;
 }
 
-/* A call that is up, with keep-alives each 30 s. */
-static struct call *up(void **state, uint32_t set)
+static struct call *up_with(void **state, const struct parley_config *config,
+			    uint32_t set)
 {
 	struct call *call = call_of(state);
-	struct parley_config config;
 
-	ping_config(&config);
-	call_restart(state, &config);
+	call_restart(state, config);
 	call_up(call);
 	options(call, set, 0);
 	return call;
+}
+
+/* A call that is up, with keep-alives each 30 s. */
+static struct call *up(void **state, uint32_t set)
+{
+	struct parley_config config;
+
+	ping_config(&config);
+	return up_with(state, &config, set);
 }
 
 static int done(struct call *call, uint32_t leg, enum parley_direction dir,
@@ -56,6 +63,14 @@ static uint32_t left_s(struct call *call)
 				     buffer, sizeof(buffer), NULL),
 			 0);
 	return view.left_s;
+}
+
+/* An answer after which the call has @left seconds. */
+static void done_leaves(struct call *call, uint32_t leg,
+			enum parley_direction dir, uint16_t code, uint32_t left)
+{
+	assert_int_equal(done(call, leg, dir, code), 0);
+	assert_int_equal(left_s(call), left);
 }
 
 static uint32_t asked(const struct call *call, uint32_t leg,
@@ -190,14 +205,11 @@ static void the_last_leg_counts(void **state)
 	assert_int_equal(call_reply(call, "carol", 200), 0);
 	assert_int_equal(call_request(call, PARLEY_EV_ACK, DOWN, "carol", 1),
 			 0);
-	assert_int_equal(done(call, 2, DOWN, 481), 0);
-	assert_int_equal(left_s(call), 43200);
+	done_leaves(call, 2, DOWN, 481, 43200);
 	/* It is there after all. */
 	assert_int_equal(done(call, 2, DOWN, 200), 0);
-	assert_int_equal(done(call, 1, DOWN, 408), 0);
-	assert_int_equal(left_s(call), 43200);
-	assert_int_equal(done(call, 2, UP, 408), 0);
-	assert_int_equal(left_s(call), 10);
+	done_leaves(call, 1, DOWN, 408, 43200);
+	done_leaves(call, 2, UP, 408, 10);
 }
 
 static void failures_end_the_call(void **state)
@@ -243,14 +255,11 @@ static void other_answers_mean_alive(void **state)
 
 static void failures_in_a_row(void **state)
 {
-	struct call *call = call_of(state);
 	struct parley_config config;
 
 	ping_config(&config);
 	config.ping_failed_limit = 3;
-	call_restart(state, &config);
-	call_up(call);
-	options(call, BOTH, 0);
+	struct call *call = up_with(state, &config, BOTH);
 
 	/* Each side by itself. */
 	for (int i = 0; i < 2; i++) {
@@ -262,10 +271,8 @@ static void failures_in_a_row(void **state)
 	assert_int_equal(done(call, 1, UP, 0), 0);
 	assert_int_equal(done(call, 1, DOWN, 500), 0);
 	assert_int_equal(done(call, 1, DOWN, 408), 0);
-	assert_int_equal(done(call, 1, DOWN, 408), 0);
-	assert_int_equal(left_s(call), 43200);
-	assert_int_equal(done(call, 1, UP, 481), 0);
-	assert_int_equal(left_s(call), 10);
+	done_leaves(call, 1, DOWN, 408, 43200);
+	done_leaves(call, 1, UP, 481, 10);
 }
 
 /* A failure never gives a call more time than it has. */
@@ -275,8 +282,7 @@ static void failures_prolong_nothing(void **state)
 
 	assert_int_equal(
 		parley_set_lifetime(call->engine, call->now, call->id, 4), 0);
-	assert_int_equal(done(call, 1, UP, 481), 0);
-	assert_int_equal(left_s(call), 4);
+	done_leaves(call, 1, UP, 481, 4);
 	assert_int_equal(parley_set_timeout_route(call->engine, call->id, 3,
 						  test_str("MY")),
 			 0);
@@ -379,16 +385,14 @@ static void spread(void **state)
  * socket, nor an end of calls that another host has. */
 static void calls_of_others(void **state)
 {
-	struct call *call = call_of(state);
 	struct parley_config config;
 	int socket;
 
 	ping_config(&config);
 	config.local_only = true;
 	config.lifetime_s = 100;
-	call_restart(state, &config);
-	call_up(call);
-	options(call, BOTH | PARLEY_OPT_BYE_ON_TIMEOUT, 0);
+	struct call *call =
+		up_with(state, &config, BOTH | PARLEY_OPT_BYE_ON_TIMEOUT);
 	assert_int_equal(call_wait(call, INTERVAL + 100), 1);
 	assert_int_equal(call->actions.count, 0);
 	options(call, 0, BOTH);
