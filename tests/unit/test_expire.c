@@ -148,17 +148,23 @@ static void bye_on_timeout_of_what_is_up(void **state)
 	assert_int_equal(call_stats(call).expired, 1);
 }
 
-static void timeout_route(void **state)
+/* The lifetime of a call is over, and its timeout route begins. */
+static void timeout_route_runs(struct call *call)
 {
-	struct call *call = call_of(state);
-
-	call_up(call);
 	assert_int_equal(parley_set_timeout_route(call->engine, call->id, 3,
 						  test_str("MY")),
 			 0);
 	assert_int_equal(
 		parley_set_lifetime(call->engine, call->now, call->id, 5), 0);
 	assert_int_equal(call_wait(call, 5200), 1);
+}
+
+static void timeout_route(void **state)
+{
+	struct call *call = call_of(state);
+
+	call_up(call);
+	timeout_route_runs(call);
 	assert_int_equal(call->actions.count, 1);
 	assert_int_equal(call->actions.list[0].type, PARLEY_ACT_TIMEOUT_ROUTE);
 	assert_int_equal(call->actions.list[0].route, 3);
@@ -183,12 +189,7 @@ static void timeout_route_that_never_returns(void **state)
 	struct call *call = call_of(state);
 
 	call_up(call);
-	assert_int_equal(parley_set_timeout_route(call->engine, call->id, 3,
-						  test_str("MY")),
-			 0);
-	assert_int_equal(
-		parley_set_lifetime(call->engine, call->now, call->id, 5), 0);
-	assert_int_equal(call_wait(call, 5200), 1);
+	timeout_route_runs(call);
 	assert_int_equal(call_wait(call, 10200), 1);
 	assert_int_equal(call->actions.count, 0);
 	assert_int_equal(call_state(call), 5);
