@@ -73,8 +73,8 @@ FAULTS = [
     Fault("missed_decrement_of_a_value", "src/profile.c",
           "\tvalue->count--;\n", ""),
     Fault("missed_count_of_legs", "src/leg.c",
-          "\t\t\t*link = leg->next;\n\t\t\tdialog->leg_count--;",
-          "\t\t\t*link = leg->next;"),
+          "\t*link = leg->next;\n\tdialog->leg_count--;",
+          "\t*link = leg->next;"),
     Fault("limit_off_by_one", "src/profile.c",
           "value->count >= limit", "value->count > limit"),
     Fault("once_is_ignored", "src/profile.c",
@@ -165,10 +165,8 @@ FAULTS = [
 
     # ------------------------------------------------- messages
     Fault("target_of_the_wrong_party", "src/feed.c",
-          "\t\t\t    step->dir == PARLEY_DIR_DOWNSTREAM\n"
-          "\t\t\t\t    ? PARLEY_DIR_UPSTREAM\n"
-          "\t\t\t\t    : PARLEY_DIR_DOWNSTREAM);",
-          "\t\t\t    step->dir);"),
+          "refresh_target(step, leg, other_side(step->dir));",
+          "refresh_target(step, leg, step->dir);"),
     Fault("repeated_2xx_undoes_refresh", "src/feed.c",
           "\telse if (leg->state == PARLEY_LEG_EARLY || leg->assumed ||\n",
           "\telse if (leg->state != PARLEY_LEG_ENDED || leg->assumed ||\n"),
@@ -179,8 +177,8 @@ FAULTS = [
     Fault("answered_leg_stays_behind", "src/feed.c",
           "\tleg_to_front(step->dialog, leg);\n", ""),
     Fault("pruned_when_answered", "src/leg.c",
-          "\t\tif (leg->state == PARLEY_LEG_EARLY) {",
-          "\t\tif (leg->state <= PARLEY_LEG_ANSWERED) {"),
+          "\t\tif (leg_unanswered(*link))",
+          "\t\tif ((*link)->state <= PARLEY_LEG_ANSWERED)"),
 
     # ------------------------------------------------- time
     Fault("timer_kinds_mixed_up", "src/expire.c",
