@@ -3,6 +3,8 @@
 
   --build DIR   where our modules lie (default: build)
   --stock       tests the packaged module instead, to compare
+  --name NAME   loads it as NAME where a case does not say: dialog (default),
+                ims_dialog, dialog_ng
   --jobs N      cases at once (default 3)
   --list        prints the names
 
@@ -71,7 +73,8 @@ def run_one(name, env):
 def spawn(name, options):
     """Runs a case in a process of its own, which bounds what it can break."""
     command = [sys.executable, os.path.abspath(__file__), "--one", name,
-               "--build", options.build] + ["--stock"] * options.stock
+               "--build", options.build] + ["--stock"] * options.stock + \
+        ["--name", options.name]
     child = subprocess.Popen(command, stdout=subprocess.PIPE,
                              stderr=subprocess.STDOUT, text=True,
                              errors="replace", stdin=subprocess.DEVNULL)
@@ -127,13 +130,16 @@ def main():
     parser.add_argument("--build", default=os.environ.get(
         "PARLEY_BUILD", os.path.join(HERE, "..", "..", "build")))
     parser.add_argument("--stock", action="store_true")
+    parser.add_argument("--name", default="dialog",
+                        choices=("dialog", "ims_dialog", "dialog_ng"))
     parser.add_argument("--jobs", type=int, default=3)
     parser.add_argument("--list", action="store_true")
     parser.add_argument("--one", help=argparse.SUPPRESS)
     options = parser.parse_args()
     options.build = os.path.abspath(options.build)
     if options.one:
-        return run_one(options.one, case.Env(options.build, options.stock))
+        return run_one(options.one, case.Env(options.build, options.stock,
+                                              options.name))
     names = discover()
     if options.names:
         names = [n for n in names

@@ -732,7 +732,7 @@ def text_with(name):
 @contextlib.contextmanager
 def example_call(env, name):
     """A call through the script of an example."""
-    with env.proxy(routes=text_with(name)) as server, \
+    with env.proxy(name="dialog", routes=text_with(name)) as server, \
             sip.Party(server, "alice") as a, sip.Party(server, "b") as b:
         call = sip.establish(a, b)
         wait_state(server, call.callid, 4)

@@ -58,21 +58,31 @@ class Skip(Exception):
     """The case does not apply; the reason is printed."""
 
 
-class Env:
-    """What is tested: ours from @build, or the packaged module."""
+# What the module's other names change (docs/ims.md), set back.
+AS_DIALOG = [("bye_early_code", 480), ("send_bye", 0)]
 
-    def __init__(self, build, stock=False):
+
+class Env:
+    """What is tested: ours from @build, or the packaged module; as @name,
+    unless a case asks for another one."""
+
+    def __init__(self, build, stock=False, name="dialog"):
         self.build = build
         self.stock = stock
+        self.name = name
 
-    def module(self, name="dialog", stock=None):
+    def module(self, name=None, stock=None):
+        """A case that asks for the packaged module means dialog."""
+        name = name or ("dialog" if stock else self.name)
         stock = self.stock if stock is None else stock
         return proxy.module_path(name, None if stock else self.build)
 
     def proxy(self, params=(), routes=None, **options):
         """A server with the tested module, not yet started."""
-        name = options.pop("name", "dialog")
+        name = options.pop("name", None)
         stock = options.pop("stock", None)
+        if not (name or stock or self.stock) and self.name != "dialog":
+            params = AS_DIALOG + list(params)
         routes = script() if routes is None else routes
         return proxy.Proxy(self.module(name, stock), params, routes, **options)
 

@@ -293,8 +293,9 @@ class Proxy:
     def shm(self, field="real_used"):
         return int(self.rpc("core.shmmem")[field])
 
-    def statistics(self, group="dialog"):
-        """{name: number} of a group of statistics."""
+    def statistics(self, group=None):
+        """{name: number} of a group of statistics, by default the module's."""
+        group = group or self.name() or "dialog"
         lines = self.rpc("stats.get_statistics", group + ":")
         lines = lines if isinstance(lines, list) else [lines]
         out = {}
