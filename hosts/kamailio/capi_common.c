@@ -116,11 +116,11 @@ int capi_copy_var(struct parley_id id, const str *key, str *copy)
 		if (!copy->s)
 			return PARLEY_E_MEMORY;
 	}
-	if (rc < 0) {
+	if (rc < 0 || !copy->s) {
 		if (copy->s)
 			pkg_free(copy->s);
 		copy->s = NULL;
-		return rc;
+		return rc < 0 ? rc : PARLEY_E_MEMORY;
 	}
 	copy->s[len] = '\0';
 	copy->len = (int)len;
@@ -187,9 +187,9 @@ static bool told_of_end(const struct parley_told *told,
 			as->dir = PARLEY_DIR_NONE;
 		break;
 	case PARLEY_NOTE_OWN_BYE:
-		as->req = message->own_bye;
+		as->req = message ? message->own_bye : NULL;
 		as->lent = as->req != NULL;
-		as->rpl = message->own_reply;
+		as->rpl = message ? message->own_reply : NULL;
 		as->dir = PARLEY_DIR_NONE;
 		break;
 	case PARLEY_NOTE_BYE_REPLIED:

@@ -8,7 +8,7 @@ from lib import modules
 from lib.case import (Skip, check, parley_only, same, script, sip,
                       wait_state, wait_statistic)
 
-LONG = ("calls", "modules")
+LONG = ("calls", "modules", "ims")
 # A path of our sources in a line of a stack.
 OURS = re.compile(r"(/hosts/kamailio/|/dialog\.so|\b(?:parley|dialog|profile|"
                   r"leg|wheel|index|mem|feed|sip|ctx|rpc|op|capi|api|area)_\w+ \()")
@@ -80,6 +80,39 @@ def test_modules(env):
         side.ack_failure(a.expect(486))
         wait_statistic(server, "active_dialogs", 0, 10)
         sip.establish(a, b, timer)  # one is left at shutdown
+        _stop_and_check(server)
+
+
+@parley_only(REASON)
+def test_ims(env):
+    """A module on load_ims_dlg(), and one on load_dlg(): views of forked calls,
+    legs that have lost, calls that are ended by tags and by numbers."""
+    last = modules.own(env, "ims_caller", wishes="all log %d" % 0x77fc) + \
+        modules.own(env, "caller", wishes="dlg log %d" % 0xf7fc)
+    routes = script(inside='if (is_method("INFO")) { ims_end(""); }'
+                    'if (is_method("UPDATE")) { ims_end_number(); }')
+    server = _under_valgrind(env.proxy([("end_timeout", 1)], routes, last=last,
+                                       children=2, patience=90))
+    with server, sip.Party(server, "a") as a, sip.Party(server, "b") as b:
+        for method in ("INFO", "UPDATE"):
+            side = a.invite(b)
+            invite = b.expect("INVITE")
+            for tag in ("A", "B", "C"):
+                b.reply(invite, 183, tag=tag)
+                a.expect(183)
+            b.reply(invite, 200, tag="B")
+            leg = side.fork(a.expect(200, "INVITE"))
+            leg.ack()
+            b.expect("ACK")
+            wait_state(server, side.callid, 4)
+            leg.request(method)
+            for party in (a, b):
+                party.reply(party.expect("BYE", callid=side.callid), 200)
+        side, invite = sip.ring(a, b)
+        b.reply(invite, 486, contact=False)
+        side.ack_failure(a.expect(486))
+        wait_statistic(server, "active_dialogs", 0, 10)
+        sip.establish(a, b)  # one is left at shutdown
         _stop_and_check(server)
 
 
