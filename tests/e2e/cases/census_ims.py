@@ -1,5 +1,6 @@
 """The faults of the packaged ims_dialog (docs/census.md, E): shown there, and
 not here, where the module has the same name and the same configuration."""
+import random
 import re
 import subprocess
 
@@ -656,3 +657,68 @@ def test_e8_no_reply(env):
                                           side.callid))
             return stays(server, a, b)
     seen("E8 no reply", trial(env, False), trial(env, True))
+
+
+METHODS = ("INFO", "PRACK", "UPDATE", "INVITE", "ACK", "CANCEL", "BYE")
+FIELDS = ("Via", "Route", "Max-Forwards", "From", "To", "Call-ID", "CSeq",
+          "Contact")
+COOKIES = ("", ".", "x.y", "f.f", "fffffffff.fffffffff", "0.0", "-1.-1", ".1")
+CSEQS = ("0", "99999999999", "-5", "abc", "4294967296")
+
+
+def _mutated(rand, side):
+    """A request in the dialog with one thing wrong."""
+    text = side.text(rand.choice(METHODS), to_tag=rand.choice(
+        (side.remote_tag, "ZZZ", ""))).decode("latin-1")
+    field = r"\r\n%s:[^\r]*" % rand.choice(FIELDS)
+    at = rand.randrange(len(text))
+    return rand.choice((
+        lambda: re.sub(field, "", text, count=1),
+        lambda: re.sub(field, "\r\nX: ", text, count=1),
+        lambda: re.sub("did=[^;>]*", "did=" + rand.choice(COOKIES), text),
+        lambda: re.sub(r"CSeq: \d+", "CSeq: " + rand.choice(CSEQS), text),
+        lambda: text.replace("tag=", "tag=" + rand.choice(
+            ('"', ";", "A" * 300)), 1),
+        lambda: text[:at] + chr(rand.randrange(256)) + text[at + 1:],
+        lambda: text[:at] + text[at + rand.randint(1, 20):],
+    ))().encode("latin-1")
+
+
+class Reader(sip.Party):
+    """Passes over what it cannot read."""
+
+    def _receive(self, seconds):
+        try:
+            return super()._receive(seconds)
+        except (IndexError, ValueError):
+            return None
+
+    @staticmethod
+    def _fits(*what):
+        try:
+            return sip.Party._fits(*what)
+        except (IndexError, ValueError):
+            return False
+
+
+@parley_only("the packaged module takes no harm, as far as was seen")
+def test_e8_mutated(env):
+    """Requests in dialogs with one thing wrong, in each state of a call."""
+    rand = random.Random(3261)
+    with Server(env, False) as (server, _, _), \
+            Reader(server, "a") as a, Reader(server, "b") as b:
+        for count in range(12):
+            side, invite = sip.ring(a, b)
+            b.reply(invite, 183)
+            side.learn(a.expect(183, callid=side.callid))
+            for step in range(3):
+                for _ in range(20):
+                    a.send(_mutated(rand, side))
+                if step == 0:
+                    b.reply(invite, 200)
+                    a.expect(200, callid=side.callid)
+                elif step == 1:
+                    side.ack()
+            with sip.Party(server, "c") as c, sip.Party(server, "d") as d:
+                stays(server, c, d)  # it has read what came before
+            check(server.alive(), "the server is gone after %d calls", count)
