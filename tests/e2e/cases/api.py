@@ -133,7 +133,7 @@ def test_failed(env):
 @OURS
 def test_expired(env):
     """EXPIRED: the lifetime is over, and no BYE is sent."""
-    with proxy(env, params=[FORGET, ("default_timeout", 1)]) as server:
+    with proxy(env, params=[FORGET, ("default_timeout", 3)]) as server:
         a, b = parties(server)
         with a, b:
             established(server, a, b)

@@ -175,7 +175,7 @@ def test_failed(env):
 
 
 def _expired(env, bye, name):
-    params = [("default_timeout", 1)] + ([("send_bye", 1)] if bye else [])
+    params = [("default_timeout", 3)] + ([("send_bye", 1)] if bye else [])
     with proxy(env, params=params, name=name) as server:
         a, b = parties(server)
         with a, b:

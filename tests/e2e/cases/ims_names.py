@@ -358,7 +358,7 @@ def test_counters(env):
         for party in (a, b):
             answer_bye(party, None, seconds=8)
         wait_counters(server, active=0, expired=1)
-    params = [("default_timeout", 2)]
+    params = [("default_timeout", 4)]
     each(env, play, params if env.stock else params + [("send_bye", 1)])
 
 
@@ -392,7 +392,7 @@ def test_expiry_sends_bye(env):
         for party in (a, b):
             answer_bye(party, call.callid, seconds=8)
         wait_counters(server, active=0, expired=1)
-    each(env, play, [("default_timeout", 2)])
+    each(env, play, [("default_timeout", 4)])
 
 
 def test_expiry_without_ack(env):
@@ -403,7 +403,7 @@ def test_expiry_without_ack(env):
         wait_counters(server, seconds=8, active=0, expired=1)
         same("sent", [m for p in (a, b) for m in p.drain()
                       if m.method == "BYE"], [])
-    each(env, play, [("default_timeout", 2)])
+    each(env, play, [("default_timeout", 4)])
 
 
 @parley_only("there is no such parameter")
@@ -411,7 +411,7 @@ def test_expiry_as_asked(env):
     """send_bye is stronger than the name; 0 sends nothing."""
     for name in NAMES:
         for send in (0, 1):
-            with env.proxy([("default_timeout", 2), ("send_bye", send)],
+            with env.proxy([("default_timeout", 4), ("send_bye", send)],
                            name=name) as server, \
                     sip.Party(server, "a") as a, sip.Party(server, "b") as b:
                 call = sip.establish(a, b)

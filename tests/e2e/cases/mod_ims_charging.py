@@ -159,7 +159,7 @@ def test_no_more(env):
 def test_expired(env):
     """A call whose lifetime is over is stopped, when it is over, and once."""
     params = [] if env.stock else [("send_bye", 1)]
-    with Scene(env, params=params + [("default_timeout", 1)]) as scene:
+    with Scene(env, params=params + [("default_timeout", 3)]) as scene:
         call = established(scene)
         scene.wait_told("INVITE", "BYE")
         end_of_ours(scene, call)
