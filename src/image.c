@@ -412,10 +412,12 @@ static void take_owner(struct import *import)
 {
 	struct copy *copy = import->step.dialog->copy;
 	const struct parley_image *image = import->image;
+	bool owned;
 	int rc;
 
 	if (!copy)
 		return;
+	owned = !copy->replica;
 	if (image->epoch > 0)
 		copy->epoch = image->epoch;
 	copy->version = image->version;
@@ -431,6 +433,9 @@ static void take_owner(struct import *import)
 		copy->replica = image->view.owner.len > 0;
 	ping_update_locked(import->step.engine, import->step.dialog,
 			   import->step.now);
+	/* Others may have the call by this node's word only. */
+	if (owned && copy->replica)
+		copy_changed(import->step.engine, import->step.dialog);
 }
 
 /* Of two changes to the same version the owner's holds, whose number is in the

@@ -438,6 +438,10 @@ FAULTS = [
     Fault("new_start_hides_an_end", "src/image.c",
           "view->state == PARLEY_STATE_DELETED && !is_news(import))",
           "view->state == PARLEY_STATE_DELETED)"),
+    Fault("lost_call_is_no_news", "src/image.c",
+          "\tif (owned && copy->replica)\n"
+          "\t\tcopy_changed(import->step.engine, import->step.dialog);\n",
+          ""),
     Fault("owner_never_knows", "src/image.c",
           "if (copy && !image->end_untold && image->epoch >= copy->epoch)",
           "if (copy && !image->end_untold && image_newer(\n"

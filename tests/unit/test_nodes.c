@@ -168,6 +168,29 @@ static void the_owner_knows(void **state)
 	assert_int_equal(pair->b.told.ended, 0);
 }
 
+/* "a" was cut off, and tells "c", which knows nothing, of a call that "b" has
+ * taken over and that has ended since. */
+static void who_loses_a_call_takes_its_word_back(void **state)
+{
+	struct three three;
+	struct side *a, *b, *c = &three.c;
+
+	three_begin(&three, state);
+	a = &three.pair->a;
+	b = &three.pair->b;
+	pair_up(three.pair);
+	assert_int_equal(side_adopt(b, "a"), 0);
+	assert_int_equal(call_request(&b->call, PARLEY_EV_BYE, UP, "bob", 7),
+			 0);
+	assert_int_equal(tell(b, c), PARLEY_E_NO_DIALOG);
+	assert_int_equal(tell(a, c), 0);
+	drop_changes(a);
+	assert_int_equal(tell(b, a), 0);
+	assert_int_equal(sides_sync(a, c), 0);
+	assert_int_equal(call_state(&c->call), 5);
+	call_end(&c->call);
+}
+
 /* Every invariant is looked at after each step. */
 static void a_copy_is_ended_by_command(void **state)
 {
@@ -349,6 +372,7 @@ int main(void)
 		PAIR(the_heir_tells_what_another_copy_saw),
 		PAIR(an_owner_that_starts_anew_tells_the_end),
 		PAIR(the_owner_knows),
+		PAIR(who_loses_a_call_takes_its_word_back),
 		PAIR(a_copy_is_ended_by_command),
 		PAIR(a_copy_is_ended_while_it_rings),
 		PAIR(two_copies_change_at_once),
