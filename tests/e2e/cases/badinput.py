@@ -321,7 +321,10 @@ def test_no_memory(env):
                  if "not followed" in r and ": dialog [" in r]
         check(1 <= len(lines) <= 40, "%d lines\n%s", len(lines), lines[:3])
         for found in server.json("dlg.list"):
-            server.rpc("dlg.end_dlg", found["h_entry"], found["h_id"])
+            try:
+                server.rpc("dlg.end_dlg", found["h_entry"], found["h_id"])
+            except rpc.Fault:
+                pass  # a call that tm had no memory for has ended by itself
             for message in a.drain(0.005) + b.drain():
                 if message.method == "BYE" and not message.is_reply:
                     (a if message.uri == a.contact else b).reply(message, 200)
