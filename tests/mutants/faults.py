@@ -465,4 +465,17 @@ FAULTS = [
     Fault("foreign_nodes_are_heard", "hosts/kamailio/dmq.c",
           "\tif (in.from.len == 0) {", "\tif (false) {",
           ("dmq.bad_messages",)),
+    # ------------------------------------------------- load_parley()
+    Fault("any_version_of_a_module", "hosts/kamailio/api.c",
+          "\tif (api->version != PARLEY_API_VERSION ||\n",
+          "\tif (api->version < PARLEY_API_VERSION ||\n", ("api.mistakes",)),
+    Fault("any_size_of_a_module", "hosts/kamailio/api.c",
+          "api->size != sizeof(struct parley_api)",
+          "api->size > sizeof(struct parley_api)", ("api.mistakes",)),
+    Fault("nested_callback_forgets_its_dialog", "hosts/kamailio/api.c",
+          "\ttold_of = before;", "\ttold_of = NULL;",
+          ("api.end_in_callback",)),
+    Fault("parameter_of_what_is_never_told", "hosts/kamailio/api.c",
+          "\t\t.release = free_param,",
+          "\t\t.release = told ? free_param : NULL,", ("api.call",)),
 ]
