@@ -199,7 +199,8 @@ e2e:
 
 # Modules of our own for the end-to-end tests, which build them when they want
 # one (tests/e2e/lib/modules.py).
-$(BUILD)/e2e/%.so: tests/e2e/modules/%.c $(BUILD)/kamailio.flags \
+$(BUILD)/e2e/%.so: tests/e2e/modules/%.c include/parley_api.h \
+		$(BUILD)/kamailio.flags \
 		| $(KAMAILIO_HEADER)
 	@mkdir -p $(@D)
 	$(obj.CC) $(HOST_FLAGS) -O1 -g -fPIC -shared -o $@ $<
@@ -208,7 +209,7 @@ $(BUILD)/e2e/%.so: tests/e2e/modules/%.c $(BUILD)/kamailio.flags \
 # tells what another one exports.
 LIST_PROBE := $(BUILD)/list/probe.so
 
-$(LIST_PROBE): tests/list/probe.c $(BUILD)/obj/flags \
+$(LIST_PROBE): tests/list/probe.c include/parley_api.h $(BUILD)/obj/flags \
 		$(BUILD)/kamailio.flags | $(KAMAILIO_HEADER)
 	@mkdir -p $(@D)
 	$(obj.CC) $(HOST_FLAGS) $(obj.FLAGS) -fvisibility=default -shared \
