@@ -457,5 +457,5 @@ def test_needs_dmq(env):
         with server:
             raise AssertionError("it has started")
     except proxy.StartFailed as failure:
-        check('loadmodule "dmq.so" above dialog.so' in
+        check('loadmodule "dmq.so" above %s.so' % env.name in
               failure.log.replace("\\", ""), "it says %r", failure.log)
