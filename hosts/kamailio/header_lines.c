@@ -1,5 +1,6 @@
 /* See header_lines.h. */
 #include <string.h>
+#include <strings.h>
 
 #include "header_lines.h"
 
@@ -62,6 +63,28 @@ const char *header_lines_extra_fault(struct parley_str lines)
 {
 	return lines.len > HEADER_LINES_MAX ? "more than 4096 bytes"
 					    : header_lines_fault(lines);
+}
+
+bool header_lines_have(struct parley_str lines, const char *name)
+{
+	size_t len = strlen(name), from = 0, colon;
+
+	while (from < lines.len) {
+		const char *end =
+			memchr(lines.s + from, '\n', lines.len - from);
+
+		colon = from + len;
+		while (colon < lines.len &&
+		       (lines.s[colon] == ' ' || lines.s[colon] == '\t'))
+			colon++;
+		if (colon < lines.len && lines.s[colon] == ':' &&
+		    strncasecmp(lines.s + from, name, len) == 0)
+			return true;
+		if (!end)
+			break;
+		from = (size_t)(end - lines.s) + 1;
+	}
+	return false;
 }
 
 bool header_lines_ended(struct parley_str lines)

@@ -25,6 +25,9 @@ const char *header_lines_extra_fault(struct parley_str lines);
 /* Is it a token (RFC 3261 25.1), such as a method? */
 bool header_is_token(struct parley_str text);
 
+/* Is one of the lines a header of this name, in either case? */
+bool header_lines_have(struct parley_str lines, const char *name);
+
 /* Does the text end in CRLF? */
 bool header_lines_ended(struct parley_str lines);
 

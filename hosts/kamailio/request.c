@@ -133,8 +133,9 @@ static bool headers_add_lines(struct headers *headers, str lines)
 		headers_add(headers, (str)STR_STATIC_INIT("\r\n")));
 }
 
-/* dlg_extra_hdrs, then why the call ends (RFC 3326), then the command's. A call
- * has to end, so that a BYE goes without what is too long for it. */
+/* dlg_extra_hdrs, then why the call ends (RFC 3326; a command that brings a
+ * Reason of its own knows better), then the command's. A call has to end, so
+ * that a BYE goes without what is too long for it. */
 static void headers_of_bye(struct headers *headers,
 			   const struct parley_view *view,
 			   const str *extra_hdrs)
@@ -143,6 +144,8 @@ static void headers_of_bye(struct headers *headers,
 	int code = view->end_code ? view->end_code : adapter.set.early_code;
 	str reason = to_str(reason_line(code, view->end_reason, line));
 
+	if (extra_hdrs && header_lines_have(to_parley(extra_hdrs), "Reason"))
+		reason.len = 0;
 	headers->len = 0;
 	if (headers_add_lines(headers, adapter.set.extra_hdrs) &&
 	    headers_add(headers, reason) &&

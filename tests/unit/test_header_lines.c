@@ -98,12 +98,29 @@ static void test_token(void **state)
 	assert_false(header_is_token((struct parley_str){"A\0B", 3}));
 }
 
+static void test_have(void **state)
+{
+	static const char *const with[] = {"Reason: x", "A: 1\r\nREASON:x\r\n",
+					   "A: 1\r\nreason \t: x"};
+	static const char *const without[] = {
+		"",	      "Reason",
+		"Reasons: x", "A: Reason: x",
+		"Reaso: x",   "A: 1\r\nX-Reason: x"};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(with) / sizeof(with[0]); i++)
+		if (!header_lines_have(text(with[i]), "Reason"))
+			fail_msg("row %zu", i);
+	for (size_t i = 0; i < sizeof(without) / sizeof(without[0]); i++)
+		if (header_lines_have(text(without[i]), "Reason"))
+			fail_msg("row %zu", i);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_lines),
-		cmocka_unit_test(test_nul),
-		cmocka_unit_test(test_extra),
+		cmocka_unit_test(test_lines), cmocka_unit_test(test_nul),
+		cmocka_unit_test(test_extra), cmocka_unit_test(test_have),
 		cmocka_unit_test(test_token),
 	};
 

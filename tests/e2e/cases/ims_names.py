@@ -165,6 +165,12 @@ def test_end_confirmed(env):
         for party in (a, b):
             same("header", answer_bye(party, other.callid).get("X-Why"),
                  "credit")
+        third = sip.establish(a, b)
+        wait_text(server, third.callid, "Confirmed")
+        end(server, third.callid, "X-Why: a\r\nreason : Q.850;cause=16\r\n")
+        for party in (a, b):
+            same("Reason", answer_bye(party, third.callid).all("Reason"),
+                 ["Q.850;cause=16"])
         wait_counters(server, active=0)
         for wrong, code in (((1, 2), 404), ((1,), 500)):
             try:
