@@ -16,8 +16,6 @@
 #ifndef ENGINE_H
 #define ENGINE_H
 
-#include <stdatomic.h>
-
 #include "counts.h"
 #include "hash.h"
 #include "index.h"
