@@ -26,7 +26,7 @@ def fuzz(path, seconds, runs):
     scratch = path + ".corpus"
     os.makedirs(scratch, exist_ok=True)
     command = [path, f"-max_total_time={seconds}", f"-runs={runs}",
-               "-rss_limit_mb=2048", "-timeout=10", "-print_final_stats=1",
+               "-rss_limit_mb=2048", "-timeout=60", "-print_final_stats=1",
                f"-artifact_prefix={path}-"]
     dictionary = f"tests/fuzz/{name}.dict"
     if os.path.exists(dictionary):

@@ -57,17 +57,17 @@ def _kamcmd(server, *words):
         raise Skip("kamcmd is not installed")
     done = subprocess.run(["kamcmd", "-s", "unixs:%s/ctl" % server.folder]
                           + list(words), capture_output=True, text=True,
-                          errors="replace", timeout=10)
+                          errors="replace", timeout=40)
     return done.stdout
 
 
 TRANSPORTS = {
     "ctl": lambda server, *words: server.rpc(*words),
     "kamcmd": _kamcmd,
-    "fifo": lambda server, *words: server.json(*words, timeout=5),
-    "datagram": lambda server, *words: server.datagram(*words, timeout=5),
+    "fifo": lambda server, *words: server.json(*words, timeout=20),
+    "datagram": lambda server, *words: server.datagram(*words, timeout=20),
     "http": lambda server, *words: rpc.json_http(server.http, *words,
-                                                 timeout=5),
+                                                 timeout=20),
 }
 
 

@@ -46,7 +46,7 @@ class Snmpd:
             ["env"] + self.environment +
             ["snmpget", "-v2c", "-cpublic", "-Oqv", "-t1", "-r0",
              "127.0.0.1:%d" % self.port, BASE % number],
-            capture_output=True, text=True, timeout=10)
+            capture_output=True, text=True, timeout=40)
         value = done.stdout.strip()
         return int(value) if value.isdigit() else None
 

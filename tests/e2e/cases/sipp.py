@@ -14,7 +14,7 @@ def _sipp(server, port, scenario, *more):
     return subprocess.Popen(
         ["sipp", "127.0.0.1:%d" % server.port, "-i", "127.0.0.1", "-p",
          str(port), "-sf", os.path.join(HERE, scenario), "-nostdin",
-         "-skip_rlimit", "-timeout", "60s", "-timeout_error",
+         "-skip_rlimit", "-timeout", "200s", "-timeout_error",
          "-default_behaviors", "all,-abortunexp"] + list(more),
         cwd=server.folder, stdin=subprocess.DEVNULL,
         stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
@@ -30,9 +30,9 @@ def _run(env, count, fate, **options):
                        "-m", str(count), "-r", "150", "-s",
                        str(callee_port), "-l", "100")
         try:
-            _, errors = caller.communicate(timeout=70)
+            _, errors = caller.communicate(timeout=220)
             same("SIPp's caller (%s)" % errors[-300:], caller.returncode, 0)
-            _, errors = callee.communicate(timeout=20)
+            _, errors = callee.communicate(timeout=60)
             same("SIPp's callee (%s)" % errors[-300:], callee.returncode, 0)
         finally:
             for sipp in (caller, callee):

@@ -95,7 +95,7 @@ class Database:
 
     def rows(self, table):
         """Every row as a dictionary, in the order of insertion."""
-        connection = sqlite3.connect(self.path, timeout=5)
+        connection = sqlite3.connect(self.path, timeout=40)
         connection.row_factory = sqlite3.Row
         try:
             found = connection.execute("SELECT * FROM %s ORDER BY id" % table)
