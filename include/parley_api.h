@@ -140,7 +140,7 @@ struct parley_api {
 	 * CANCEL. Answered: BYE to all. @hdrs (or NULL): whole header lines for
 	 * the BYEs, each ending in CRLF. @reason (or NULL): a text for the
 	 * Reason header (RFC 3326), and the phrase of the final reply.
-	 * The callbacks of the end run before it returns, in this process.
+	 * Its callbacks run before it returns, or right after running ones.
 	 * Returns 0 if the call is over now or on its way: BYEs need not be
 	 * answered yet. E_STATE: over already, or an INVITE that this process
 	 * cannot answer. E_ARGUMENT: nothing was sent.

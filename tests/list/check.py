@@ -26,8 +26,11 @@ import run as mutants  # noqa: E402
 
 HOST = "hosts/kamailio"
 GONE = "_gone"
-# A spelling of a type that only parley_api.h has.
-HEADER_NAMES = ("DLGCB_MI_CONTEXT",)
+# Spellings of types that only parley_api.h has: what they stand for there.
+SPELLINGS = {"DLGCB_MI_CONTEXT": "RPC_CONTEXT", "DLG_CREATED": "CREATED",
+             "DLG_FAILED": "FAILED", "DLG_CONFIRMED": "CONFIRMED_NA",
+             "DLG_REQ_WITHIN": "REQ_WITHIN", "DLG_TERMINATED": "TERMINATED",
+             "DLG_EXPIRED": "EXPIRED"}
 
 
 # ------------------------------------------------ what is taken out
@@ -53,10 +56,10 @@ def edits(row):
         member = re.escape(row.name.partition("(")[0])
         return [("api.c", lambda text: re.subn(
             r"\n\t\t\.%s = \w+," % member, "", text))]
-    if row.kind == "api" and (row.name.startswith("DLG_") or
-                              row.name in HEADER_NAMES):
-        return [("../../include/parley_api.h", lambda text: re.subn(
-            r"(?<=#define )%s\b" % name, row.name + GONE, text))]
+    if row.kind == "api" and row.name in SPELLINGS:
+        return [("api.c", lambda text: re.subn(
+            r"([(|][\s\\]*)PARLEY_CB_%s(?=\s*[|)])" % SPELLINGS[row.name],
+            r"\g<1>0", text))]
     if row.kind == "api" and row.name.startswith("DLGCB_"):
         # From what may be registered: A | B | C.
         return [("capi.c", lambda text: re.subn(

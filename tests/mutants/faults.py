@@ -474,7 +474,7 @@ FAULTS = [
           "api->size > sizeof(struct parley_api)", ("api.mistakes",)),
     Fault("nested_callback_forgets_its_dialog", "hosts/kamailio/api.c",
           "\ttold_of = before;", "\ttold_of = before ? NULL : NULL;",
-          ("api.end_in_callback",)),
+          ("api.nested",)),
     Fault("parameter_of_what_is_never_told", "hosts/kamailio/api.c",
           "\t\t.release = free_param,",
           "\t\t.release = told ? free_param : NULL,", ("api.call",)),

@@ -217,6 +217,28 @@ def test_end_in_callback(env):
 
 
 @OURS
+def test_nested(env):
+    """A callback ends another dialog: its callbacks run inside, and afterwards
+    get_current_dialog() gives the outer one again."""
+    with proxy(env, "other REQ_WITHIN") as server:
+        a, b = parties(server)
+        with a, b:
+            other = established(server, a, b)
+            call = established(server, a, b)
+            inside(call)
+            for party in (a, b):
+                party.reply(party.expect("BYE", callid=other.callid), 200)
+            wait_told(server, "TERMINATED_CONFIRMED")
+            same("returned", results(server, "act"), [("other", 0)])
+            ended = server.rpc("dlg.dlg_list", other.callid)
+            inner = [(int(l["h_entry"]), int(l["h_id"]))
+                     for _, l in lines(server, "told")
+                     if NAMES[int(l["type"])] == "TERMINATED"]
+            same("TERMINATED", inner, [(ended["h_entry"], ended["h_id"])])
+            wait_state(server, call.callid, 4)
+
+
+@OURS
 def test_drop(env):
     """Who frees what was registered sets it to NULL."""
     with proxy(env, "drop DESTROY") as server:

@@ -4,7 +4,8 @@
  * Both headers are here, the host's first.
  *
  * modparam("watcher", "action", "end EARLY"): what a callback of which type
- * does to its dialog; "-" nothing.
+ * does to its dialog (end, set, drop), or to the first one (other); "-"
+ * nothing.
  */
 #include <stdio.h>
 
@@ -52,7 +53,8 @@ static struct parley_api api;
 static char *action = "-";
 static char verb[16] = "-";
 static int verb_type;
-static int for_all[2]; /* params of LOADED and CREATED */
+static int for_all[2];		 /* params of LOADED and CREATED */
+static struct parley_dlg *first; /* the first call, for all processes */
 
 static const struct {
 	const char *name;
@@ -135,6 +137,10 @@ static void act(const struct parley_dlg *dlg, struct parley_params *params)
 		rc = api.lookup_terminate_dlg(dlg->h_entry, dlg->h_id, &header,
 					      &reason);
 		log_rc("act", "end", rc);
+	} else if (strcmp(verb, "other") == 0) {
+		rc = api.lookup_terminate_dlg(first->h_entry, first->h_id, NULL,
+					      NULL);
+		log_rc("act", "other", rc);
 	} else if (strcmp(verb, "set") == 0) {
 		rc = api.set_dlg_var(dlg, &key, &value);
 		log_rc("act", "set", rc);
@@ -196,6 +202,8 @@ static void on_any(const struct parley_dlg *dlg, int type,
 	int rc;
 
 	log_told("any", dlg, type, params);
+	if (first->h_id == 0)
+		*first = *dlg;
 	if (*params->param != &for_all[type == PARLEY_CB_CREATED])
 		LM_ERR("|wrong|param=%p|\n", *params->param);
 	rc = api.register_dlgcb(dlg, all, on_one, shared("all"), free_param);
@@ -441,6 +449,10 @@ static int start(void)
 {
 	int rc;
 
+	first = shm_malloc(sizeof(*first));
+	if (!first)
+		return -1;
+	*first = (struct parley_dlg){0};
 	bad_loads();
 	rc = parley_api_load(&api);
 	log_rc("load", "load", rc);
