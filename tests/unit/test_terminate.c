@@ -1,6 +1,4 @@
 /* objects: all */
-#include <string.h>
-
 #include "call.h"
 
 static bool asks_bye(const struct call *call, enum parley_direction dir)
@@ -208,6 +206,13 @@ static void answered_twice(void **state)
 	shows(call, 480, "first", 5);
 }
 
+/* A character of UTF-8. */
+static void two_bytes(char *at)
+{
+	at[0] = '\xc3';
+	at[1] = '\xbc';
+}
+
 /* A long one is cut, and not in the middle of a character. */
 static void long_reasons(void **state)
 {
@@ -215,7 +220,7 @@ static void long_reasons(void **state)
 	static char why[10001];
 	enum { MAX = PARLEY_REASON_MAX };
 	for (size_t i = 0; i < sizeof(why) - 1; i += 2)
-		memcpy(why + i, "\xc3\xbc", 2);
+		two_bytes(why + i);
 	call_up(call);
 	assert_int_equal(terminate_why(call, 480, why), 0);
 	shows(call, 480, why, MAX);
@@ -224,7 +229,7 @@ static void long_reasons(void **state)
 	why[1] = 'y';
 	why[2] = 'z';
 	for (size_t i = 3; i < sizeof(why) - 2; i += 2)
-		memcpy(why + i, "\xc3\xbc", 2);
+		two_bytes(why + i);
 	assert_int_equal(terminate_why(call, 480, why), 0);
 	shows(call, 480, why, MAX - 1);
 }
