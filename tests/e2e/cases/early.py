@@ -691,6 +691,23 @@ def test_result_of_rpc(env):
                 raise AssertionError("%s: no fault" % command)
 
 
+@parley_only("its dlg_mode is in later versions only")
+def test_result_without_tm(env):
+    """dlg_mode 1 has no transaction to answer: a fault, and the call goes on."""
+    with env.proxy([("dlg_mode", 1)]) as server, \
+            sip.Party(server, "a") as a, sip.Party(server, "b") as b:
+        side, invite = ring(a, b)
+        try:
+            end_dlg(server, side.callid)
+        except Exception as fault:
+            same("code", fault.code, 500)
+            check("no transaction" in str(fault), "fault %s", fault)
+        else:
+            raise AssertionError("no fault")
+        b.reply(invite, 200)
+        a.expect(200, "INVITE")
+
+
 # ---------------------------------------------------------------- answered
 
 
