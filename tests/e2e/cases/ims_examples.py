@@ -231,7 +231,7 @@ def test_get(env):
         invite = bed.b.expect("INVITE")
         bed.b.reply(invite, 180, tag="456")
         bed.a.expect(180)
-        side.learn(bed.b.reply(invite, 200, tag="456"))
+        bed.b.reply(invite, 200, tag="456")
         side.learn(bed.a.expect(200, "INVITE"))
         side.ack()
         bed.b.expect("ACK")

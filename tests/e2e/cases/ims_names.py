@@ -1,11 +1,12 @@
 """The module under the names ims_dialog and dialog_ng: its commands, counters
 and defaults, on ours under all three names and on the packaged ims_dialog."""
+import itertools
 import re
 import threading
 
 from lib import modules, proxy
 from lib.case import (check, net, parley_only, same, script, sip,
-                      state_of)
+                      state_of, wait_state)
 from lib.rpc import Fault
 
 LONG = ("gone_after_end", "end_all_while_calls_come_and_go")
@@ -464,9 +465,9 @@ def test_states(env):
         same("state", state_of(server, side.callid), 1)
         b.reply(invite, 180)
         a.expect(180)
-        same("state", state_of(server, side.callid), 2)
+        wait_state(server, side.callid, 2)
         call = sip.answer(side, invite, b, ack=False)
-        same("state", state_of(server, side.callid), 3)
+        wait_state(server, side.callid, 3)
         call.caller.request("UPDATE")
         b.reply(b.expect("UPDATE"), 200)
         a.expect(200, "UPDATE")
@@ -524,3 +525,52 @@ def test_refused(env):
             log = refused(env.proxy(FLAG + [(param, value)], FLAGGED,
                                     name=name))
             check(re.search(text, log), "%s: %s", param, log[-300:])
+
+
+INTS = ("hash_size", "dlg_flag", "default_timeout", "dlg_match_mode",
+        "detect_spirals", "db_mode", "db_update_period", "db_fetch_rows")
+INT_VALUES = (0, 1, 2, 3, 1000, -1, -2)
+TEXTS = ("rr_param", "timeout_avp", "dlg_extra_hdrs", "db_url",
+         "profiles_with_value", "profiles_no_value", "bridge_controller",
+         "ruri_pvar")
+TEXT_VALUES = ("x", "", "a b", "$ru", "$avp(x)", "sip:a@b.test",
+               "X: y\\r\\n", "a;a", "a_b")
+HEADERS = "what is no header line would be in each request of ours"
+# What starts there and not here, as under the name dialog.
+STRICT = {
+    "rr_param": (TEXT_VALUES[2:8], "no name of a parameter in a SIP URI"),
+    "dlg_extra_hdrs": (TEXT_VALUES[:1] + TEXT_VALUES[2:6] + TEXT_VALUES[7:],
+                       HEADERS),
+    "bridge_controller": (TEXT_VALUES[6:7], HEADERS),
+}
+# What starts here only.
+MORE = {("hash_size", 1), ("dlg_flag", -1), ("dlg_flag", -2),
+        ("profiles_with_value", "a_b"), ("profiles_no_value", "a_b")}
+
+
+def starts(env, stock, param):
+    server = env.proxy(FLAG + [param], FLAGGED, name="ims_dialog", stock=stock)
+    try:
+        with server:
+            return True
+    except proxy.StartFailed:
+        return False
+
+
+@parley_only("it compares both modules itself")
+def test_values(env):
+    """What the packaged module starts with starts here, but for what is
+    listed."""
+    modules.need("ims_dialog")
+    wrong = []
+    for names_, values in ((INTS, INT_VALUES), (TEXTS, TEXT_VALUES)):
+        for param in itertools.product(names_, values):
+            there, here = (starts(env, stock, param) for stock in (True, False))
+            strict = param[1] in STRICT.get(param[0], ((), ""))[0]
+            want = (False, True) if param in MORE else \
+                (True, False) if strict else (here, here)
+            if (there, here) != want:
+                wrong.append("%s=%r: starts there %s, here %s" % (
+                    param + (there, here)))
+    check(not wrong, "%d values are not as listed:\n%s", len(wrong),
+          "\n".join(wrong))
