@@ -182,8 +182,7 @@ struct parley {
 	struct parley_config config; /* profiles point into profiles table */
 	struct hash_key key;
 	struct mem mem;
-	struct mem brief; /* legs that ring beside another one: they go soon,
-			   * and would leave holes everywhere */
+	struct mem brief; /* legs that ring beside another: they go soon */
 	struct shard *shards;
 	uint32_t next_shard, next_changed; /* to be looked at first */
 	struct profile_table profiles;

@@ -83,6 +83,13 @@ bool facts_answers(struct sip_msg *msg, unsigned int method)
 	       get_cseq(msg)->method_id == method;
 }
 
+struct parley_str facts_to_tag(struct sip_msg *msg)
+{
+	const struct to_body *to = to_of(msg);
+
+	return to ? to_parley(&to->tag_value) : (struct parley_str){0};
+}
+
 bool facts_answers_invite(struct sip_msg *msg)
 {
 	return facts_answers(msg, METHOD_INVITE);

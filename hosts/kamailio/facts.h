@@ -47,6 +47,17 @@ bool facts_within(struct sip_msg *msg, bool upstream,
  * target. */
 void facts_request(struct sip_msg *msg, struct parley_event *event);
 
+/* The To-tag; empty if there is none. */
+struct parley_str facts_to_tag(struct sip_msg *msg);
+
+/* tm's branch as the engine counts them: from 1, 0 is unknown. */
+static inline uint8_t facts_branch(int branch)
+{
+	return branch < 0 || branch >= PARLEY_BRANCHES_MAX
+		       ? 0
+		       : (uint8_t)(branch + 1);
+}
+
 /* The URI of the first Contact; empty if there is none. */
 struct parley_str facts_contact(struct sip_msg *msg);
 

@@ -368,8 +368,10 @@ static void show(struct sip_msg *msg, struct parley_id id,
 	    parley_get_host_ref(adapter.engine, id, &ref) < 0)
 		return;
 	read_reply(msg, ref, &reply);
-	if (t)
+	if (t) {
 		reply.cseq_shift = cseq_added(t, adapter.tm.t_gett_branch());
+		reply.branch = facts_branch(adapter.tm.t_gett_branch());
+	}
 	reply.id = id;
 	reply.code = (uint16_t)msg->REPLY_STATUS;
 	if (is_our_invite(id, ref, &reply, &view) &&

@@ -323,14 +323,6 @@ static int reply_branch(const struct cell *t)
 	return branch < t->nr_of_outgoings ? branch : -1;
 }
 
-/* As the engine counts them: from 1, 0 is unknown. */
-static uint8_t branch_number(int branch)
-{
-	return branch < 0 || branch >= PARLEY_BRANCHES_MAX
-		       ? 0
-		       : (uint8_t)(branch + 1);
-}
-
 /* What the INVITE's branch tells: Record-Routes of ours, its CSeq. */
 static void take_reply(struct sip_msg *rpl, const struct cell *t,
 		       unsigned int rr_count, struct parley_event *event)
@@ -339,7 +331,7 @@ static void take_reply(struct sip_msg *rpl, const struct cell *t,
 
 	facts_reply(rpl, event, rr_count,
 		    branch < 0 ? 0 : invite_own_routes(t->uac[branch].flags));
-	event->branch = branch_number(branch);
+	event->branch = facts_branch(branch);
 	event->cseq_shift = cseq_added(t, branch);
 }
 
@@ -388,7 +380,7 @@ static void feed_failed(struct parley_id id, int branch,
 {
 	struct parley_event event = {.type = PARLEY_EV_BRANCH_FAILED,
 				     .id = id,
-				     .branch = branch_number(branch),
+				     .branch = facts_branch(branch),
 				     .to_tag = to_tag};
 
 	sip_feed(NULL, &event);
@@ -400,12 +392,10 @@ static void on_reply_in(const struct cell *t, struct parley_id id,
 			const struct tmcb_params *params)
 {
 	struct sip_msg *rpl = params->rpl;
-	struct parley_event event = {0};
 
-	if (params->code < 300 || !rpl || rpl == FAKED_REPLY ||
-	    !facts_answers_invite(rpl) || !facts_call(rpl, &event))
-		return;
-	feed_failed(id, reply_branch(t), event.to_tag);
+	if (params->code >= 300 && rpl && rpl != FAKED_REPLY &&
+	    facts_answers_invite(rpl))
+		feed_failed(id, reply_branch(t), facts_to_tag(rpl));
 }
 
 /* A branch was sent. Those before it may have timed out, of which nobody is
@@ -421,6 +411,24 @@ static void look_at_branches(struct cell *t, struct parley_id id)
 	for (int i = 0; i < count - 1; i++)
 		if (t->uac[i].last_received >= 300)
 			feed_failed(id, i, none);
+}
+
+/* tm makes all branches of a fork before it sends the first: the others bring
+ * nothing new. */
+static bool new_branches(const struct cell *t)
+{
+	static struct {
+		unsigned int index, label;
+		int count;
+	} last;
+
+	if (t->hash_index == last.index && t->label == last.label &&
+	    t->nr_of_outgoings == last.count)
+		return false;
+	last.index = t->hash_index;
+	last.label = t->label;
+	last.count = t->nr_of_outgoings;
+	return true;
 }
 
 /* ------------------------------------------------ the transaction */
@@ -442,8 +450,10 @@ void on_invite(struct cell *t, int type, struct tmcb_params *params)
 	case TMCB_REQUEST_OUT:
 		/* It comes for a CANCEL too. */
 		if (params->t_rbuf && params->t_rbuf->rbtype == TYPE_REQUEST) {
-			look_at_branches(t, id);
-			invite_sent(t, id, rr_count);
+			if (new_branches(t) || host_crossing_expected()) {
+				look_at_branches(t, id);
+				invite_sent(t, id, rr_count);
+			}
 		}
 		return;
 	case TMCB_RESPONSE_IN:
