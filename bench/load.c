@@ -202,9 +202,7 @@ static void send_reply_of(struct load *load, int fd, const char *packet,
 	copy_lines(packet, "From:", lines);
 	copy_lines(packet, "Call-ID:", lines);
 	/* The 487 to the INVITE is made out of the CANCEL. */
-	if (atoi(status) == 487)
-		strcat(lines, "CSeq: 1 INVITE\r\n");
-	else
+	if (atoi(status) != 487)
 		copy_lines(packet, "CSeq:", lines);
 	if (!memmem(to, (size_t)len, ";tag=", 5))
 		snprintf(tag, sizeof(tag), leg ? ";tag=t%ux%02u" : ";tag=t%u",

@@ -95,6 +95,7 @@ static void fill_event(struct world *world, struct parley_event *event)
 	event->route_set = input_long(input, FUZZ_LONG);
 	event->reason = input_long(input, 300);
 	event->cseq = input_u32(input);
+	event->branch = (uint8_t)(event->cseq >> 24);
 	event->code = (uint16_t)(100 + input_below(input, 600));
 	event->lifetime_s = input_below(input, 4) == 0 ? input_byte(input) : 0;
 	event->leg = input_below(input, 6);

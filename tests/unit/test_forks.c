@@ -133,6 +133,10 @@ static void unknown_branch(void **state)
 	assert_string_equal(legs(call), "ac");
 	assert_int_equal(branch_reply(call, 200, "c", 486), 0);
 	assert_string_equal(legs(call), "a");
+	/* The last number is one. */
+	assert_int_equal(branch_reply(call, PARLEY_BRANCHES_MAX, "d", 180), 0);
+	assert_int_equal(branch_reply(call, PARLEY_BRANCHES_MAX, "x", 486), 0);
+	assert_string_equal(legs(call), "a");
 	/* No number, no memory of it: it may ring again. */
 	assert_int_equal(branch_reply(call, 0, "b", 180), 0);
 	assert_string_equal(legs(call), "ab");
@@ -203,7 +207,7 @@ enum { CALLS = 200, TAGS = 9 };
 
 /* Bytes taken from the host with CALLS calls that are answered, of @tags phones
  * each, the last of which answers. *@ringingp: while they ring. */
-static uint64_t bytes_of(void **state, uint32_t tags, uint64_t *ringingp)
+static uint64_t bytes_of(void **state, uint8_t tags, uint64_t *ringingp)
 {
 	static struct parley_id ids[CALLS];
 	struct parley_config config;
@@ -227,8 +231,7 @@ static uint64_t bytes_of(void **state, uint32_t tags, uint64_t *ringingp)
 	*ringingp = call_stats(call).memory_bytes;
 	for (uint32_t i = 0; i < CALLS; i++) {
 		call->id = ids[i];
-		assert_int_equal(branch_reply(call, (uint8_t)tags, "t00", 200),
-				 0);
+		assert_int_equal(branch_reply(call, tags, "t00", 200), 0);
 		assert_int_equal(call_release(call, true), 0);
 		assert_string_equal(legs(call), "t");
 	}
@@ -369,18 +372,12 @@ int main(void)
 #define TEST(function)                                                         \
 	cmocka_unit_test_setup_teardown(function, call_setup, call_teardown)
 	const struct CMUnitTest tests[] = {
-		TEST(loser_goes_at_once),
-		TEST(all_of_the_branch),
-		TEST(one_leg_two_branches),
-		TEST(who_has_answered_stays),
-		TEST(unknown_branch),
-		TEST(early_bye),
-		TEST(ended_leg_stays),
-		TEST(crossing_after_an_early_bye),
-		TEST(losers_leave_no_memory),
-		TEST(winner_keeps_its_texts),
-		TEST(answer_without_tag),
-		TEST(answer_with_the_callers_tag),
+		TEST(loser_goes_at_once),     TEST(all_of_the_branch),
+		TEST(one_leg_two_branches),   TEST(who_has_answered_stays),
+		TEST(unknown_branch),	      TEST(early_bye),
+		TEST(ended_leg_stays),	      TEST(crossing_after_an_early_bye),
+		TEST(losers_leave_no_memory), TEST(winner_keeps_its_texts),
+		TEST(answer_without_tag),     TEST(answer_with_the_callers_tag),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
