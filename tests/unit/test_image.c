@@ -37,6 +37,31 @@ static void each_state_crosses(void **state)
 	assert_int_equal(call_stats(&b->call).failed, 0);
 }
 
+/* The loser of a fork goes there, too, while the other one rings on. */
+static void losers_cross(void **state)
+{
+	struct pair *pair = *state;
+	struct call *call = &pair->a.call;
+	_Alignas(max_align_t) char buffer[IMAGE_BYTES];
+	struct parley_event event;
+	struct parley_view view;
+
+	assert_int_equal(call_invite(call, "c1", 1), 0);
+	assert_int_equal(call_reply(call, "bob", 180), 0);
+	assert_int_equal(call_reply(call, "eve", 180), 0);
+	pair_settle(pair);
+	side_look(&pair->b, &view, buffer);
+	assert_int_equal(view.leg_count, 2);
+	event = call_event(call, PARLEY_EV_BRANCH_FAILED);
+	event.to_tag = test_str("bob");
+	assert_int_equal(call_feed(call, &event), 0);
+	pair_settle(pair);
+	side_look(&pair->b, &view, buffer);
+	assert_int_equal(view.state, PARLEY_STATE_EARLY);
+	assert_int_equal(view.leg_count, 1);
+	assert_text(view.legs[0].tag, "eve");
+}
+
 static void all_of_it_crosses(void **state)
 {
 	struct pair *pair = *state;
@@ -532,6 +557,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		PAIR(each_state_crosses),
+		PAIR(losers_cross),
 		PAIR(all_of_it_crosses),
 		PAIR(timers_stand_still_on_a_replica),
 		PAIR(a_replica_is_not_kept_for_ever),
