@@ -408,6 +408,21 @@ static void merge_state(struct import *import)
 
 /* ------------------------------------------------ whose it is */
 
+/* It is no longer this node's, or is this node's again. */
+static void owner_changed(struct import *import)
+{
+	struct dialog *dialog = import->step.dialog;
+	struct copy *copy = dialog->copy;
+
+	/* Others may have the call by this node's word only. */
+	copy_changed(import->step.engine, dialog);
+	if (copy->replica)
+		return;
+	import->step.notes |= copy_notes_due(dialog);
+	copy->loaded = true;
+	copy->end_untold = false;
+}
+
 static void take_owner(struct import *import)
 {
 	struct copy *copy = import->step.dialog->copy;
@@ -433,9 +448,8 @@ static void take_owner(struct import *import)
 		copy->replica = image->view.owner.len > 0;
 	ping_update_locked(import->step.engine, import->step.dialog,
 			   import->step.now);
-	/* Others may have the call by this node's word only. */
-	if (owned && copy->replica)
-		copy_changed(import->step.engine, import->step.dialog);
+	if (owned == copy->replica)
+		owner_changed(import);
 }
 
 /* Of two changes to the same version the owner's holds, whose number is in the

@@ -505,8 +505,7 @@ FAULTS = [
           "view->state == PARLEY_STATE_DELETED && !is_news(import))",
           "view->state == PARLEY_STATE_DELETED)"),
     Fault("lost_call_is_no_news", "src/image.c",
-          "\tif (owned && copy->replica)\n"
-          "\t\tcopy_changed(import->step.engine, import->step.dialog);\n",
+          "\tif (owned == copy->replica)\n\t\towner_changed(import);\n",
           ""),
     Fault("owner_never_knows", "src/image.c",
           "if (copy && !image->end_untold && image->epoch >= copy->epoch)",

@@ -191,6 +191,30 @@ static void who_loses_a_call_takes_its_word_back(void **state)
 	call_end(&c->call);
 }
 
+/* "b" had taken it over and told "c" only. Anew, it hears of that from "a", who
+ * knows nothing of it, and then from "c". */
+static void who_is_given_its_call_back_says_so(void **state)
+{
+	struct three three;
+	struct side *a, *b, *c = &three.c;
+
+	three_begin(&three, state);
+	a = &three.pair->a;
+	b = &three.pair->b;
+	pair_up(three.pair);
+	assert_int_equal(side_adopt(b, "a"), 0);
+	assert_int_equal(tell(b, c), 0);
+	call_end(&b->call);
+	assert_true(side_begin(b, three.pair->host, "b", 2));
+	assert_int_equal(tell(a, b), 0);
+	assert_int_equal(b->told.loaded, 0);
+	assert_int_equal(tell(c, b), 0);
+	assert_int_equal(b->told.loaded, 1);
+	assert_int_equal(sides_sync(b, a), 0);
+	assert_int_equal(side_adopt(a, "b"), 0); /* so it is not "a"'s */
+	call_end(&c->call);
+}
+
 /* Every invariant is looked at after each step. */
 static void a_copy_is_ended_by_command(void **state)
 {
@@ -373,6 +397,7 @@ int main(void)
 		PAIR(an_owner_that_starts_anew_tells_the_end),
 		PAIR(the_owner_knows),
 		PAIR(who_loses_a_call_takes_its_word_back),
+		PAIR(who_is_given_its_call_back_says_so),
 		PAIR(a_copy_is_ended_by_command),
 		PAIR(a_copy_is_ended_while_it_rings),
 		PAIR(two_copies_change_at_once),
