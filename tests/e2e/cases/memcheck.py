@@ -112,6 +112,12 @@ def test_ims(env):
         b.reply(invite, 486, contact=False)
         side.ack_failure(a.expect(486))
         wait_statistic(server, "active_dialogs", 0, 10)
+        call = sip.establish(a, b)
+        wait_state(server, call.callid, 4)
+        server.rpc("dlg2.end_all_active_dlg")
+        for party in (a, b):
+            party.reply(party.expect("BYE"), 200)
+        wait_statistic(server, "active_dialogs", 0, 10)
         sip.establish(a, b)  # one is left at shutdown
         _stop_and_check(server)
 
@@ -139,6 +145,7 @@ def test_calls(env):
         side.ack_failure(a.expect(486))
         side, invite = sip.ring(a, b)
         server.json("dlg.list")
+        server.json("dlg2.list")
         server.rpc("dlg.briefing")
         found = server.rpc("dlg.dlg_list", side.callid)
         server.rpc("dlg.end_dlg", found["h_entry"], found["h_id"])
