@@ -115,7 +115,6 @@ int terminate_crossing(struct step *step)
 		return rc;
 	if (first)
 		leg_answered(leg, event);
-	leg->branches = 0; /* one that was ended meanwhile has answered, too */
 	step_action(step, (struct parley_action){.type = PARLEY_ACT_ACK,
 						 .leg = leg->number});
 	if (!leg->bye_callee) {

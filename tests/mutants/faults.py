@@ -107,8 +107,8 @@ FAULTS = [
     Fault("late_1xx_makes_a_leg", "src/feed.c",
           " &&\n\t    !leg_too_late(dialog, step->event->branch))", ")"),
     Fault("answer_does_not_count", "src/terminate.c",
-          "\tleg->branches = 0; /* one that was ended meanwhile has "
-          "answered, too */\n", ""),
+          "!leg || leg_unanswered(leg) || leg->assumed;",
+          "!leg || leg->state == PARLEY_LEG_EARLY || leg->assumed;"),
     Fault("early_bye_stays", "src/leg.c",
           "\t\tif (leg_unanswered(*link))\n",
           "\t\tif ((*link)->state == PARLEY_LEG_EARLY)\n"),

@@ -198,7 +198,6 @@ static int story_crossing(const struct story *story)
 		return story->result->rc;
 	if (first)
 		leg_answered(story, leg);
-	leg->branches = 0; /* it has answered */
 	act(story, PARLEY_ACT_ACK, leg, PARLEY_DIR_NONE);
 	if (!leg->bye_callee) {
 		leg->bye_callee = true;
