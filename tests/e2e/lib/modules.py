@@ -79,6 +79,9 @@ class Database:
         need("db_sqlite")
         self.path = os.path.join(folder, "db.sqlite")
         self.url = "sqlite:///" + self.path
+        # Who reads keeps nobody from writing: db_sqlite waits for no lock, and
+        # loses the row.
+        self.execute("PRAGMA journal_mode=WAL;")
         for schema in ("standard",) + schemas:
             file = os.path.join(SCHEMAS, schema + "-create.sql")
             if not os.path.exists(file):
