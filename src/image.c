@@ -541,7 +541,9 @@ static void replica_learns(struct import *import)
 	if (dialog->state == PARLEY_STATE_DELETED)
 		dialog->copy->end_untold =
 			import->concluded || import->image->end_untold;
-	if (import->concluded || (import->newer && import->more))
+	/* Who says that it has ended may not reach its later owner. */
+	if (import->concluded || (import->newer && import->more) ||
+	    (!import->newer && dialog->state == PARLEY_STATE_DELETED))
 		copy_changed(import->step.engine, dialog);
 }
 

@@ -215,6 +215,26 @@ static void who_is_given_its_call_back_says_so(void **state)
 	call_end(&c->call);
 }
 
+/* "a" does not know that "b" has taken the call over, and cannot reach it. */
+static void an_end_goes_on_to_the_owner(void **state)
+{
+	struct three three;
+	struct side *a, *b, *c = &three.c;
+
+	three_begin(&three, state);
+	a = &three.pair->a;
+	b = &three.pair->b;
+	pair_up(three.pair);
+	assert_int_equal(side_adopt(b, "a"), 0);
+	assert_int_equal(tell(b, c), 0);
+	assert_int_equal(call_request(&a->call, PARLEY_EV_BYE, UP, "bob", 7),
+			 0);
+	assert_int_equal(tell(a, c), 0);
+	assert_int_equal(sides_sync(c, b), 0);
+	assert_int_equal(call_state(&b->call), 5);
+	call_end(&c->call);
+}
+
 /* Every invariant is looked at after each step. */
 static void a_copy_is_ended_by_command(void **state)
 {
@@ -398,6 +418,7 @@ int main(void)
 		PAIR(the_owner_knows),
 		PAIR(who_loses_a_call_takes_its_word_back),
 		PAIR(who_is_given_its_call_back_says_so),
+		PAIR(an_end_goes_on_to_the_owner),
 		PAIR(a_copy_is_ended_by_command),
 		PAIR(a_copy_is_ended_while_it_rings),
 		PAIR(two_copies_change_at_once),
