@@ -117,47 +117,43 @@ bool facts_call(struct sip_msg *msg, struct parley_event *event)
 
 struct found {
 	bool want_contact, want_routes;
-	str contact; /* body of the first Contact */
+	struct parley_str contact; /* value of the first Contact */
 	struct parley_str routes[ROUTES_MAX];
 	unsigned int route_count;
 };
 
-static void take_header(struct found *found, const struct hdr_field *header)
+static void take_header(struct found *found, enum field_name name,
+			struct parley_str value)
 {
-	if (header->type == HDR_CONTACT_T && found->want_contact &&
+	if (name == FIELD_CONTACT && found->want_contact &&
 	    found->contact.len == 0)
-		found->contact = header->body;
-	else if (header->type == HDR_RECORDROUTE_T && found->want_routes)
+		found->contact = value;
+	else if (name == FIELD_RECORD_ROUTE && found->want_routes)
 		found->route_count +=
-			field_values(to_parley(&header->body),
-				     &found->routes[found->route_count],
+			field_values(value, &found->routes[found->route_count],
 				     ROUTES_MAX - found->route_count);
 }
 
 /* Looks at the parsed header fields, then reads the rest where it stands. */
 static void walk_headers(struct sip_msg *msg, struct found *found)
 {
-	struct hdr_field header;
-	char *at = msg->unparsed;
-	char *end = msg->buf + msg->len;
-	const char *next;
+	const char *at = msg->unparsed;
+	const char *end = msg->buf + msg->len;
+	struct parley_str value;
+	enum field_name name;
 
-	for (struct hdr_field *h = msg->headers; h; h = h->next)
-		take_header(found, h);
+	for (struct hdr_field *h = msg->headers; h; h = h->next) {
+		if (h->type == HDR_CONTACT_T)
+			take_header(found, FIELD_CONTACT, to_parley(&h->body));
+		else if (h->type == HDR_RECORDROUTE_T)
+			take_header(found, FIELD_RECORD_ROUTE,
+				    to_parley(&h->body));
+	}
 	/* HDR_EOH_F is every bit: the end was reached. */
 	if (msg->parsed_flag == HDR_EOH_F || (msg->msg_flags & FL_SHM_CLONE))
 		return;
-	while ((next = field_next(at, end)) != NULL) {
-		at += next - at;
-		memset(&header, 0, sizeof(header));
-		header.type = HDR_ERROR_T;
-		at = get_hdr_field(at, end, &header);
-		if (header.type == HDR_ERROR_T || header.type == HDR_EOH_T)
-			return;
-		take_header(found, &header);
-		if (header.parsed)
-			clean_hdr_field(&header);
-	}
+	while ((name = field_next(at, end, &value, &at)) != FIELD_NONE)
+		take_header(found, name, value);
 }
 
 static struct parley_str contact_uri(struct sip_msg *msg,
@@ -172,8 +168,8 @@ static struct parley_str contact_uri(struct sip_msg *msg,
 			return to_parley(&parsed->contacts->uri);
 		return (struct parley_str){0};
 	}
-	if (found->contact.len <= 0 || *found->contact.s == '*' ||
-	    !split_address(found->contact, &uri, &params))
+	if (found->contact.len == 0 || *found->contact.s == '*' ||
+	    !split_address(to_str(found->contact), &uri, &params))
 		return (struct parley_str){0};
 	return to_parley(&uri);
 }
@@ -184,7 +180,7 @@ struct parley_str facts_contact(struct sip_msg *msg)
 
 	found.want_contact = true;
 	found.want_routes = false;
-	found.contact = (str){0};
+	found.contact = (struct parley_str){0};
 	found.route_count = 0;
 	walk_headers(msg, &found);
 	return contact_uri(msg, &found);
@@ -238,7 +234,7 @@ void facts_invite(struct sip_msg *msg, struct parley_event *event,
 
 	found.want_contact = true;
 	found.want_routes = true;
-	found.contact = (str){0};
+	found.contact = (struct parley_str){0};
 	found.route_count = 0;
 	walk_headers(msg, &found);
 	event->contact = contact_uri(msg, &found);
@@ -259,7 +255,7 @@ void facts_reply(struct sip_msg *rpl, struct parley_event *event,
 
 	found.want_contact = true;
 	found.want_routes = true;
-	found.contact = (str){0};
+	found.contact = (struct parley_str){0};
 	found.route_count = 0;
 	walk_headers(rpl, &found);
 	others = found.route_count > before ? found.route_count - before : 0;

@@ -156,36 +156,60 @@ uint32_t field_values(struct parley_str body, struct parley_str *values,
 
 /* ------------------------------------------------ lines */
 
-/* False: the line at @at begins no Contact, "m" or Record-Route. Spares most
- * lines the work of parsing them. */
-static bool may_matter(const char *at, const char *end)
+/* What the line at @at begins with; *valuep is what stands behind the colon. */
+static enum field_name name_at(const char *at, const char *end,
+			       const char **valuep)
 {
-	static const char contact[] = "contact", route[] = "record-route";
-	size_t left = (size_t)(end - at);
+	enum field_name name = FIELD_CONTACT;
+	const char *text = "contact";
 
 	switch (*at | 0x20) {
 	case 'm':
-		return left > 1 && (at[1] == ':' || is_space(at[1]));
+		text = "m";
+		break;
 	case 'c':
-		return left >= sizeof(contact) &&
-		       strncasecmp(at, contact, sizeof(contact) - 1) == 0;
+		break;
 	case 'r':
-		return left >= sizeof(route) &&
-		       strncasecmp(at, route, sizeof(route) - 1) == 0;
+		text = "record-route";
+		name = FIELD_RECORD_ROUTE;
+		break;
 	default:
-		return false;
+		return FIELD_NONE;
 	}
+	size_t len = strlen(text);
+
+	if ((size_t)(end - at) <= len || strncasecmp(at, text, len) != 0)
+		return FIELD_NONE;
+	at = skip_space(at + len, end);
+	if (at == end || *at != ':')
+		return FIELD_NONE;
+	*valuep = at + 1;
+	return name;
+}
+
+static const char *next_line(const char *at, const char *end)
+{
+	at = memchr(at, '\n', (size_t)(end - at));
+	return at ? at + 1 : end;
 }
 
 /* A line that goes on the one before begins with white space. */
-const char *field_next(const char *at, const char *end)
+enum field_name field_next(const char *at, const char *end,
+			   struct parley_str *value, const char **nextp)
 {
 	while (at && at < end && *at != '\r' && *at != '\n') {
-		if (may_matter(at, end))
-			return at;
-		at = memchr(at, '\n', (size_t)(end - at));
-		if (at)
-			at++;
+		const char *from;
+		enum field_name name = name_at(at, end, &from);
+
+		at = next_line(at, end);
+		if (name == FIELD_NONE)
+			continue;
+		while (at < end && is_space(*at))
+			at = next_line(at, end);
+		*value = field_trim(
+			(struct parley_str){from, (uint32_t)(at - from)});
+		*nextp = at;
+		return name;
 	}
-	return NULL;
+	return FIELD_NONE;
 }

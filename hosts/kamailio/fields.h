@@ -33,8 +33,13 @@ bool field_split(struct parley_str body, struct parley_str *uri,
 uint32_t field_values(struct parley_str body, struct parley_str *values,
 		      uint32_t max);
 
-/* The begin of the next line that may be a Contact, "m" or Record-Route, or
- * NULL. @at begins a line; an empty line ends the header. */
-const char *field_next(const char *at, const char *end);
+enum field_name { FIELD_NONE, FIELD_CONTACT, FIELD_RECORD_ROUTE };
+
+/* Finds the next Contact ("m") or Record-Route from @at on, the begin of a
+ * line. Its value, lines that go on included (RFC 3261 7.3.1), has no white
+ * space around it; *nextp is the begin of the line behind. FIELD_NONE: there is
+ * none before the empty line that ends the header, or before @end. */
+enum field_name field_next(const char *at, const char *end,
+			   struct parley_str *value, const char **nextp);
 
 #endif

@@ -73,16 +73,28 @@ static void list(struct parley_str text)
 static void lines(struct parley_str text)
 {
 	const char *end = text.s + text.len;
-	const char *at = field_next(text.s, end);
+	const char *at = text.s, *next;
+	struct parley_str value;
+	enum field_name name;
 
-	while (at != NULL) {
-		expect(at >= text.s && at < end);
-		expect(at == text.s || at[-1] == '\n');
-		expect(strchr("mMcCrR", *at) != NULL);
-		/* The next one begins behind this line. */
-		at = memchr(at, '\n', (size_t)(end - at));
-		if (at != NULL)
-			at = field_next(at + 1, end);
+	while ((name = field_next(at, end, &value, &next)) != FIELD_NONE) {
+		const char *begin = name == FIELD_CONTACT ? "cCmM" : "rR";
+
+		expect(next > at && next <= end);
+		expect(next == end ||
+		       (next[-1] == '\n' && *next != ' ' && *next != '\t'));
+		expect(value.s > at && value.s + value.len <= next);
+		expect(value.len == 0 ||
+		       (!blank(value.s[0]) && !blank(value.s[value.len - 1])));
+		/* The name stands at the begin of a line in front of it. */
+		const char *colon = value.s;
+		while (*--colon != ':')
+			expect(blank(*colon) && colon > at);
+		const char *from = colon;
+		while (from > at && from[-1] != '\n')
+			from--;
+		expect(strchr(begin, *from) != NULL);
+		at = next;
 	}
 }
 
