@@ -90,18 +90,19 @@ void step_end(struct step *step)
 
 /* ------------------------------------------------ the INVITE */
 
+static inline bool text_bad(struct parley_str text)
+{
+	return text.len > PARLEY_STR_MAX || (text.len > 0 && !text.s);
+}
+
 static int facts_fault(const struct parley_event *event)
 {
-	const struct parley_str *texts[] = {
-		&event->callid,	       &event->from_tag,  &event->to_tag,
-		&event->from_uri,      &event->to_uri,	  &event->req_uri,
-		&event->contact,       &event->route_set, &event->reason,
-		&event->caller_routes,
-	};
-	for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++)
-		if (texts[i]->len > PARLEY_STR_MAX ||
-		    (texts[i]->len > 0 && !texts[i]->s))
-			return PARLEY_E_ARGUMENT;
+	if (text_bad(event->callid) || text_bad(event->from_tag) ||
+	    text_bad(event->to_tag) || text_bad(event->from_uri) ||
+	    text_bad(event->to_uri) || text_bad(event->req_uri) ||
+	    text_bad(event->contact) || text_bad(event->route_set) ||
+	    text_bad(event->reason) || text_bad(event->caller_routes))
+		return PARLEY_E_ARGUMENT;
 	return 0;
 }
 
