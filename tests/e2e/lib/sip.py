@@ -132,14 +132,17 @@ class Party:
         self.sock.sendto(data, self.server)
 
     def _receive(self, seconds):
-        self.sock.settimeout(max(seconds, 0.0001))
-        try:
-            data, source = self.sock.recvfrom(65535)
-        except (socket.timeout, BlockingIOError):
-            return None
-        if len(data) < 8 or self._is_repeated(data):  # keep-alive
-            return self._receive(seconds)
-        return Message(data, source)
+        deadline = time.monotonic() + seconds
+        while True:
+            left = deadline - time.monotonic()
+            self.sock.settimeout(max(left, 0.0001))
+            try:
+                data, source = self.sock.recvfrom(65535)
+            except (socket.timeout, BlockingIOError):
+                return None
+            if len(data) >= 8 and not self._is_repeated(data):
+                return Message(data, source)
+            # A keep-alive of four bytes, or what was told before.
 
     def _is_repeated(self, data):
         """A request that came before: who was slow to answer it gets it again,
