@@ -140,6 +140,14 @@ struct parley_host {
 	 * parley_set_area(). Called with the shard's lock held, so it must not
 	 * call the engine. May be NULL. */
 	void (*show)(void *self, void *area, const struct parley_shown *shown);
+
+	/* What outlives the processes has names in place of sockets and routes
+	 * (parley_store.h). Text that stays valid, empty for NULL; and the
+	 * socket or the timeout route with that name, NULL or 0 if there is
+	 * none. Called with locks held. Needed with a store only. */
+	struct parley_str (*socket_text)(void *self, void *socket);
+	void *(*socket_find)(void *self, struct parley_str text);
+	int32_t (*route_find)(void *self, struct parley_str name);
 };
 
 /* ------------------------------------------------------------- set-up */
@@ -892,6 +900,8 @@ struct parley_image {
 	uint64_t state_left_ms;	   /* the same for what the state waits for */
 	bool end_untold;	   /* it has ended; its owner may not know */
 	bool tell_loaded;	   /* import: a replica tells LOADED, too */
+	bool stored;		   /* import: the database has rows of it */
+	uint64_t record; /* import: ticket of the record that it is in; 0 */
 };
 
 /* As parley_read(); all texts are copies in @buffer. ABSENT: it was forgotten.

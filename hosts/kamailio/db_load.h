@@ -1,0 +1,40 @@
+/*
+ * db_load.h - dialogs out of the database and the journal, into the engine
+ *
+ * What:    at the start: the journal's records, then the rows of this node
+ *          (and those of nobody); at run time by Call-ID, or all that are not
+ *          in memory yet. Damaged rows are skipped, one line each with row and
+ *          reason, and stay where they are.
+ * Owns:    nothing that outlives a call.
+ * Locking: none; may take as long as the database likes (db_driver.h), and is
+ *          called by the loader, in the writer, or in main before the fork.
+ * Always:  the rows of another node are neither loaded, ended nor deleted
+ * unless asked for.
+ */
+#ifndef DB_LOAD_H
+#define DB_LOAD_H
+
+#include "db_driver.h"
+
+struct db_load_count {
+	uint32_t loaded, known, foreign, damaged, orphans;
+};
+
+/* mod_init, before the fork: the journal, then rows for as long as db_load_wait
+ * lasts. 0, or -1 and one line. *@restp: rows are left for db_load_rest(). */
+int db_load_start(bool *restp);
+/* In the writer, first of all: the rest. */
+void db_load_rest(struct db_link *link);
+/* While db_load_rest() is at it. */
+bool db_load_pending(void);
+
+/* Asked for by script or RPC, done by the writer; see writer.h. */
+int db_load_callid(struct db_link *link, struct parley_str callid,
+		   struct db_load_count *count);
+int db_load_extra(struct db_link *link, struct db_load_count *count);
+
+/* LOADED is told to the subscribers of each dialog that was loaded before the
+ * fork: in the first worker's child_init, as the stock module does. */
+void db_load_tell(void);
+
+#endif
