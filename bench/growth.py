@@ -1,6 +1,7 @@
 """What an operation costs as the number of dialogs grows.
 
-A fresh server per number of dialogs; lifetimes uniformly random over 1 to 12
+Fresh servers per number of dialogs, one of each module, which are measured in
+turn: what else the machine does befalls all of them. Lifetimes uniformly random over 1 to 12
 hours (for the packaged modules in ascending order while the dialogs are set up,
 which is what their sorted list likes best and makes the set-up possible at
 all); three profiles per dialog: `few` with 10 values, `own` with a value per
@@ -10,6 +11,7 @@ allocator. Single operations run in a loop of the script, minus an empty loop,
 under -x fm: the interpreter allocates for each assignment, and with the default
 allocator that alone costs more than most operations.
 """
+import contextlib
 import statistics
 import time
 
@@ -128,27 +130,24 @@ class Bed:
             return self.cpu(lambda: party.ask("OPTIONS", uri=uri,
                                               seconds=100)) / times
 
-    def stats_active(self, times):
-        """us per dlg.stats_active, in the process that serves it."""
+    def rpc(self, method, times=200):
+        """ns of CPU per command, in the process that serves it."""
         pids = [pid for pid, name in self.server.processes().items()
                 if name.startswith("ctl handler")]
-
-        def spend(method):
-            before = cpu_ns(pids)
-            for _ in range(times):
-                self.server.rpc(method)
-            return (cpu_ns(pids) - before) / times
-        base = _least(7, spend, "core.version")
-        return max(_least(7, spend, "dlg.stats_active") - base, 0)
+        before = cpu_ns(pids)
+        for _ in range(times):
+            self.server.rpc(method)
+        return (cpu_ns(pids) - before) / times
 
 
-def _median(repeat, function, *args):
-    return statistics.median(function(*args) for _ in range(repeat))
-
-
-def _least(repeat, function, *args):
-    """What disturbs a loop only ever makes it slower."""
-    return min(function(*args) for _ in range(repeat))
+def _in_turn(beds, rounds, measure):
+    """[(bed, [measure(bed), ...])], the beds one after the other in each
+    round."""
+    found = [(bed, []) for bed in beds]
+    for _ in range(rounds):
+        for bed, results in found:
+            results.append(measure(bed))
+    return found
 
 
 TEXTS = {"call": "whole call", "inside": "in-dialog request with reset",
@@ -173,32 +172,45 @@ def _times(bed, name):
     return 100000 if bed.ours or bed.count <= 2000 else 20000
 
 
-def _measure_traffic(bed):
-    out = {}
+def _measure_traffic(beds, out):
+    # With 1,000 dialogs the modules are compared with each other.
+    rounds = 7 if beds[0].count <= 1000 else 3
     for name in ("call", "inside"):
-        times = _times(bed, name)
-        out[name] = _median(3, getattr(bed, name), times)
-    if VARIANTS[bed.variant][0] != "ims_dialog" or bed.ours:
-        out["stats_active"] = bed.stats_active(200)
-    return out
+        for bed, found in _in_turn(beds, rounds, lambda bed: getattr(
+                bed, name)(_times(bed, name))):
+            out[bed.variant][name] = statistics.median(found)
+    have = [bed for bed in beds if bed.variant != "ims_dialog"]
+    # What disturbs a loop only ever makes it slower: the least counts.
+    for bed, found in _in_turn(have, 7, lambda bed: (
+            bed.rpc("core.version"), bed.rpc("dlg.stats_active"))):
+        base, value = (min(column) for column in zip(*found))
+        out[bed.variant]["stats_active"] = max(value - base, 0)
 
 
-def _measure_operations(bed):
-    repeat = 3 if bed.settings.quick else 7
-    out, base = {}, {"": _least(repeat, bed.operation, "empty", 100000)}
-    for name, _ in _known(bed.variant):
-        if name != "empty":
-            times = _times(bed, name)
-            base[name] = _least(repeat, bed.operation, name, times)
-            out[name] = max(base[name] - base[WITHOUT.get(name, "")], 0)
-    return out
+def _measure_operations(beds, out):
+    rounds = 3 if beds[0].settings.quick else 7
+    took = {bed: {} for bed in beds}
+    for name in OPERATIONS:
+        have = [bed for bed in beds if name in dict(_known(bed.variant))]
+        for bed, found in _in_turn(have, rounds, lambda bed: bed.operation(
+                name, _times(bed, name))):
+            took[bed][name] = min(found)
+    for bed, values in took.items():
+        for name, value in values.items():
+            if name != "empty":
+                out[bed.variant][name] = max(
+                    value - values[WITHOUT.get(name, "empty")], 0)
 
 
-def _measure_one(settings, variant, count):
-    with Bed(settings, variant, count) as bed:
-        out = _measure_traffic(bed)
-    with Bed(settings, variant, count, "fm") as bed:
-        out.update(_measure_operations(bed))
+def _measure_size(settings, variants, count):
+    """{variant: {operation: ns}}"""
+    out = {variant: {} for variant in variants}
+    for allocator, part in ((None, _measure_traffic),
+                            ("fm", _measure_operations)):
+        with contextlib.ExitStack() as stack:
+            part([stack.enter_context(Bed(settings, variant, count,
+                                          allocator))
+                  for variant in variants], out)
     return out
 
 
@@ -216,16 +228,17 @@ def sizes(settings, variant):
 
 def measure(settings, variants):
     """{(variant, count): {operation: ns}}"""
-    out = {}
-    for variant in variants:
-        if not VARIANTS[variant][0]:
-            continue
-        for count in sizes(settings, variant):
-            start = time.monotonic()
-            out[variant, count] = _measure_one(settings, variant, count)
-            settings.note("growth: %s, %d dialogs, took %.0f s" % (
-                variant, count, time.monotonic() - start))
-    return out
+    wanted = {variant: sizes(settings, variant) for variant in variants
+              if VARIANTS[variant][0]}
+    found = {}
+    for count in sorted(set().union(*wanted.values())):
+        start = time.monotonic()
+        found[count] = _measure_size(
+            settings, [v for v in wanted if count in wanted[v]], count)
+        settings.note("growth: %d dialogs, took %.0f s" % (
+            count, time.monotonic() - start))
+    return {(variant, count): found[count][variant]
+            for variant in wanted for count in wanted[variant]}
 
 
 def _text(ns):
@@ -261,8 +274,8 @@ def rows(result):
             if ours and stock is not None and count == 1000 and \
                     name not in OPERATIONS:
                 # Not slower than the packaged module, within 15 %, which is
-                # how far two runs of one program lie apart. Of operations
-                # the instructions are compared (operations.py).
+                # how far medians of one program lie apart, even in turn. Of
+                # operations the instructions are compared (operations.py).
                 target += ("; " if target else "") + \
                     "stock at 1,000: " + _text(stock)
                 met = met is not False and value <= 1.15 * stock + 100
