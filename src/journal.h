@@ -57,9 +57,11 @@ void journal_write(struct journal_writer *writer, const void *bytes,
 		   size_t size);
 /* All of it was written: from now on a crash leaves this record. It takes the
  * place of @old in the queue if that still waits, else the last; @old goes, or
- * goes when it is done, or synced. */
+ * goes when it is done, or synced. @old 0: there is none. *@takenp is set,
+ * never cleared: @old does not wait any more, so the database may know it;
+ * NULL: the caller knows. */
 journal_name journal_commit(struct journal_writer *writer, journal_name old,
-			    uint64_t now_ms);
+			    uint64_t now_ms, bool *takenp);
 
 /* What became of a record that its owner has the name of. */
 enum journal_fate {
@@ -68,9 +70,9 @@ enum journal_fate {
 	JOURNAL_DONE,  /* it is there, and the record is not here any more */
 };
 enum journal_fate journal_fate(struct journal *journal, journal_name name);
-/* The record is void: nothing of it was taken, or the thing is unknown to the
- * database for another reason. */
-void journal_drop(struct journal *journal, journal_name name);
+/* The record is void. False, and nothing was done: it does not wait any more,
+ * so the database may know it. Looks and drops in one step. */
+PARLEY_MUST_CHECK bool journal_drop(struct journal *journal, journal_name name);
 
 struct journal_record {
 	journal_name name;
