@@ -41,7 +41,7 @@ struct parley_store_config {
  * is not known; it is untouched. OLD: it was made with another size, and has
  * records; untouched as well (parley_store_size() tells which). */
 PARLEY_MUST_CHECK int
-parley_store_open(struct parley *engine,
+parley_store_open(struct parley *engine, struct parley_now now,
 		  const struct parley_store_config *config);
 
 /* The size with which the first bytes of an area say it was made; 0: they are

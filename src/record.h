@@ -17,21 +17,26 @@
 
 #include "dialog.h"
 
-/* Where bytes go. NULL as function: they are only counted. */
+/* Where bytes go. */
 struct record_sink {
 	void (*write)(void *self, const void *bytes, size_t size);
 	void *self;
-	size_t bytes; /* so far */
 };
 
+/* How many bytes record_write() will write, and writing them. The lock is held
+ * from the one to the other. */
+size_t record_bytes(const struct parley *engine, const struct dialog *dialog);
 void record_write(const struct parley *engine, const struct dialog *dialog,
-		  struct parley_now now, struct record_sink *sink);
+		  struct parley_now now, const struct record_sink *sink);
 /* Of a dialog that is gone: identity and Call-ID. */
-void record_write_gone(const struct dialog *dialog, struct record_sink *sink);
+size_t record_gone_bytes(const struct dialog *dialog);
+void record_write_gone(const struct dialog *dialog,
+		       const struct record_sink *sink);
 
 /* 0; SPACE (*@neededp); ARGUMENT: these bytes are no record. A profile that is
- * not configured any more is left out; a socket that the host has no more is
- * NULL; a timeout route of which it knows no number is 0. */
+ * not configured any more, or with values where it had none, is left out; a
+ * socket that the host has no more is NULL; a timeout route of which it knows
+ * no number is 0. Of a dialog that is gone, only id and callid are filled. */
 PARLEY_MUST_CHECK int record_read(struct parley *engine, struct parley_now now,
 				  struct parley_str bytes,
 				  struct parley_image *image, void *buffer,
