@@ -18,10 +18,15 @@
 
 /* ------------------------------------------------ the module (mod.c) */
 
-/* What belongs to the database; names of tables and columns. */
+/* What belongs to the database; names of tables and columns (params_db.c). */
 struct adapter_db {
 	int mode, update_period, fetch_rows, skip_load;
-	str url, table, vars_table;
+	int load_wait;	  /* seconds before the first SIP message */
+	int journal_size; /* MB */
+	int journal_sync;
+	str journal_dir; /* empty: the default, which may be missing */
+	str node;	 /* who owns the rows; empty: there is one node only */
+	str url, table, vars_table, more_table;
 	str callid, from_uri, from_tag, to_uri, to_tag, h_id, h_entry;
 	str state, start_time, timeout, sflags, toroute_name;
 	str caller_cseq, callee_cseq, caller_route, callee_route;
@@ -86,6 +91,7 @@ static inline str to_str(struct parley_str s)
 
 /* What can only be judged when all of them are known. 0 or -1. */
 int params_check(void);
+int params_db_check(void); /* params_db.c */
 /* The engine's settings from ours. */
 void params_config(struct parley_config *config);
 

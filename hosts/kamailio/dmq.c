@@ -12,12 +12,11 @@
 #include "core/locking.h"
 #include "core/parser/parse_content.h"
 #include "core/parser/parse_uri.h"
-#include "core/route.h"
-#include "core/socket_info.h"
 #include "core/ut.h"
 
 #include "dmq.h"
 #include "dmq_bus.h"
+#include "names.h"
 #include "reader.h"
 #include "text.h"
 
@@ -27,44 +26,7 @@ struct dmq_bus dmq_bus;
 
 static char self_name[NODE_NAME_MAX];
 
-/* ------------------------------------------------ what texts mean here */
-
-static struct parley_str socket_text(void *socket)
-{
-	str text = reader_socket(socket);
-
-	return to_parley(&text);
-}
-
-static void *socket_find(struct parley_str text)
-{
-	str name = to_str(text);
-
-	return name.len > 0 ? lookup_local_socket(&name) : NULL;
-}
-
-static const char *profile_name(int profile)
-{
-	return parley_profile_name(adapter.engine, profile);
-}
-
-static int profile_find(struct parley_str name)
-{
-	return parley_profile_find(adapter.engine, name);
-}
-
-static int32_t route_find(struct parley_str name)
-{
-	char text[256];
-	int route;
-
-	if (name.len == 0 || name.len >= sizeof(text))
-		return 0;
-	memcpy(text, name.s, name.len);
-	text[name.len] = '\0';
-	route = route_lookup(&main_rt, text);
-	return route > 0 && main_rt.rlist[route] ? route : 0;
-}
+/* ------------------------------------------------ taking in */
 
 int dmq_export(struct parley_id id, struct parley_image *image)
 {
@@ -83,8 +45,6 @@ int dmq_export(struct parley_id id, struct parley_image *image)
 						   PARLEY_OPT_KA_CALLEE);
 	return rc;
 }
-
-/* ------------------------------------------------ taking in */
 
 /* A message that is being taken in. */
 struct incoming {
@@ -390,14 +350,7 @@ int dmq_bind(void)
 		       "\"server_address\", \"sip:<address>:<port>\")\n");
 		return -1;
 	}
-	dmq_bus.names = (struct json_names){
-		.socket_text = socket_text,
-		.socket_find = socket_find,
-		.profile_name = profile_name,
-		.profile_find = profile_find,
-		.route_find = route_find,
-		.self = {self_name, len},
-	};
+	dmq_bus.names = names_of_json((struct parley_str){self_name, len});
 	return 0;
 }
 

@@ -13,6 +13,7 @@
 #include "core/ut.h"
 
 #include "capi.h"
+#include "names.h"
 
 enum {
 	LOG_LINES_PER_SECOND = 10,
@@ -116,6 +117,26 @@ static bool host_pause(void *self)
 	(void)self;
 	sleep_us(1000);
 	return true;
+}
+
+/* ------------------------------------------------ names */
+
+static struct parley_str host_socket_text(void *self, void *socket)
+{
+	(void)self;
+	return names_socket(socket);
+}
+
+static void *host_socket_find(void *self, struct parley_str text)
+{
+	(void)self;
+	return names_find_socket(text);
+}
+
+static int32_t host_route_find(void *self, struct parley_str name)
+{
+	(void)self;
+	return names_find_route(name);
 }
 
 /* ------------------------------------------------ time */
@@ -262,6 +283,9 @@ int host_init(void)
 		.log = host_log,
 		.pause = host_pause,
 		.show = capi_show,
+		.socket_text = host_socket_text,
+		.socket_find = host_socket_find,
+		.route_find = host_route_find,
 	};
 	struct parley_config config;
 	const char *fault;

@@ -12,6 +12,7 @@
 #include "dmq.h"
 #include "exports.h"
 #include "own_mark.h"
+#include "params_db.h"
 
 struct adapter adapter = {
 	.set =
@@ -36,7 +37,7 @@ struct adapter adapter = {
 			.bridge_contact = STR_STATIC_INIT(
 				"sip:controller@kamailio.org:5060"),
 			.dmq_peer_id = STR_STATIC_INIT("dialog"),
-			.db = {.update_period = 60, .fetch_rows = 200},
+			.db = PARAMS_DB_DEFAULTS,
 		},
 };
 

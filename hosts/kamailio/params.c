@@ -15,6 +15,7 @@
 #include "dmq.h"
 #include "exports.h"
 #include "header_lines.h"
+#include "params_db.h"
 #include "text.h"
 
 enum {
@@ -24,6 +25,8 @@ enum {
 	MEMORY_PIECE_MAX = 16 << 20,
 	DURATION_MAX = INT32_MAX / 1000,
 	KA_INTERVAL_MIN = 30, /* as in the stock module */
+	DB_NODE_MAX = 64,     /* the width of its column */
+	JOURNAL_MB_MAX = 65536,
 };
 
 /* ------------------------------------------------ values */
@@ -149,6 +152,12 @@ HANDLER(db_fetch_rows, set_clamped("db_fetch_rows", &adapter.set.db.fetch_rows,
 				   value, 0, INT32_MAX))
 HANDLER(db_skip_load,
 	set_switch("db_skip_load", &adapter.set.db.skip_load, value))
+HANDLER(journal_sync,
+	set_switch("journal_sync", &adapter.set.db.journal_sync, value))
+HANDLER(journal_size, set_range("journal_size", &adapter.set.db.journal_size,
+				value, 1, JOURNAL_MB_MAX))
+HANDLER(db_load_wait,
+	set_duration("db_load_wait", &adapter.set.db.load_wait, value))
 HANDLER(bye_early_code,
 	set_range("bye_early_code", &adapter.set.early_code, value, 300, 699))
 
@@ -412,60 +421,46 @@ HANDLER(event_callback,
 	set_any_name("event_callback", &adapter.set.event_callback, value))
 HANDLER(dmq_peer_id, set_name("dmq_peer_id", &adapter.set.dmq_peer_id, value))
 
-static int param_dump_dir(modparam_t type, void *value)
+static int set_directory(const char *name, str *target, const char *value)
+{
+	if (value[0] != '/') {
+		LM_ERR("%s=\"%s\": must be the full path of a directory\n",
+		       name, value);
+		return -1;
+	}
+	return copy_text(target, value);
+}
+
+HANDLER(dump_dir, set_directory("dump_dir", &adapter.set.dump_dir, value))
+
+/* What is there is emptied when the service stops, or at a reboot. */
+static int param_journal_dir(modparam_t type, void *value)
 {
 	const char *text = value;
 
 	(void)type;
-	if (text[0] != '/') {
-		LM_ERR("dump_dir=\"%s\": must be the full path of a "
-		       "directory\n",
+	if (params_db_volatile(text)) {
+		LM_ERR("journal_dir=\"%s\": must not be below /run, which is "
+		       "emptied when the service stops\n",
 		       text);
 		return -1;
 	}
-	return copy_text(&adapter.set.dump_dir, text);
+	return set_directory("journal_dir", &adapter.set.db.journal_dir, text);
 }
 
-/* Tables and columns: a name each. */
-#define DB_NAME(param, field)                                                  \
-	HANDLER(param, set_any_name(#param, &adapter.set.db.field, value))
+static int param_db_node(modparam_t type, void *value)
+{
+	const char *text = value;
 
-DB_NAME(table_name, table)
-DB_NAME(call_id_column, callid)
-DB_NAME(callid_column, callid)
-DB_NAME(from_uri_column, from_uri)
-DB_NAME(from_tag_column, from_tag)
-DB_NAME(to_uri_column, to_uri)
-DB_NAME(to_tag_column, to_tag)
-DB_NAME(h_id_column, h_id)
-DB_NAME(h_entry_column, h_entry)
-DB_NAME(state_column, state)
-DB_NAME(start_time_column, start_time)
-DB_NAME(timeout_column, timeout)
-DB_NAME(from_cseq_column, caller_cseq)
-DB_NAME(caller_cseq_column, caller_cseq)
-DB_NAME(to_cseq_column, callee_cseq)
-DB_NAME(callee_cseq_column, callee_cseq)
-DB_NAME(from_route_column, caller_route)
-DB_NAME(caller_route_column, caller_route)
-DB_NAME(to_route_column, callee_route)
-DB_NAME(callee_route_column, callee_route)
-DB_NAME(from_contact_column, caller_contact)
-DB_NAME(caller_contact_column, caller_contact)
-DB_NAME(to_contact_column, callee_contact)
-DB_NAME(callee_contact_column, callee_contact)
-DB_NAME(from_sock_column, caller_sock)
-DB_NAME(caller_sock_column, caller_sock)
-DB_NAME(to_sock_column, callee_sock)
-DB_NAME(callee_sock_column, callee_sock)
-DB_NAME(sflags_column, sflags)
-DB_NAME(toroute_name_column, toroute_name)
-DB_NAME(vars_table_name, vars_table)
-DB_NAME(vars_h_id_column, vars_h_id)
-DB_NAME(vars_h_entry_column, vars_h_entry)
-DB_NAME(vars_key_column, vars_key)
-DB_NAME(vars_value_column, vars_value)
-HANDLER(db_url, copy_text(&adapter.set.db.url, value))
+	(void)type;
+	if (strlen(text) > DB_NODE_MAX || strpbrk(text, "\r\n")) {
+		LM_ERR("db_node: must be one line of at most %d characters\n",
+		       DB_NODE_MAX);
+		return -1;
+	}
+	return copy_text(&adapter.set.db.node, text);
+}
+
 HANDLER(xavp_cfg, copy_text(&adapter.set.xavp_cfg, value))
 
 static int param_bye_early_reason(modparam_t type, void *value)
@@ -558,6 +553,7 @@ HANDLER(profiles_no_value, add_profiles("profiles_no_value", value, false))
 	{                                                                      \
 #name, PARAM_INT | PARAM_USE_FUNC, (void *)param_##name        \
 	}
+#define BY_NAME(param, field, text) {#param, PARAM_STR, &adapter.set.db.field},
 #define BY_TEXT(name, handler)                                                 \
 	{                                                                      \
 #name, PARAM_STRING | PARAM_USE_FUNC, (void *)(handler)        \
@@ -622,43 +618,13 @@ param_export_t adapter_params[] = {
 	BY_INT(db_update_period),
 	BY_INT(db_fetch_rows),
 	BY_INT(db_skip_load),
-	BY_TEXT(db_url, param_db_url),
-	BY_TEXT(table_name, param_table_name),
-	BY_TEXT(call_id_column, param_call_id_column),
-	BY_TEXT(callid_column, param_callid_column),
-	BY_TEXT(from_uri_column, param_from_uri_column),
-	BY_TEXT(from_tag_column, param_from_tag_column),
-	BY_TEXT(to_uri_column, param_to_uri_column),
-	BY_TEXT(to_tag_column, param_to_tag_column),
-	BY_TEXT(h_id_column, param_h_id_column),
-	BY_TEXT(h_entry_column, param_h_entry_column),
-	BY_TEXT(state_column, param_state_column),
-	BY_TEXT(start_time_column, param_start_time_column),
-	BY_TEXT(timeout_column, param_timeout_column),
-	BY_TEXT(from_cseq_column, param_from_cseq_column),
-	BY_TEXT(caller_cseq_column, param_caller_cseq_column),
-	BY_TEXT(to_cseq_column, param_to_cseq_column),
-	BY_TEXT(callee_cseq_column, param_callee_cseq_column),
-	BY_TEXT(from_route_column, param_from_route_column),
-	BY_TEXT(caller_route_column, param_caller_route_column),
-	BY_TEXT(to_route_column, param_to_route_column),
-	BY_TEXT(callee_route_column, param_callee_route_column),
-	BY_TEXT(from_contact_column, param_from_contact_column),
-	BY_TEXT(caller_contact_column, param_caller_contact_column),
-	BY_TEXT(to_contact_column, param_to_contact_column),
-	BY_TEXT(callee_contact_column, param_callee_contact_column),
-	BY_TEXT(from_sock_column, param_from_sock_column),
-	BY_TEXT(caller_sock_column, param_caller_sock_column),
-	BY_TEXT(to_sock_column, param_to_sock_column),
-	BY_TEXT(callee_sock_column, param_callee_sock_column),
-	BY_TEXT(sflags_column, param_sflags_column),
-	BY_TEXT(toroute_name_column, param_toroute_name_column),
-	BY_TEXT(vars_table_name, param_vars_table_name),
-	BY_TEXT(vars_h_id_column, param_vars_h_id_column),
-	BY_TEXT(vars_h_entry_column, param_vars_h_entry_column),
-	BY_TEXT(vars_key_column, param_vars_key_column),
-	BY_TEXT(vars_value_column, param_vars_value_column),
-	{0, 0, 0},
+	BY_INT(db_load_wait),
+	BY_INT(journal_size),
+	BY_INT(journal_sync),
+	BY_TEXT(journal_dir, param_journal_dir),
+	BY_TEXT(db_node, param_db_node),
+	{"db_url", PARAM_STR, &adapter.set.db.url},
+	PARAMS_DB_NAMES(BY_NAME) PARAMS_DB_ALSO(BY_NAME){0, 0, 0},
 };
 #pragma GCC diagnostic pop
 
@@ -684,9 +650,6 @@ int params_check(void)
 	if (set->default_timeout <= 0 || set->default_timeout > DURATION_MAX)
 		return refuse("default_timeout", set->default_timeout,
 			      "from 1 to 2147483 seconds");
-	if (set->db.mode != 0)
-		return refuse("db_mode", set->db.mode,
-			      "0: this version stores no calls in a database");
 	if ((set->ka_timer > 0) != (set->ka_interval > 0))
 		LM_WARN("ka_timer=%d, ka_interval=%d: there are no keep-alives "
 			"unless both are set\n",
@@ -696,7 +659,7 @@ int params_check(void)
 			set->h_id_start, set->h_id_step);
 	if (set->early_code == 0)
 		set->early_code = is_dialog() ? 480 : 488;
-	return 0;
+	return params_db_check();
 }
 
 /* A stock keep-alive is late by up to ka_timer. Ours are as late as is needed
