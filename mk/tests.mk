@@ -200,6 +200,7 @@ e2e:
 # Modules of our own for the end-to-end tests, which build them when they want
 # one (tests/e2e/lib/modules.py).
 $(BUILD)/e2e/%.so: tests/e2e/modules/%.c include/parley_api.h \
+		$(wildcard tests/e2e/modules/*.h) \
 		$(BUILD)/kamailio.flags \
 		| $(KAMAILIO_HEADER)
 	@mkdir -p $(@D)

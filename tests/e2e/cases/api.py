@@ -6,16 +6,17 @@ import shutil
 import subprocess
 
 from lib import modules, proxy as servers
-from lib.case import (check, net, parley_only, same, script, sip, wait_state,
-                      wait_statistic)
+from lib.callbacks import (FORGET, LOOP, SETUP, established, inside, lines,
+                           names)
+from lib.case import (check, net, parley_only, same, script, sip, two_parties,
+                      wait_state, wait_statistic)
 
 from . import dmq
-from .capi_module import (FORGET, LOOP, NAMES, SETUP, established, inside,
-                          lines, parties)
+from .capi_module import TYPES
 
 OURS = parley_only("the packaged module has no load_parley()")
 ARGUMENT, VERSION, TYPE, LATE, GONE, STATE, ABSENT = range(-1, -8, -1)
-SPELLINGS = ["DLGCB_" + n for n in NAMES.values()
+SPELLINGS = ["DLGCB_" + n for n in TYPES.number
              if n not in ("LOADED", "CREATED")] + [
     "DLGCB_MI_CONTEXT", "DLGCB_SAVED", "DLG_FAILED", "DLG_CONFIRMED",
     "DLG_REQ_WITHIN", "DLG_TERMINATED", "DLG_EXPIRED"]
@@ -27,17 +28,19 @@ def proxy(env, action="-", params=(), **hooks):
     return env.proxy(list(params) or [FORGET], script(**hooks), last=watcher)
 
 
+def tested(env, *action, **options):
+    """The server, started, and two parties."""
+    return two_parties(proxy(env, *action, **options))
+
+
 def told(server, name="all"):
-    """[(type, request, code of the reply, direction)] of the callbacks."""
-    check(not lines(server, "wrong"), "%r", lines(server, "wrong"))
-    return [(NAMES[int(l["type"])], l["req"],
-             l["rpl"] if l["rpl"] != "0" else "-", int(l["dir"]))
-            for _, l in lines(server, "told") if l["name"] == name]
+    """[(type, request, reply, direction)] of the callbacks."""
+    same("spoilt", lines(server, "spoilt"), [])
+    return TYPES.told(server, name)
 
 
-def wait_told(server, what, seconds=15.0):
-    net.wait_until(lambda: what in [t[0] for t in told(server)], seconds,
-                   "%s (have %r)" % (what, told(server)))
+def wait_told(server, what):
+    TYPES.wait_told(server, what)
     return told(server)
 
 
@@ -51,117 +54,89 @@ def results(server, kind):
 @OURS
 def test_types(env):
     """Every documented type can be registered, in both spellings."""
-    with proxy(env) as server:
-        a, b = parties(server)
-        with a, b:
-            sip.ring(a, b)
+    with tested(env) as (server, a, b):
+        sip.ring(a, b)
         same("registered", dict(results(server, "register")), dict.fromkeys(
             SPELLINGS + ["DLGCB_LOADED", "DLG_CREATED", "all", "saved"], 0))
 
 
-def _whole_call(env, by, way, back):
-    with proxy(env) as server:
-        a, b = parties(server)
-        with a, b:
-            call = established(server, a, b)
-            inside(call, by)
-            call.hang_up(by)
-            got = wait_told(server, "DESTROY")
-            # Which of the two is first is tm's affair.
-            bye = ("RESPONSE_WITHIN", "BYE", "200", back)
-            same("times that %r was told" % (bye,), got.count(bye), 1)
-            same("told", [t for t in got if t != bye], SETUP + [
-                ("REQ_WITHIN", "INFO", "-", way),
-                ("RESPONSE_WITHIN", "INFO", "200", back),
-                ("TERMINATED", "BYE", "-", way),
-                ("TERMINATED_CONFIRMED", "BYE", "200", back),
-                ("DESTROY", "-", "-", 0)])
-            same("for all", told(server, "any"),
-                 [("CREATED", "INVITE", "-", 1)])
-            net.wait_until(lambda: len(lines(server, "free")) == 2, 5,
-                           "what was registered is given back")
-            same("told of what is never told", told(server, "saved"), [])
+def _whole_call(env, by, back):
+    with tested(env) as (server, a, b):
+        TYPES.check_call(server, established(server, a, b), by,
+                         ["RESPONSE_WITHIN"],
+                         [("TERMINATED_CONFIRMED", "BYE", "200", back)])
+        same("for all", told(server, "any"),
+             [("CREATED", "INVITE", "-", 1)])
+        net.wait_until(lambda: len(lines(server, "free")) == 2, 5,
+                       "what was registered is given back")
+        same("told of what is never told", told(server, "saved"), [])
 
 
 @OURS
 def test_call(env):
     """From the INVITE to the end, the caller ends it."""
-    _whole_call(env, "caller", 1, 2)
+    _whole_call(env, "caller", 2)
 
 
 @OURS
 def test_call_upstream(env):
     """The same, the callee ends it."""
-    _whole_call(env, "callee", 2, 1)
+    _whole_call(env, "callee", 1)
 
 
 @OURS
 def test_states(env):
     """old_state and new_state are those of dlg.list; the name is that of
     dlg.list, too."""
-    with proxy(env) as server:
-        a, b = parties(server)
-        with a, b:
-            call = established(server, a, b)
-            found = server.rpc("dlg.dlg_list", call.callid)
-            call.hang_up()
-            wait_told(server, "DESTROY")
-            names = {(int(l["h_entry"]), int(l["h_id"]))
-                     for _, l in lines(server, "told")}
-            same("names", names, {(found["h_entry"], found["h_id"])})
-            steps = [(NAMES[int(l["type"])], int(l["old"]), int(l["new"]))
-                     for _, l in lines(server, "told")]
-            for step in (("CREATED", 0, 1), ("EARLY", 1, 2),
-                         ("CONFIRMED_NA", 2, 3), ("CONFIRMED", 3, 4),
-                         ("TERMINATED", 4, 5)):
-                check(step in steps, "%r is not in %r", step, steps)
+    with tested(env) as (server, a, b):
+        call = established(server, a, b)
+        found = server.rpc("dlg.dlg_list", call.callid)
+        call.hang_up()
+        wait_told(server, "DESTROY")
+        same("names", {(int(l["h_entry"]), int(l["h_id"]))
+                       for _, l in lines(server, "told")}, {(found["h_entry"], found["h_id"])})
+        steps = [(TYPES.name[int(l["type"])], int(l["old"]), int(l["new"]))
+                 for _, l in lines(server, "told")]
+        for step in (("CREATED", 0, 1), ("EARLY", 1, 2),
+                     ("CONFIRMED_NA", 2, 3), ("CONFIRMED", 3, 4),
+                     ("TERMINATED", 4, 5)):
+            check(step in steps, "%r is not in %r", step, steps)
 
 
 @OURS
 def test_failed(env):
     """FAILED: no 2xx came."""
-    with proxy(env) as server:
-        a, b = parties(server)
-        with a, b:
-            side, invite = sip.ring(a, b)
-            b.reply(invite, 486)
-            side.ack_failure(a.expect(486, callid=side.callid))
-            same("told", wait_told(server, "DESTROY"), SETUP[:2] + [
-                ("FAILED", "INVITE", "486", 2), ("DESTROY", "-", "-", 0)])
+    with tested(env) as (server, a, b):
+        TYPES.check_failed(server, a, b)
 
 
 @OURS
 def test_expired(env):
     """EXPIRED: the lifetime is over, and no BYE is sent."""
-    with proxy(env, params=[FORGET, ("default_timeout", 3)]) as server:
-        a, b = parties(server)
-        with a, b:
-            established(server, a, b)
-            same("told", wait_told(server, "DESTROY")[len(SETUP):], [
-                ("EXPIRED", "-", "-", 0), ("DESTROY", "-", "-", 0)])
+    with tested(env, params=[FORGET, ("default_timeout", 3)]) \
+            as (server, a, b):
+        established(server, a, b)
+        same("told", wait_told(server, "DESTROY")[len(SETUP):], [
+            ("EXPIRED", "-", "-", 0), ("DESTROY", "-", "-", 0)])
 
 
 @OURS
 def test_rpc_context(env):
     """RPC_CONTEXT: what a callback prints is in the reply."""
-    with proxy(env) as server:
-        a, b = parties(server)
-        with a, b:
-            established(server, a, b)
-            found = server.rpc("dlg.list_ctx")
-            check("seen by watcher" in str(found), "not in %r", found)
-            same("told", told(server)[-1], ("RPC_CONTEXT", "-", "-", 0))
+    with tested(env) as (server, a, b):
+        established(server, a, b)
+        found = server.rpc("dlg.list_ctx")
+        check("seen by watcher" in str(found), "not in %r", found)
+        same("told", told(server)[-1], ("RPC_CONTEXT", "-", "-", 0))
 
 
 @OURS
 def test_spiraled(env):
     """SPIRALED: the INVITE comes again."""
-    with proxy(env, initial=LOOP) as server:
-        a, b = parties(server)
-        with a, b:
-            sip.ring(a, b, [("X-Loop", "1")])
-            check(("SPIRALED", "INVITE", "-", 1) in told(server),
-                  "not in %r", told(server))
+    with tested(env, initial="dlg_manage();" + LOOP) as (server, a, b):
+        sip.ring(a, b, [("X-Loop", "1")])
+        check(("SPIRALED", "INVITE", "-", 1) in told(server),
+              "not in %r", told(server))
 
 
 @OURS
@@ -184,70 +159,58 @@ def test_loaded(env):
 def test_set_in_callback(env):
     """set_dlg_var() in a callback is what the script reads."""
     inside_ = 'xlog("L_ERR", "|script|name=told|rc=0|value=$dlg_var(told)|\\n");'
-    with proxy(env, "set CONFIRMED", inside=inside_) as server:
-        a, b = parties(server)
-        with a, b:
-            inside(established(server, a, b))
-            same("returned", results(server, "act"), [("set", 0)])
-            check("yes" in [l["value"] for _, l in lines(server, "script")],
-                  "%r", lines(server, "script"))
+    with tested(env, "set CONFIRMED", inside=inside_) as (server, a, b):
+        inside(established(server, a, b))
+        same("returned", results(server, "act"), [("set", 0)])
+        check("yes" in [l["value"] for _, l in lines(server, "script")],
+              "%r", lines(server, "script"))
 
 
 @OURS
 def test_end_in_callback(env):
     """A callback ends its own dialog: what it leads to is told inside of it,
     once, and headers and reason are in the BYEs."""
-    with proxy(env, "end REQ_WITHIN") as server:
-        a, b = parties(server)
-        with a, b:
-            call = established(server, a, b)
-            inside(call)
-            for party in (a, b):
-                bye = party.expect("BYE", callid=call.callid)
-                same("header", bye.get("X-Ended"), "callback")
-                party.reply(bye, 200)
-            got = wait_told(server, "TERMINATED_CONFIRMED")
-            same("returned", results(server, "act"), [("end", 0)])
-            same("TERMINATED", [t for t in got if t[0] == "TERMINATED"],
-                 [("TERMINATED", "-", "-", 0)])
-            # Of the party that has answered last.
-            same("the reply to our BYE", [t[:3] for t in got if t[
-                0] == "TERMINATED_CONFIRMED"],
-                [("TERMINATED_CONFIRMED", "BYE", "200")])
+    with tested(env, "end REQ_WITHIN") as (server, a, b):
+        call = established(server, a, b)
+        inside(call)
+        for bye in sip.confirm_byes(call.callid, a, b):
+            same("header", bye.get("X-Ended"), "callback")
+        got = wait_told(server, "TERMINATED_CONFIRMED")
+        same("returned", results(server, "act"), [("end", 0)])
+        same("TERMINATED", [t for t in got if t[0] == "TERMINATED"],
+             [("TERMINATED", "-", "-", 0)])
+        # Of the party that has answered last.
+        same("the reply to our BYE", [t[:3] for t in got if t[
+            0] == "TERMINATED_CONFIRMED"],
+            [("TERMINATED_CONFIRMED", "BYE", "200")])
 
 
 @OURS
 def test_nested(env):
     """A callback ends another dialog: its callbacks run inside, and afterwards
     get_current_dialog() gives the outer one again."""
-    with proxy(env, "other REQ_WITHIN") as server:
-        a, b = parties(server)
-        with a, b:
-            other = established(server, a, b)
-            call = established(server, a, b)
-            inside(call)
-            for party in (a, b):
-                party.reply(party.expect("BYE", callid=other.callid), 200)
-            wait_told(server, "TERMINATED_CONFIRMED")
-            same("returned", results(server, "act"), [("other", 0)])
-            ended = server.rpc("dlg.dlg_list", other.callid)
-            inner = [(int(l["h_entry"]), int(l["h_id"]))
-                     for _, l in lines(server, "told")
-                     if NAMES[int(l["type"])] == "TERMINATED"]
-            same("TERMINATED", inner, [(ended["h_entry"], ended["h_id"])])
-            wait_state(server, call.callid, 4)
+    with tested(env, "other REQ_WITHIN") as (server, a, b):
+        other = established(server, a, b)
+        call = established(server, a, b)
+        inside(call)
+        sip.confirm_byes(other.callid, a, b)
+        wait_told(server, "TERMINATED_CONFIRMED")
+        same("returned", results(server, "act"), [("other", 0)])
+        ended = server.rpc("dlg.dlg_list", other.callid)
+        inner = [(int(l["h_entry"]), int(l["h_id"]))
+                 for _, l in lines(server, "told")
+                 if TYPES.name[int(l["type"])] == "TERMINATED"]
+        same("TERMINATED", inner, [(ended["h_entry"], ended["h_id"])])
+        wait_state(server, call.callid, 4)
 
 
 @OURS
 def test_drop(env):
     """Who frees what was registered sets it to NULL."""
-    with proxy(env, "drop DESTROY") as server:
-        a, b = parties(server)
-        with a, b:
-            established(server, a, b).hang_up()
-            net.wait_until(lambda: lines(server, "free"), 15, "the other")
-            same("freed", [l["name"] for _, l in lines(server, "free")],
-                 ["saved"])
+    with tested(env, "drop DESTROY") as (server, a, b):
+        established(server, a, b).hang_up()
+        net.wait_until(lambda: lines(server, "free"), 15, "the other")
+        same("freed", names(server, "free"), ["saved"])
 
 
 # ------------------------------------------------ functions
@@ -270,10 +233,8 @@ VARIABLES = '''
 @OURS
 def test_variables(env):
     """set_dlg_var() and get_dlg_var(), with the script's own."""
-    with proxy(env, initial=VARIABLES) as server:
-        a, b = parties(server)
-        with a, b:
-            sip.ring(a, b)
+    with tested(env, initial=VARIABLES) as (server, a, b):
+        sip.ring(a, b)
         same("set", results(server, "set"), [("colour", 0)] * 2)
         same("in the script", lines(server, "script"), [])
         same("read", [(l["name"], int(l["rc"]), l["value"])
@@ -292,20 +253,18 @@ GET = dict(
 @OURS
 def test_current(env):
     """get_current_dialog(): in each route; nobody's message has none."""
-    with proxy(env, **GET) as server:
-        a, b = parties(server)
-        with a, b:
-            call = established(server, a, b)
-            inside(call, "callee")
-            a.ask("OPTIONS")
-            listed = server.rpc("dlg.dlg_list", call.callid)
-            here = (0, listed["h_entry"], listed["h_id"])
-            got = {l["name"]: (int(l["rc"]), int(l["h_entry"]), int(l["h_id"]))
-                   for _, l in lines(server, "get")}
-            none = (GONE, 0, 0)
-            same("found", got, {"before": none, "stranger": none,
-                                "initial": here, "inside": here,
-                                "reply": here})
+    with tested(env, **GET) as (server, a, b):
+        call = established(server, a, b)
+        inside(call, "callee")
+        a.ask("OPTIONS")
+        listed = server.rpc("dlg.dlg_list", call.callid)
+        here = (0, listed["h_entry"], listed["h_id"])
+        got = {l["name"]: (int(l["rc"]), int(l["h_entry"]), int(l["h_id"]))
+               for _, l in lines(server, "get")}
+        none = (GONE, 0, 0)
+        same("found", got, {"before": none, "stranger": none,
+                            "initial": here, "inside": here,
+                            "reply": here})
 
 
 def _end(server, call, ttag="", headers="", reason="over"):
@@ -316,79 +275,68 @@ def _end(server, call, ttag="", headers="", reason="over"):
 @OURS
 def test_terminate(env):
     """terminate_dlg(): by Call-ID and tags; BYEs with the headers."""
-    with proxy(env) as server:
-        a, b = parties(server)
-        with a, b:
-            for ttag in (True, False):
-                call = established(server, a, b)
-                same("with another tag", _end(server, call, "bogus"), GONE)
-                same("returned", _end(server, call, call.callee.local_tag
-                                      if ttag else "", "X-Why: yes\r\n"), 0)
-                for party in (a, b):
-                    bye = party.expect("BYE", callid=call.callid)
-                    same("header", bye.get("X-Why"), "yes")
-                    party.reply(bye, 200)
-            wait_statistic(server, "active_dialogs", 0)
+    with tested(env) as (server, a, b):
+        for ttag in (True, False):
+            call = established(server, a, b)
+            same("with another tag", _end(server, call, "bogus"), GONE)
+            same("returned", _end(server, call, call.callee.local_tag
+                                  if ttag else "", "X-Why: yes\r\n"), 0)
+            for bye in sip.confirm_byes(call.callid, a, b):
+                same("header", bye.get("X-Why"), "yes")
+        wait_statistic(server, "active_dialogs", 0)
 
 
 @OURS
 def test_terminate_early(env):
     """A call that rings: a final reply with the reason, and a CANCEL."""
-    with proxy(env) as server:
-        a, b = parties(server)
-        with a, b:
-            side, invite = sip.ring(a, b)
-            same("returned", server.rpc("watcher.end", side.callid, side.local_tag,
-                                        "", "", "No credit"), 0)
-            final = a.expect(480, callid=side.callid)
-            same("phrase", final.reason, "No credit")
-            side.ack_failure(final)
-            cancel = b.expect("CANCEL", callid=side.callid)
-            b.reply(cancel, 200)
-            b.reply(invite, 487)
-            same("FAILED", [t[0] for t in wait_told(server, "FAILED")].count(
-                "FAILED"), 1)
+    with tested(env) as (server, a, b):
+        side, invite = sip.ring(a, b)
+        same("returned", server.rpc("watcher.end", side.callid, side.local_tag,
+                                    "", "", "No credit"), 0)
+        final = a.expect(480, callid=side.callid)
+        same("phrase", final.reason, "No credit")
+        side.ack_failure(final)
+        cancel = b.expect("CANCEL", callid=side.callid)
+        b.reply(cancel, 200)
+        b.reply(invite, 487)
+        same("FAILED", [t[0] for t in wait_told(server, "FAILED")].count(
+            "FAILED"), 1)
 
 
 @OURS
 def test_terminate_twice(env):
     """One whose end is on its way is ended; one that is over says so."""
-    with proxy(env, params=[("end_timeout", 60)]) as server:
-        a, b = parties(server)
-        with a, b:
-            call = established(server, a, b)
-            found = server.rpc("dlg.dlg_list", call.callid)
-            name = (found["h_entry"], found["h_id"])
-            for _ in range(2):
-                same("returned", server.rpc("watcher.end_id", *name), 0)
-            for party in (a, b):
-                party.reply(party.expect("BYE", callid=call.callid), 200)
-            call = established(server, a, b)
-            found = server.rpc("dlg.dlg_list", call.callid)
-            call.hang_up()
-            same("over", server.rpc("watcher.end_id", found["h_entry"],
-                                    found["h_id"]), STATE)
-            same("by tags", _end(server, call, call.callee.local_tag), STATE)
+    with tested(env, params=[("end_timeout", 60)]) as (server, a, b):
+        call = established(server, a, b)
+        found = server.rpc("dlg.dlg_list", call.callid)
+        name = (found["h_entry"], found["h_id"])
+        for _ in range(2):
+            same("returned", server.rpc("watcher.end_id", *name), 0)
+        sip.confirm_byes(call.callid, a, b)
+        call = established(server, a, b)
+        found = server.rpc("dlg.dlg_list", call.callid)
+        call.hang_up()
+        same("over", server.rpc("watcher.end_id", found["h_entry"],
+                                found["h_id"]), STATE)
+        same("by tags", _end(server, call, call.callee.local_tag), STATE)
 
 
 @OURS
 def test_gone(env):
     """Every function, with the name of a dialog that is gone."""
-    with proxy(env) as server:
-        a, b = parties(server)
-        with a, b:
-            call = established(server, a, b)
-            found = server.rpc("dlg.dlg_list", call.callid)
-            call.hang_up()
-            wait_told(server, "DESTROY")
-            server.rpc("watcher.gone", found["h_entry"], found["h_id"])
-            same("returned", results(server, "gone"), [(name, GONE) for name in (
-                "set", "delete", "get", "register", "end", "current")])
+    with tested(env) as (server, a, b):
+        call = established(server, a, b)
+        found = server.rpc("dlg.dlg_list", call.callid)
+        call.hang_up()
+        wait_told(server, "DESTROY")
+        server.rpc("watcher.gone", found["h_entry"], found["h_id"])
+        same("returned", results(server, "gone"), [(name, GONE) for name in (
+            "set", "delete", "get", "register", "end", "current")])
 
 
 # ------------------------------------------------ mistakes
 
-TYPES = {
+MISTYPED = {
     "no type": TYPE, "unknown": TYPE, "known and unknown": TYPE,
     "CREATED and EARLY": TYPE, "CREATED and LOADED": TYPE,
     "CREATED of one": TYPE, "CREATED and free": ARGUMENT,
@@ -422,14 +370,12 @@ SAYS = (
 def test_mistakes(env):
     """Whatever is wrong gets its code and a line in the log, and does
     nothing."""
-    with proxy(env, initial="dlg_manage(); watcher_bad();") as server:
-        a, b = parties(server)
-        with a, b:
-            call = established(server, a, b)
+    with tested(env, initial="dlg_manage(); watcher_bad();") as (server, a, b):
+        call = established(server, a, b)
         wanted = dict(START, **SCRIPT)
         for when in ("start", "script"):
             wanted.update({"%s: %s" % (when, name): code
-                           for name, code in TYPES.items()})
+                           for name, code in MISTYPED.items()})
         same("returned", dict(results(server, "bad")), wanted)
         same("state", server.rpc("dlg.dlg_list", call.callid)["state"], 4)
         log = server.log()
@@ -482,12 +428,10 @@ def test_example(env):
                      "KAMAILIO_SRC=" + _kamailio_source(env))
         same("output of " + compiler, (done.returncode, done.stdout), (0, ""))
     last = 'loadmodule "%s/module/talktime.so"\n' % folder
-    with env.proxy([FORGET], script(
+    with two_parties(env.proxy([FORGET], script(
             initial='dlg_manage(); talktime_account("$fU");'),
-            last=last) as server:
-        a, b = parties(server)
-        with a, b:
-            _example_calls(server, a, b)
+            last=last)) as (server, a, b):
+        _example_calls(server, a, b)
 
 
 def _example_calls(server, a, b):
@@ -499,16 +443,13 @@ def _example_calls(server, a, b):
     ended(1)
     call = established(server, a, b)
     server.rpc("talktime.end", call.callid, call.caller.local_tag, "over")
-    for party in (a, b):
-        party.reply(party.expect("BYE", callid=call.callid), 200)
+    sip.confirm_byes(call.callid, a, b)
     ended(2)
     call = established(server, a, b)
     found = server.rpc("dlg.dlg_list", call.callid)
     server.rpc("talktime.end_id", found["h_entry"], found["h_id"])
-    for party in (a, b):
-        bye = party.expect("BYE", callid=call.callid)
+    for bye in sip.confirm_byes(call.callid, a, b):
         same("header", bye.get("X-Ended-By"), "talktime")
-        party.reply(bye, 200)
     ended(3)
 
 

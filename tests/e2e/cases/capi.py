@@ -1,5 +1,6 @@
 """load_dlg(): packaged modules on top. What each of them does in full is in
 the cases of its own; here is what belongs to the interface itself."""
+from lib.callbacks import check_memory_back, established
 from lib.case import (check, net, parley_only, same, script, sip,
                       stock_differs, wait_state, wait_statistic)
 
@@ -36,19 +37,13 @@ def _proxy(env, modules, above=False, params=PARAMS, **options):
     return env.proxy(params, script(initial=INITIAL), **where, **options)
 
 
-def _established(server, a, b):
-    call = sip.establish(a, b)
-    wait_state(server, call.callid, 4)
-    return call
-
-
 def test_cdr(env):
     """acc writes a CDR with the variables of the dialog, wherever it stands in
     the configuration."""
     for above in (False, True):
         with _proxy(env, ACC, above) as server, \
                 sip.Party(server, "a") as a, sip.Party(server, "b") as b:
-            call = _established(server, a, b)
+            call = established(server, a, b)
             call.hang_up()
             line = _wait_cdr(server, call)[0]
             check("who=b" in line, "no variable in %s", line)
@@ -61,11 +56,10 @@ def test_cdr_end_dlg(env):
     """One CDR, with what the BYE says, for a call that is ended by RPC."""
     with _proxy(env, ACC) as server, \
             sip.Party(server, "a") as a, sip.Party(server, "b") as b:
-        call = _established(server, a, b)
+        call = established(server, a, b)
         found = server.rpc("dlg.dlg_list", call.callid)
         server.rpc("dlg.end_dlg", found["h_entry"], found["h_id"])
-        for party in (a, b):
-            party.reply(party.expect("BYE", callid=call.callid), 200)
+        sip.confirm_byes(call.callid, a, b)
         line = _wait_cdr(server, call)[0]
         check("who=b" in line, "no variable in %s", line)
         wait_statistic(server, "active_dialogs", 0)
@@ -123,15 +117,7 @@ def test_memory_back(env):
     """Cells and registrations are gone with their dialogs."""
     with _proxy(env, SST + ACC, params=PARAMS + [("end_timeout", 1)]) as \
             server, sip.Party(server, "a") as a, sip.Party(server, "b") as b:
-        def used():
-            found = server.rpc("dlg.stats")
-            return found["memory_bytes"] if not found["deleted"] else None
-        _established(server, a, b).hang_up()
-        net.wait_until(used, 15, "the first dialog is gone")
-        before = used()
-        for call in [_established(server, a, b) for _ in range(30)]:
-            call.hang_up()
-        net.wait_until(lambda: used() == before, 15, "all memory is back")
+        check_memory_back(server, lambda: established(server, a, b), 30)
 
 
 def test_failed(env):
@@ -168,7 +154,7 @@ def _bytes_per_dialog(env, modules, calls=600):
             server, sip.Party(server, "a") as a, sip.Party(server, "b") as b:
         def used():
             return server.rpc("dlg.stats")["memory_bytes"]
-        _established(server, a, b)
+        established(server, a, b)
         before = used()
         for _ in range(calls):
             call = sip.establish(a, b)

@@ -1,29 +1,16 @@
 """load_dlg() as a module of our own sees it (tests/e2e/modules/caller.c): what
 each function does, and what each callback is told. The module runs on the
 packaged dialog as well."""
-import re
-
 from lib import modules
+from lib.callbacks import (FORGET, LOOP, SETUP, Types, check_hold, codes,
+                           established, inside, lines, names)
 from lib.case import (check, dialogs, net, parley_only, same, script, sip,
-                      stock_differs, wait_state, wait_statistic)
+                      stock_differs, two_parties, wait_state, wait_statistic)
 
 from . import dmq
 
-TYPES = {name: 1 << bit for bit, name in (
-    (0, "LOADED"), (1, "CREATED"), (2, "FAILED"), (3, "CONFIRMED_NA"),
-    (4, "CONFIRMED"), (5, "REQ_WITHIN"), (6, "TERMINATED"), (7, "EXPIRED"),
-    (8, "EARLY"), (9, "RESPONSE_FWDED"), (10, "RESPONSE_WITHIN"),
-    (12, "RPC_CONTEXT"), (13, "DESTROY"), (14, "SPIRALED"),
-    (15, "TERMINATED_CONFIRMED"))}
-NAMES = {number: name for name, number in TYPES.items()}
-ALL = sum(TYPES.values()) - TYPES["LOADED"] - TYPES["CREATED"]
-LINE = re.compile(r"\|(\w+)\|((?:\w+=[^|]*\|)*)$")
-FORGET = ("end_timeout", 1)  # an ended call is soon gone
-
-
-def wish(name, *types, action="log"):
-    """Text of a registration for each new dialog."""
-    return "%s %s %d" % (name, action, sum(TYPES[t] for t in types) or ALL)
+TYPES = Types((15, "TERMINATED_CONFIRMED"))
+wish, told, wait_told = TYPES.wish, TYPES.told, TYPES.wait_told
 
 
 def proxy(env, *wishes, params=(), **hooks):
@@ -34,232 +21,127 @@ def proxy(env, *wishes, params=(), **hooks):
     return env.proxy(params, script(**hooks), last=caller)
 
 
-def lines(server, *kinds):
-    """[(kind, {name: text})] of what the module has logged."""
-    found = []
-    for line in server.log().splitlines():
-        match = LINE.search(line)
-        if match and (not kinds or match.group(1) in kinds):
-            found.append((match.group(1), dict(
-                field.split("=", 1) for field in
-                match.group(2).split("|") if field)))
-    return found
+def tested(env, *wishes, **options):
+    """The server, started, and two parties."""
+    return two_parties(proxy(env, *wishes, **options))
 
 
-def told(server, name="all", kind="told"):
-    """[(type, request, reply, direction)] of the callbacks of @name."""
-    return [(NAMES[int(line["type"])], line["req"], line["rpl"],
-             int(line["dir"])) for _, line in lines(server, kind)
-            if line["name"] == name]
-
-
-def wait_told(server, what, name="all", seconds=15.0):
-    net.wait_until(lambda: what in [t[0] for t in told(server, name)], seconds,
-                   "%s (have %r)" % (what, told(server, name)))
-    return told(server, name)
-
-
-def parties(server):
-    return sip.Party(server, "a"), sip.Party(server, "b")
-
-
-def established(server, a, b, headers=()):
-    call = sip.establish(a, b, headers)
-    wait_state(server, call.callid, 4)
-    return call
-
-
-def inside(call, by="caller"):
-    """An INFO from one side; the other answers."""
-    side, other = call.caller, call.callee
-    if by == "callee":
-        side, other = other, side
-    side.request("INFO")
-    other.party.reply(other.party.expect("INFO"), 200)
-    side.party.expect(200, "INFO")
-
-
-SETUP = [("RESPONSE_FWDED", "INVITE", "180", 2), ("EARLY", "INVITE", "180", 2),
-         ("RESPONSE_FWDED", "INVITE", "200", 2),
-         ("CONFIRMED_NA", "INVITE", "200", 2), ("CONFIRMED", "ACK", "-", 1)]
-
-
-def _whole_call(env, by, way, back):
+def _whole_call(env, by):
     """One callback for all types at once. The packaged module does not tell
     the reply to a BYE as RESPONSE_WITHIN."""
-    with proxy(env) as server:
-        a, b = parties(server)
-        with a, b:
-            call = established(server, a, b)
-            inside(call, by)
-            call.hang_up(by)
-            got = wait_told(server, "DESTROY")
-            # Which of the two is first is tm's affair.
-            bye = ("RESPONSE_WITHIN", "BYE", "200", back)
-            same("times that %r was told" % (bye,), got.count(bye),
-                 0 if env.stock else 1)
-            same("told", [t for t in got if t != bye], SETUP + [
-                ("REQ_WITHIN", "INFO", "-", way),
-                ("RESPONSE_WITHIN", "INFO", "200", back),
-                ("TERMINATED", "BYE", "-", way),
-                ("TERMINATED_CONFIRMED", "BYE", "200", 2),
-                ("DESTROY", "-", "-", 0)])
+    with tested(env) as (server, a, b):
+        TYPES.check_call(server, established(server, a, b), by,
+                         [] if env.stock else ["RESPONSE_WITHIN"],
+                         [("TERMINATED_CONFIRMED", "BYE", "200", 2)])
 
 
 def test_call(env):
     """From the INVITE to the end, the caller ends it."""
-    _whole_call(env, "caller", 1, 2)
+    _whole_call(env, "caller")
 
 
 def test_call_upstream(env):
     """Requests of the callee."""
-    _whole_call(env, "callee", 2, 1)
+    _whole_call(env, "callee")
 
 
 def test_created(env):
     """CREATED: for every dialog; the one registered last is told first."""
-    with proxy(env) as server:
-        a, b = parties(server)
-        with a, b:
-            for count in (1, 2):
-                sip.ring(a, b)
-                for name in ("newer", "older"):
-                    same(name, told(server, name),
-                         [("CREATED", "INVITE", "-", 1)] * count)
-            order = [line["name"] for _, line in lines(server, "told")]
-            same("order", order[:2], ["newer", "older"])
+    with tested(env) as (server, a, b):
+        TYPES.check_created(server, a, b)
 
 
 def test_refused(env):
     """What register_dlgcb() takes, and what not."""
-    with proxy(env) as server:
-        a, b = parties(server)
-        with a, b:
-            sip.ring(a, b)
-        same("registered", [(l["name"], l["rc"]) for _, l in lines(
-            server, "registered")],
-             [("older", "0"), ("newer", "0"), ("all", "0")])
-        wrong = [(int(l["types"]), l["rc"]) for _, l in lines(server, "wrong")]
-        same("CREATED or LOADED with EARLY; EARLY without a dialog", wrong,
-             [(TYPES["CREATED"] | TYPES["EARLY"], "-1"),
-              (TYPES["LOADED"] | TYPES["EARLY"], "-1"),
-              (TYPES["EARLY"], "-1")])
+    with tested(env) as (server, a, b):
+        sip.ring(a, b)
+        TYPES.check_refused(server, ["older", "newer", "all"])
 
 
 def test_one_type(env):
     """A callback for one type, one for several: each gets its own only."""
-    with proxy(env, wish("one", "EARLY"),
-               wish("some", "CONFIRMED", "TERMINATED", "DESTROY")) as server:
-        a, b = parties(server)
-        with a, b:
-            established(server, a, b).hang_up()
-            got = [t[0] for t in wait_told(server, "DESTROY", "some")]
-            same("some", got, ["CONFIRMED", "TERMINATED", "DESTROY"])
-            same("one", [t[0] for t in told(server, "one")], ["EARLY"])
+    with tested(env, wish("one", "EARLY"),
+                wish("some", "CONFIRMED", "TERMINATED", "DESTROY")) \
+            as (server, a, b):
+        established(server, a, b).hang_up()
+        got = [t[0] for t in wait_told(server, "DESTROY", "some")]
+        same("some", got, ["CONFIRMED", "TERMINATED", "DESTROY"])
+        same("one", [t[0] for t in told(server, "one")], ["EARLY"])
 
 
 def test_order(env):
     """Those of a dialog: the one registered last is told first."""
-    names = ["first", "second", "third"]
-    with proxy(env, *[wish(n, "EARLY", "TERMINATED") for n in names]) as \
-            server:
-        a, b = parties(server)
-        with a, b:
-            established(server, a, b).hang_up()
-            wait_told(server, "TERMINATED", "first")
-            for number in (TYPES["EARLY"], TYPES["TERMINATED"]):
-                same(NAMES[number], [
-                    l["name"] for _, l in lines(server, "told")
-                    if int(l["type"]) == number], names[::-1])
+    order = ["first", "second", "third"]
+    with tested(env, *[wish(n, "EARLY", "TERMINATED") for n in order]) \
+            as (server, a, b):
+        established(server, a, b).hang_up()
+        wait_told(server, "TERMINATED", "first")
+        for what in ("EARLY", "TERMINATED"):
+            TYPES.check_order(server, what, order[::-1])
 
 
 def test_failed(env):
     """FAILED: no 2xx came."""
-    with proxy(env) as server:
-        a, b = parties(server)
-        with a, b:
-            side, invite = sip.ring(a, b)
-            b.reply(invite, 486)
-            side.ack_failure(a.expect(486, callid=side.callid))
-            same("told", wait_told(server, "DESTROY"), SETUP[:2] + [
-                ("FAILED", "INVITE", "486", 2), ("DESTROY", "-", "-", 0)])
+    with tested(env) as (server, a, b):
+        TYPES.check_failed(server, a, b)
 
 
 def test_expired(env):
     """EXPIRED: the lifetime is over, and no BYE is sent."""
-    with proxy(env, params=[("default_timeout", 3)]) as server:
-        a, b = parties(server)
-        with a, b:
-            established(server, a, b)
-            got = wait_told(server, "DESTROY")
-            same("told", got[len(SETUP):], [
-                ("EXPIRED", "-", "-", 0), ("DESTROY", "-", "-", 0)])
-            data = {l["data"] for _, l in lines(server, "told")
-                    if int(l["type"]) == TYPES["EXPIRED"]}
-            same("dlg_data of a confirmed call", data, {"yes"})
+    with tested(env, params=[("default_timeout", 3)]) as (server, a, b):
+        established(server, a, b)
+        got = wait_told(server, "DESTROY")
+        same("told", got[len(SETUP):], [
+            ("EXPIRED", "-", "-", 0), ("DESTROY", "-", "-", 0)])
+        data = {l["data"] for _, l in lines(server, "told")
+                if int(l["type"]) == TYPES.number["EXPIRED"]}
+        same("dlg_data of a confirmed call", data, {"yes"})
 
 
 def test_rpc_context(env):
     """RPC_CONTEXT: by dlg.list_ctx, with what writes the reply."""
-    with proxy(env, wish("all", "RPC_CONTEXT")) as server:
-        a, b = parties(server)
-        with a, b:
-            call = established(server, a, b)
-            server.json("dlg.list_ctx")
-            same("told", told(server), [("RPC_CONTEXT", "-", "-", 0)])
-            same("dlg_data", [l["data"] for _, l in lines(server, "told")
-                              if l["name"] == "all"], ["yes"])
-            server.json("dlg.dlg_list_ctx", call.callid)
-            same("told twice", len(told(server)), 2)
-            server.json("dlg.list")
-            same("not by dlg.list", len(told(server)), 2)
-
-
-LOOP = '''
-    dlg_manage();
-    if ($hdr(X-Loop) == "1" && !is_present_hf("X-Second")) {
-        append_hf("X-Second: 1\\r\\n");
-        $du = "sip:127.0.0.1:" + $Rp;
-    }'''
+    with tested(env, wish("all", "RPC_CONTEXT")) as (server, a, b):
+        call = established(server, a, b)
+        server.json("dlg.list_ctx")
+        same("told", told(server), [("RPC_CONTEXT", "-", "-", 0)])
+        same("dlg_data", [l["data"] for _, l in lines(server, "told")
+                          if l["name"] == "all"], ["yes"])
+        server.json("dlg.dlg_list_ctx", call.callid)
+        same("told twice", len(told(server)), 2)
+        server.json("dlg.list")
+        same("not by dlg.list", len(told(server)), 2)
 
 
 def test_spiraled(env):
     """SPIRALED: the INVITE comes again."""
-    with proxy(env, wish("all", "SPIRALED"), initial=LOOP) as server:
-        a, b = parties(server)
-        with a, b:
-            sip.ring(a, b)
-            same("a simple call", told(server), [])
-            sip.ring(a, b, [("X-Loop", "1")])
-            same("told", told(server), [("SPIRALED", "INVITE", "-", 1)])
-            same("created", len(told(server, "newer")), 2)
+    with tested(env, wish("all", "SPIRALED"),
+                initial="dlg_manage();" + LOOP) as (server, a, b):
+        TYPES.check_spiraled(server, a, b)
 
 
 # ------------------------------------------------ the parameter
 
 def _freed(server, name):
-    return [l["name"] for _, l in lines(server, "free")].count(name)
+    return names(server, "free").count(name)
 
 
 def test_free(env):
     """free_cb: once, after DESTROY; not for one who has set it to NULL."""
-    with proxy(env, wish("kept"), wish("dropped", "DESTROY", action="drop")) \
-            as server:
-        a, b = parties(server)
-        with a, b:
-            for count in (1, 2):
-                call = established(server, a, b)
-                same("freed before the end", _freed(server, "kept"), count - 1)
-                call.hang_up()
-                net.wait_until(lambda: _freed(server, "kept") >= count, 15,
-                               "free_cb is called")
-            same("freed", _freed(server, "kept"), 2)
-            same("DESTROY", [t[0] for t in told(server, "dropped")],
-                 ["DESTROY"] * 2)
-            same("freed by who took it", _freed(server, "dropped"), 0)
-            kinds = [kind for kind, l in lines(server, "told", "free")
-                     if l["name"] == "kept"]
-            same("the last", kinds[-1], "free")
+    with tested(env, wish("kept"), wish("dropped", "DESTROY", action="drop")) \
+            as (server, a, b):
+        for count in (1, 2):
+            call = established(server, a, b)
+            same("freed before the end", _freed(server, "kept"), count - 1)
+            call.hang_up()
+            net.wait_until(lambda: _freed(server, "kept") >= count, 15,
+                           "free_cb is called")
+        same("freed", _freed(server, "kept"), 2)
+        same("DESTROY", [t[0] for t in told(server, "dropped")],
+             ["DESTROY"] * 2)
+        same("freed by who took it", _freed(server, "dropped"), 0)
+        kinds = [kind for kind, l in lines(server, "told", "free")
+                 if l["name"] == "kept"]
+        same("the last", kinds[-1], "free")
 
 
 # ------------------------------------------------ nested
@@ -273,71 +155,61 @@ def _unspoilt(server, name):
 
 def test_nested_variable(env):
     """set_dlg_var() in callbacks."""
-    with proxy(env, wish("setter", action="set")) as server:
-        a, b = parties(server)
-        with a, b:
-            call = established(server, a, b)
-            found = server.rpc("dlg.dlg_list", call.callid)
-            check({"told": "setter"} in [
-                dict(v) for v in found["variables"]], "the variable is not in "
-                  "%r", found["variables"])
-            inside(call)
-            call.hang_up()
-            wait_told(server, "DESTROY", "setter")
-            done = {l["rc"] for _, l in lines(server, "set")}
-            check("0" in done, "set_dlg_var() gave %r", done)
-            _unspoilt(server, "setter")
+    with tested(env, wish("setter", action="set")) as (server, a, b):
+        call = established(server, a, b)
+        found = server.rpc("dlg.dlg_list", call.callid)
+        check({"told": "setter"} in [
+            dict(v) for v in found["variables"]], "the variable is not in "
+              "%r", found["variables"])
+        inside(call)
+        call.hang_up()
+        wait_told(server, "DESTROY", "setter")
+        done = codes(server, "set")
+        check("0" in done, "set_dlg_var() gave %r", done)
+        _unspoilt(server, "setter")
 
 
 @stock_differs("nested callbacks overwrite the one set of parameters")
 def test_nested_end(env):
     """terminate_dlg() in a callback: the callbacks that it leads to are told
     inside of it, and it keeps its own parameters."""
-    with proxy(env, wish("other"),
-               wish("ender", "REQ_WITHIN", action="end")) as server:
-        a, b = parties(server)
-        with a, b:
-            call = established(server, a, b)
-            inside(call)
-            for party in (a, b):
-                bye = party.expect("BYE", callid=call.callid)
-                same("header", bye.get("X-Ended"), "callback")
-                party.reply(bye, 200)
-            # The packaged module gives no request here.
-            wait_told(server, "TERMINATED_CONFIRMED", "other")
-            same("TERMINATED_CONFIRMED", told(server, "other")[-1],
-                 ("TERMINATED_CONFIRMED", "BYE", "200", 0))
-            same("ender", told(server, "ender"),
-                 [("REQ_WITHIN", "INFO", "-", 1)])
-            _unspoilt(server, "ender")
-            same("ended", [l["rc"] for _, l in lines(server, "end")], ["0"])
-            same("TERMINATED", [t for t in told(server, "other")
-                                if t[0] == "TERMINATED"],
-                 [("TERMINATED", "-", "-", 0)])
+    with tested(env, wish("other"),
+                wish("ender", "REQ_WITHIN", action="end")) as (server, a, b):
+        call = established(server, a, b)
+        inside(call)
+        for bye in sip.confirm_byes(call.callid, a, b):
+            same("header", bye.get("X-Ended"), "callback")
+        # The packaged module gives no request here.
+        wait_told(server, "TERMINATED_CONFIRMED", "other")
+        same("TERMINATED_CONFIRMED", told(server, "other")[-1],
+             ("TERMINATED_CONFIRMED", "BYE", "200", 0))
+        same("ender", told(server, "ender"),
+             [("REQ_WITHIN", "INFO", "-", 1)])
+        _unspoilt(server, "ender")
+        same("ended", codes(server, "end"), ["0"])
+        same("TERMINATED", [t for t in told(server, "other")
+                            if t[0] == "TERMINATED"],
+             [("TERMINATED", "-", "-", 0)])
 
 
 # ------------------------------------------------ functions
 
 def test_terminate(env):
     """terminate_dlg(): BYEs to both, with the headers."""
-    with proxy(env, inside='if (is_method("INFO")) { caller_end(); }') as \
-            server:
-        a, b = parties(server)
-        with a, b:
-            call = established(server, a, b)
-            call.caller.request("INFO")
-            for party in (a, b):
-                bye = party.expect("BYE", callid=call.callid)
-                same("header", bye.get("X-Ended"), "script")
-                party.reply(bye, 200)
-            wait_statistic(server, "active_dialogs", 0)
-            found = wait_told(server, "TERMINATED_CONFIRMED")
-            same("ended", [l["rc"] for _, l in lines(server, "end")], ["0"])
-            same("reply and direction of TERMINATED_CONFIRMED", {
-                t[2:] for t in found if t[0] == "TERMINATED_CONFIRMED"},
-                 {("200", 0)})
-            same("TERMINATED", [t for t in found if t[0] == "TERMINATED"],
-                 [("TERMINATED", "-", "-", 0)])
+    with tested(env, inside='if (is_method("INFO")) { caller_end(); }') \
+            as (server, a, b):
+        call = established(server, a, b)
+        call.caller.request("INFO")
+        for bye in sip.confirm_byes(call.callid, a, b):
+            same("header", bye.get("X-Ended"), "script")
+        wait_statistic(server, "active_dialogs", 0)
+        found = wait_told(server, "TERMINATED_CONFIRMED")
+        same("ended", codes(server, "end"), ["0"])
+        same("reply and direction of TERMINATED_CONFIRMED", {
+            t[2:] for t in found if t[0] == "TERMINATED_CONFIRMED"},
+             {("200", 0)})
+        same("TERMINATED", [t for t in found if t[0] == "TERMINATED"],
+             [("TERMINATED", "-", "-", 0)])
 
 
 VARIABLES = '''
@@ -355,22 +227,20 @@ VARIABLES = '''
 
 def test_variables(env):
     """set_dlg_var() and the four that read, with the script's own."""
-    with proxy(env, initial=VARIABLES) as server:
-        a, b = parties(server)
-        with a, b:
-            sip.ring(a, b)
-            same("set", [l["rc"] for _, l in lines(server, "set")], ["0", "0"])
-            same("in the script", lines(server, "script"), [])
+    with tested(env, initial=VARIABLES) as (server, a, b):
+        sip.ring(a, b)
+        same("set", codes(server, "set"), ["0", "0"])
+        same("in the script", lines(server, "script"), [])
 
-            def values(how):
-                return [(l["key"], int(l["rc"]), l["value"])
-                        for _, l in lines(server, "value") if l["how"] == how]
-            same("varstatus", values("varstatus"), [
-                ("colour", 1, ""), ("shape", 1, ""), ("colour", 0, "")])
-            for how in ("varref", "varval", "vardup"):
-                same(how, values(how), [("colour", 0, "red"),
-                                        ("shape", 0, "round"),
-                                        ("colour", -2, "")])
+        def values(how):
+            return [(l["key"], int(l["rc"]), l["value"])
+                    for _, l in lines(server, "value") if l["how"] == how]
+        same("varstatus", values("varstatus"), [
+            ("colour", 1, ""), ("shape", 1, ""), ("colour", 0, "")])
+        for how in ("varref", "varval", "vardup"):
+            same(how, values(how), [("colour", 0, "red"),
+                                    ("shape", 0, "round"),
+                                    ("colour", -2, "")])
 
 
 GET = dict(
@@ -382,17 +252,15 @@ GET = dict(
 
 def test_get(env):
     """get_dlg(): in each route; nobody's message has none."""
-    with proxy(env, **GET) as server:
-        a, b = parties(server)
-        with a, b:
-            call = established(server, a, b)
-            inside(call, "callee")
-            a.ask("OPTIONS")
-            got = {l["name"]: l["callid"] for _, l in lines(server, "got")}
-            same("found", got, dict.fromkeys(
-                ("initial", "inside", "reply"), call.callid))
-            same("not found", {l["name"] for _, l in lines(server, "none")},
-                 {"before", "stranger"})
+    with tested(env, **GET) as (server, a, b):
+        call = established(server, a, b)
+        inside(call, "callee")
+        a.ask("OPTIONS")
+        got = {l["name"]: l["callid"] for _, l in lines(server, "got")}
+        same("found", got, dict.fromkeys(
+            ("initial", "inside", "reply"), call.callid))
+        same("not found", set(names(server, "none")),
+             {"before", "stranger"})
 
 
 HOLD = dict(
@@ -404,62 +272,49 @@ HOLD = dict(
 def test_hold(env):
     """get_dlg() keeps a dialog until release_dlg(), longer than another one
     that has ended after it."""
-    with proxy(env, wish("all", "DESTROY"), **HOLD,
-               params=[] if env.stock else [("end_timeout", 60)]) as server:
-        a, b = parties(server)
-        with a, b:
-            def destroyed():
-                return [l["callid"] for _, l in lines(server, "cell")
-                        if l["name"] == "all"]
-            held = established(server, a, b)
-            inside(held)
-            held.hang_up()
-            other = established(server, a, b)
-            other.hang_up()
-            net.wait_until(destroyed, 15, "the other is destroyed")
-            same("destroyed", destroyed(), [other.callid])
-            a.ask("OPTIONS")
-            net.wait_until(lambda: len(destroyed()) == 2, 15,
-                           "the one that was held is destroyed")
+    with tested(env, wish("all", "DESTROY"), **HOLD,
+                params=[] if env.stock else [("end_timeout", 60)]) \
+            as (server, a, b):
+        check_hold(lambda: established(server, a, b), a, lambda: [
+            l["callid"] for _, l in lines(server, "cell")
+            if l["name"] == "all"])
 
 
 # ------------------------------------------------ the cell
 
 def test_cell(env):
     """The fields in each callback; the address is the same in all."""
-    with proxy(env, params=[("default_timeout", 777)]) as server:
-        a, b = parties(server)
-        with a, b:
-            call = established(server, a, b)
-            shown = server.rpc("dlg.dlg_list", call.callid)
-            inside(call)
-            call.hang_up()
-            wait_told(server, "DESTROY")
-            cells = [l for _, l in lines(server, "cell")]
-            for name, value in (
-                    ("callid", call.callid), ("lifetime", "777"),
-                    ("from_uri", "sip:a@from.test"),
-                    ("to_uri", "sip:b@to.test"),
-                    ("req_uri", call.caller.invite.uri),
-                    ("caller_tag", call.caller.local_tag),
-                    ("caller_contact", a.contact),
-                    ("h_entry", str(shown["h_entry"])),
-                    ("h_id", str(shown["h_id"]))):
-                same(name, {c[name] for c in cells}, {value})
-            same("addresses", len({c["cell"] for c in cells}), 1)
-            kinds = [NAMES[int(l["type"])] for _, l in lines(server, "told")]
-            # The first of each type: RESPONSE_WITHIN also tells the BYE's.
-            states = dict(reversed(list(zip(
-                kinds, [int(c["state"]) for c in cells]))))
-            same("states", states, {
-                "CREATED": 1, "RESPONSE_FWDED": 1, "EARLY": 2,
-                "CONFIRMED_NA": 3, "CONFIRMED": 4, "REQ_WITHIN": 4,
-                "RESPONSE_WITHIN": 4, "TERMINATED": 5,
-                "TERMINATED_CONFIRMED": 5, "DESTROY": 5})
-            answered = [c for c in cells if int(c["state"]) >= 3]
-            for name, value in (("callee_tag", call.callee.local_tag),
-                                ("callee_contact", b.contact)):
-                same(name, {c[name] for c in answered}, {value})
+    with tested(env, params=[("default_timeout", 777)]) as (server, a, b):
+        call = established(server, a, b)
+        shown = server.rpc("dlg.dlg_list", call.callid)
+        inside(call)
+        call.hang_up()
+        wait_told(server, "DESTROY")
+        cells = [l for _, l in lines(server, "cell")]
+        for name, value in (
+                ("callid", call.callid), ("lifetime", "777"),
+                ("from_uri", "sip:a@from.test"),
+                ("to_uri", "sip:b@to.test"),
+                ("req_uri", call.caller.invite.uri),
+                ("caller_tag", call.caller.local_tag),
+                ("caller_contact", a.contact),
+                ("h_entry", str(shown["h_entry"])),
+                ("h_id", str(shown["h_id"]))):
+            same(name, {c[name] for c in cells}, {value})
+        same("addresses", len({c["cell"] for c in cells}), 1)
+        kinds = [TYPES.name[int(l["type"])] for _, l in lines(server, "told")]
+        # The first of each type: RESPONSE_WITHIN also tells the BYE's.
+        states = dict(reversed(list(zip(
+            kinds, [int(c["state"]) for c in cells]))))
+        same("states", states, {
+            "CREATED": 1, "RESPONSE_FWDED": 1, "EARLY": 2,
+            "CONFIRMED_NA": 3, "CONFIRMED": 4, "REQ_WITHIN": 4,
+            "RESPONSE_WITHIN": 4, "TERMINATED": 5,
+            "TERMINATED_CONFIRMED": 5, "DESTROY": 5})
+        answered = [c for c in cells if int(c["state"]) >= 3]
+        for name, value in (("callee_tag", call.callee.local_tag),
+                            ("callee_contact", b.contact)):
+            same(name, {c[name] for c in answered}, {value})
 
 
 # ------------------------------------------------ replication

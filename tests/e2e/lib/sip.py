@@ -397,6 +397,14 @@ def establish(caller, callee, headers=(), **options):
     return answer(side, invite, callee)
 
 
+def confirm_byes(callid, *parties):
+    """Each of @parties gets a BYE and confirms it; the BYEs."""
+    byes = [party.expect("BYE", callid=callid) for party in parties]
+    for party, bye in zip(parties, byes):
+        party.reply(bye, 200)
+    return byes
+
+
 def two_ring(caller, callee):
     """One INVITE that forks behind the proxy: 183 with the tags A and B."""
     side = caller.invite(callee)

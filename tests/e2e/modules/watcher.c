@@ -7,8 +7,6 @@
  * does to its dialog (end, set, drop), or to the first one (other); "-"
  * nothing.
  */
-#include <stdio.h>
-
 #include "core/dprint.h"
 #include "core/mem/shm_mem.h"
 #include "core/rpc.h"
@@ -20,6 +18,8 @@
 
 #define PARLEY_API_DLG_CONFIRMED
 #include "parley_api.h"
+
+#include "names.h"
 
 MODULE_VERSION
 
@@ -91,29 +91,13 @@ static void log_rc(const char *what, const char *name, int rc)
 	LM_ERR("|%s|name=%s|rc=%d|\n", what, name, rc);
 }
 
-static const char *request_name(struct sip_msg *req)
-{
-	static char name[32];
-
-	if (!req)
-		return "-";
-	snprintf(name, sizeof(name), "%.*s",
-		 STR_FMT(&req->first_line.u.request.method));
-	return name;
-}
-
-static int reply_code(struct sip_msg *rpl)
-{
-	return rpl ? (int)rpl->REPLY_STATUS : 0;
-}
-
 static void log_told(const char *name, const struct parley_dlg *dlg, int type,
 		     const struct parley_params *params)
 {
-	LM_ERR("|told|name=%s|h_entry=%u|h_id=%u|type=%d|req=%s|rpl=%d|dir=%u|"
+	LM_ERR("|told|name=%s|h_entry=%u|h_id=%u|type=%d|req=%s|rpl=%s|dir=%u|"
 	       "old=%u|new=%u|\n",
 	       name, dlg->h_entry, dlg->h_id, type, request_name(params->req),
-	       reply_code(params->rpl), params->direction, params->old_state,
+	       reply_name(params->rpl), params->direction, params->old_state,
 	       params->new_state);
 }
 
@@ -157,7 +141,7 @@ static void check_current(const struct parley_dlg *dlg)
 	int rc = api.get_current_dialog(NULL, &now);
 
 	if (rc < 0 || now.h_entry != dlg->h_entry || now.h_id != dlg->h_id)
-		LM_ERR("|wrong|h_entry=%u|h_id=%u|rc=%d|\n", now.h_entry,
+		LM_ERR("|spoilt|h_entry=%u|h_id=%u|rc=%d|\n", now.h_entry,
 		       now.h_id, rc);
 }
 
@@ -205,7 +189,7 @@ static void on_any(const struct parley_dlg *dlg, int type,
 	if (first->h_id == 0)
 		*first = *dlg;
 	if (*params->param != &for_all[type == PARLEY_CB_CREATED])
-		LM_ERR("|wrong|param=%p|\n", *params->param);
+		LM_ERR("|spoilt|param=%p|\n", *params->param);
 	rc = api.register_dlgcb(dlg, all, on_one, shared("all"), free_param);
 	log_rc("register", "all", rc);
 	/* It is never told; what was registered goes with the dialog. */
