@@ -5,8 +5,9 @@ import re
 import subprocess
 
 from lib import modules, proxy as servers
-from lib.case import check, net, parley_only, same, script, sip
-from lib.census import FAILED, NEEDS, both, both_at_once, seen
+from lib.case import (check, net, parley_only, same, script, sip,
+                      two_parties)
+from lib.census import FAILED, NEEDS, both, compared, seen
 from lib.rpc import Fault
 
 LONG = ("e1_listed_for_ever", "e2_in_reply")
@@ -14,26 +15,18 @@ FLAG = [("dlg_flag", 4)]
 FLAGGED = "setflag(4);"
 
 
-class Server:
-    """Ours or the packaged ims_dialog, with two parties."""
+def served(env, stock, params=(), ours=(), **hooks):
+    """Ours, with the parameters of @ours, too, or the packaged ims_dialog."""
+    modules.need("ims_dialog")
+    hooks.setdefault("initial", FLAGGED)
+    params = FLAG + list(params) + ([] if stock else list(ours))
+    return two_parties(env.proxy(params, script(**hooks), stock=stock,
+                                 name="ims_dialog"))
 
-    def __init__(self, env, stock, params=(), **hooks):
-        modules.need("ims_dialog")
-        hooks.setdefault("initial", FLAGGED)
-        last = hooks.pop("last", "")
-        self.server = env.proxy(FLAG + list(params), script(**hooks),
-                                stock=stock, name="ims_dialog", last=last)
 
-    def __enter__(self):
-        self.server.start()
-        self.a = sip.Party(self.server, "a")
-        self.b = sip.Party(self.server, "b")
-        return self.server, self.a, self.b
-
-    def __exit__(self, *failure):
-        self.a.close()
-        self.b.close()
-        self.server.__exit__(*failure)
+def on_both(number, at_once=False, **options):
+    return compared(number, lambda env, stock: served(env, stock, **options),
+                    at_once)
 
 
 def listed(server, callid):
@@ -77,15 +70,6 @@ def established(server, a, b):
     return call
 
 
-def answer(side, invite, b, tag):
-    """200 with @tag, and its ACK: the Call."""
-    ok = b.reply(invite, 200, tag=tag)
-    leg = side.fork(side.party.expect(200, "INVITE"))
-    leg.ack()
-    b.expect("ACK")
-    return sip.Call(leg, sip.Side.of_callee(b, invite, ok))
-
-
 def bye(party, callid, seconds=5.0):
     """A BYE of the proxy, answered."""
     found = party.expect("BYE", callid=callid, seconds=seconds)
@@ -109,212 +93,169 @@ def stays(server, a, b):
     return "the next call is followed"
 
 
-def patience(stock):
-    """How long a message is waited for that does not come from the packaged
-    module."""
-    return 2 if stock else 5
-
-
 # ------------------------------------------------ E1: forks and legs
 
 
-@parley_only(NEEDS)
-def test_e1_answered_leg(env):
+@on_both("E1 answered")
+def test_e1_answered_leg(server, a, b):
     """A rings first, B answers: the BYEs are B's."""
-    def trial(env, stock):
-        with Server(env, stock) as (server, a, b):
-            side, invite = sip.two_ring(a, b)
-            call = answer(side, invite, b, "B")
-            wait_listed(server, call.callid, "Confirmed")
-            end(server, call.callid)
-            text = "BYE to %s, from %s to the caller" % (
-                bye(b, call.callid).to_tag, bye(a, call.callid).from_tag)
-            same("the tag in the BYEs", text,
-                 "BYE to B, from B to the caller")
-            return text
-    both("E1 answered", trial, env)
+    side, invite = sip.two_ring(a, b)
+    call = sip.answer_fork(side, invite, b, "B")
+    wait_listed(server, call.callid, "Confirmed")
+    end(server, call.callid)
+    text = "BYE to %s, from %s to the caller" % (
+        bye(b, call.callid).to_tag, bye(a, call.callid).from_tag)
+    same("the tag in the BYEs", text,
+         "BYE to B, from B to the caller")
+    return text
 
 
-@parley_only(NEEDS)
-def test_e1_pruned(env):
+@on_both("E1 pruned", at_once=True)
+def test_e1_pruned(server, a, b):
     """A and B ring, B answers: A's leg goes."""
-    def trial(env, stock):
-        with Server(env, stock) as (server, a, b):
-            side, invite = sip.two_ring(a, b)
-            same("legs while both ring", legs(listed(server, side.callid)), 2)
-            answer(side, invite, b, "B")
-            wait_listed(server, side.callid, "Confirmed")
-            # Until tm forgets the INVITE another leg may answer.
-            check(net.within(lambda: legs(listed(server, side.callid)) == 1,
-                             30), "two legs are left of two")
-            return "one leg of two"
-    both_at_once("E1 pruned", trial, env)
+    side, invite = sip.two_ring(a, b)
+    same("legs while both ring", legs(listed(server, side.callid)), 2)
+    sip.answer_fork(side, invite, b, "B")
+    wait_listed(server, side.callid, "Confirmed")
+    # Until tm forgets the INVITE another leg may answer.
+    check(net.within(lambda: legs(listed(server, side.callid)) == 1,
+                     30), "two legs are left of two")
+    return "one leg of two"
 
 
-@parley_only(NEEDS)
-def test_e1_second_answer(env):
+@on_both("E1 second")
+def test_e1_second_answer(server, a, b):
     """Two answer: both get a BYE when the call is ended."""
-    def trial(env, stock):
-        with Server(env, stock) as (server, a, b):
-            side, invite = sip.two_ring(a, b)
-            calls = [answer(side, invite, b, tag) for tag in "AB"]
-            wait_listed(server, side.callid, "Confirmed")
-            end(server, side.callid)
-            found = {bye(b, side.callid).to_tag}
-            other = b.maybe("BYE", callid=side.callid, seconds=5)
-            if other is not None:
-                found.add(other.to_tag)
-            same("BYE to", found, {c.callee.local_tag for c in calls})
-            return "BYE to A and B"
-    both("E1 second", trial, env)
+    side, invite = sip.two_ring(a, b)
+    calls = [sip.answer_fork(side, invite, b, tag) for tag in "AB"]
+    wait_listed(server, side.callid, "Confirmed")
+    end(server, side.callid)
+    found = {bye(b, side.callid).to_tag}
+    other = b.maybe("BYE", callid=side.callid, seconds=5)
+    if other is not None:
+        found.add(other.to_tag)
+    same("BYE to", found, {c.callee.local_tag for c in calls})
+    return "BYE to A and B"
 
 
-@parley_only(NEEDS)
-def test_e1_no_tag(env):
+@on_both("E1 no tag")
+def test_e1_no_tag(server, a, b):
     """2xx without a To-tag, and once more: the server stays."""
-    def trial(env, stock):
-        with Server(env, stock) as (server, a, b):
-            side = a.invite(b)
-            invite = b.expect("INVITE")
-            for _ in range(3):
-                b.reply(invite, 200, tag="")
-                a.drain(0.1)
-            return stays(server, a, b)
-    both("E1 no tag", trial, env)
+    a.invite(b)
+    invite = b.expect("INVITE")
+    for _ in range(3):
+        b.reply(invite, 200, tag="")
+        a.drain(0.1)
+    return stays(server, a, b)
 
 
-@parley_only(NEEDS)
-def test_e1_wrong_tag(env):
+@on_both("E1 wrong tag")
+def test_e1_wrong_tag(server, a, b):
     """A BYE with a tag that nobody gave does not end the call."""
-    def trial(env, stock):
-        with Server(env, stock) as (server, a, b):
-            call = established(server, a, b)
-            call.caller.request("BYE", to_tag="ZZZ")
-            stranger = b.expect("BYE")
-            b.reply(stranger, 481)
-            a.expect(481)
-            row = listed(server, call.callid)
-            text = row["State"] if row else "gone"
-            same("state", text, "Confirmed")
-            return text
-    both("E1 wrong tag", trial, env)
+    call = established(server, a, b)
+    call.caller.request("BYE", to_tag="ZZZ")
+    stranger = b.expect("BYE")
+    b.reply(stranger, 481)
+    a.expect(481)
+    row = listed(server, call.callid)
+    text = row["State"] if row else "gone"
+    same("state", text, "Confirmed")
+    return text
 
 
-@parley_only(NEEDS)
-def test_e1_contact(env):
+@on_both("E1 contact")
+def test_e1_contact(server, a, b):
     """The 200 has a shorter contact than the 180: the BYE goes there."""
-    def trial(env, stock):
-        with Server(env, stock) as (server, a, b):
-            short = b.contact
-            side = a.invite(b)
-            invite = b.expect("INVITE")
-            b.contact = short + ";of=the180"
-            b.reply(invite, 180)
-            side.learn(a.expect(180))
-            b.contact = short
-            sip.answer(side, invite, b)
-            wait_listed(server, side.callid, "Confirmed")
-            end(server, side.callid)
-            found = bye(b, side.callid).uri
-            same("request-URI of the BYE", found.replace(short, "contact"),
-                 "contact")
-            return "BYE to the contact of the 200"
-    both("E1 contact", trial, env)
+    short = b.contact
+    side = a.invite(b)
+    invite = b.expect("INVITE")
+    b.contact = short + ";of=the180"
+    b.reply(invite, 180)
+    side.learn(a.expect(180))
+    b.contact = short
+    sip.answer(side, invite, b)
+    wait_listed(server, side.callid, "Confirmed")
+    end(server, side.callid)
+    found = bye(b, side.callid).uri
+    same("request-URI of the BYE", found.replace(short, "contact"),
+         "contact")
+    return "BYE to the contact of the 200"
 
 
-@parley_only(NEEDS)
-def test_e1_cseq(env):
+@on_both("E1 CSeq")
+def test_e1_cseq(server, a, b):
     """The caller has sent more requests: the BYE to the callee comes after."""
-    def trial(env, stock):
-        with Server(env, stock) as (server, a, b):
-            call = established(server, a, b)
-            for _ in range(3):
-                call.caller.request("INFO")
-                b.reply(b.expect("INFO"), 200)
-                a.expect(200, "INFO")
-            end(server, call.callid)
-            found = bye(b, call.callid).cseq
-            check(found > call.caller.cseq, "CSeq %d after %d", found,
-                  call.caller.cseq)
-            return "CSeq %d after %d" % (found, call.caller.cseq)
-    both("E1 CSeq", trial, env)
+    call = established(server, a, b)
+    for _ in range(3):
+        call.caller.request("INFO")
+        b.reply(b.expect("INFO"), 200)
+        a.expect(200, "INFO")
+    end(server, call.callid)
+    found = bye(b, call.callid).cseq
+    check(found > call.caller.cseq, "CSeq %d after %d", found,
+          call.caller.cseq)
+    return "CSeq %d after %d" % (found, call.caller.cseq)
 
 
-@parley_only(NEEDS)
-def test_e1_listed_for_ever(env):
+@on_both("E1 listed", at_once=True, ours=[("end_timeout", 1)])
+def test_e1_listed_for_ever(server, a, b):
     """A call that was ended by command is not listed for ever."""
-    def trial(env, stock):
-        with Server(env, stock, [] if stock else [("end_timeout", 1)]) as (
-                server, a, b):
-            call = established(server, a, b)
-            end(server, call.callid)
-            for party in (a, b):
-                bye(party, call.callid)
-            return gone(server, call.callid)
-    both_at_once("E1 listed", trial, env)
+    call = established(server, a, b)
+    end(server, call.callid)
+    for party in (a, b):
+        bye(party, call.callid)
+    return gone(server, call.callid)
 
 
-@parley_only(NEEDS)
-def test_e1_dialog_id(env):
+@on_both("E1 Dialog-ID")
+def test_e1_dialog_id(server, a, b):
     """dlg2.list names each dialog."""
-    def trial(env, stock):
-        with Server(env, stock) as (server, a, b):
-            row = listed(server, established(server, a, b).callid)
-            check(row["Dialog-ID"], "no Dialog-ID")
-            return "Dialog-ID %s" % row["Dialog-ID"]
-    both("E1 Dialog-ID", trial, env)
+    row = listed(server, established(server, a, b).callid)
+    check(row["Dialog-ID"], "no Dialog-ID")
+    return "Dialog-ID %s" % row["Dialog-ID"]
 
 
 # ------------------------------------------------ E2: ending calls
 
 
-@parley_only(NEEDS)
-def test_e2_after_prack(env):
+@on_both("E2 PRACK")
+def test_e2_after_prack(server, a, b):
     """A call that rings is ended after a PRACK."""
-    def trial(env, stock):
-        with Server(env, stock) as (server, a, b):
-            side, invite = sip.ring(a, b)
-            b.reply(invite, 183)
-            side.learn(a.expect(183))
-            side.request("PRACK", [("RAck", "1 1 INVITE")])
-            b.reply(b.expect("PRACK"), 200)
-            a.expect(200, "PRACK")
-            end(server, side.callid)
-            a.expect(488, "INVITE", seconds=patience(stock))
-            b.expect("CANCEL", seconds=patience(stock))
-            return "488 and CANCEL"
-    both("E2 PRACK", trial, env)
+    side, invite = sip.ring(a, b)
+    b.reply(invite, 183)
+    side.learn(a.expect(183))
+    side.request("PRACK", [("RAck", "1 1 INVITE")])
+    b.reply(b.expect("PRACK"), 200)
+    a.expect(200, "PRACK")
+    end(server, side.callid)
+    a.expect(488, "INVITE")
+    b.expect("CANCEL")
+    return "488 and CANCEL"
 
 
-@parley_only(NEEDS)
-def test_e2_before_ack(env):
+@on_both("E2 before ACK")
+def test_e2_before_ack(server, a, b):
     """A call that waits for its ACK is ended."""
-    def trial(env, stock):
-        with Server(env, stock) as (server, a, b):
-            side, invite = sip.ring(a, b)
-            call = sip.answer(side, invite, b, ack=False)
-            end(server, side.callid)
-            bye(b, side.callid, patience(stock))
-            call.caller.ack()
-            bye(a, side.callid, patience(stock))
-            return "BYE to both"
-    both("E2 before ACK", trial, env)
+    side, invite = sip.ring(a, b)
+    call = sip.answer(side, invite, b, ack=False)
+    end(server, side.callid)
+    bye(b, side.callid)
+    call.caller.ack()
+    bye(a, side.callid)
+    return "BYE to both"
 
 
-@parley_only(NEEDS)
-def test_e2_crossing(env):
+@on_both("E2 crossing")
+def test_e2_crossing(server, a, b):
     """A 200 crosses the CANCEL: ACK and BYE, and the caller has its 488."""
-    def trial(env, stock):
-        with Server(env, stock) as (server, a, b):
-            side, invite = sip.ring(a, b)
-            end(server, side.callid)
-            side.ack_failure(a.expect(488, "INVITE"))
-            b.reply(b.expect("CANCEL"), 200)
-            b.reply(invite, 200)
-            b.expect("ACK", seconds=patience(stock))
-            bye(b, side.callid, patience(stock))
-            return "ACK and BYE"
-    both("E2 crossing", trial, env)
+    side, invite = sip.ring(a, b)
+    end(server, side.callid)
+    side.ack_failure(a.expect(488, "INVITE"))
+    b.reply(b.expect("CANCEL"), 200)
+    b.reply(invite, 200)
+    b.expect("ACK")
+    bye(b, side.callid)
+    return "ACK and BYE"
 
 
 TRUTH = """
@@ -326,37 +267,32 @@ TRUTH = """
 """
 
 
-@parley_only(NEEDS)
-def test_e2_truth(env):
+@on_both("E2 truth", inside=TRUTH)
+def test_e2_truth(server, a, b):
     """dlg_terminate() of one side of a call that rings ends nothing, and says
     so."""
-    def trial(env, stock):
-        with Server(env, stock, inside=TRUTH) as (server, a, b):
-            side, invite = sip.ring(a, b)
-            b.reply(invite, 183)
-            side.learn(a.expect(183))
-            side.request("INFO")
-            final = a.expect(lambda m: m.code >= 200, "INFO")
-            wait_listed(server, side.callid, "Early")
-            same("reply", final.code, 488)
-            return "false"
-    both("E2 truth", trial, env)
+    side, invite = sip.ring(a, b)
+    b.reply(invite, 183)
+    side.learn(a.expect(183))
+    side.request("INFO")
+    final = a.expect(lambda m: m.code >= 200, "INFO")
+    wait_listed(server, side.callid, "Early")
+    same("reply", final.code, 488)
+    return "false"
 
 
-@parley_only(NEEDS)
-def test_e2_reason(env):
+ENDING = 'if (is_method("INFO")) { dlg_terminate("all", "No money"); }'
+
+
+@on_both("E2 reason", inside=ENDING)
+def test_e2_reason(server, a, b):
     """dlg_terminate("all", reason): the reason is in the BYEs."""
-    ending = 'if (is_method("INFO")) { dlg_terminate("all", "No money"); }'
-
-    def trial(env, stock):
-        with Server(env, stock, inside=ending) as (server, a, b):
-            call = established(server, a, b)
-            call.caller.request("INFO")
-            for party in (a, b):
-                reason = bye(party, call.callid).get("Reason")
-                check("No money" in (reason or ""), "Reason: %s", reason)
-            return "Reason: " + reason
-    both("E2 reason", trial, env)
+    call = established(server, a, b)
+    call.caller.request("INFO")
+    for party in (a, b):
+        reason = bye(party, call.callid).get("Reason")
+        check("No money" in (reason or ""), "Reason: %s", reason)
+    return "Reason: " + reason
 
 
 SIDE = """
@@ -372,7 +308,7 @@ SIDE = """
 def test_e2_variables(env):
     """Variables as parameters of dlg_terminate()."""
     def trial(env, stock):
-        with Server(env, stock, inside=SIDE) as (server, a, b):
+        with served(env, stock, inside=SIDE) as (server, a, b):
             call = established(server, a, b)
             call.caller.request("INFO")
             bye(b, call.callid)
@@ -394,41 +330,37 @@ PRACK = """
 """
 
 
-@parley_only(NEEDS)
-def test_e2_in_prack(env):
+@on_both("E2 in PRACK", inside=PRACK)
+def test_e2_in_prack(server, a, b):
     """dlg_terminate() in the route of a PRACK ends the INVITE."""
-    def trial(env, stock):
-        with Server(env, stock, inside=PRACK) as (server, a, b):
-            side, invite = sip.ring(a, b)
-            b.reply(invite, 183)
-            side.learn(a.expect(183))
-            side.request("PRACK", [("RAck", "1 1 INVITE")])
-            final = a.expect(488, "INVITE", seconds=patience(stock))
-            b.expect("CANCEL", seconds=patience(stock))
-            return "%d %s, CANCEL" % (final.code, final.reason)
-    both("E2 in PRACK", trial, env)
+    side, invite = sip.ring(a, b)
+    b.reply(invite, 183)
+    side.learn(a.expect(183))
+    side.request("PRACK", [("RAck", "1 1 INVITE")])
+    final = a.expect(488, "INVITE")
+    b.expect("CANCEL")
+    return "%d %s, CANCEL" % (final.code, final.reason)
 
 
-IN_REPLY = 'if (status == "183") { dlg_terminate("all", "No money"); }'
+IN_REPLY = '''
+onreply_route[ENDING] {
+    if (status == "183") { dlg_terminate("all", "No money"); }
+}
+'''
 
 
-@parley_only(NEEDS)
-def test_e2_in_reply(env):
+@on_both("E2 in reply", at_once=True, ours=[("end_timeout", 1)],
+         relay='t_on_reply("ENDING"); t_relay();', more=IN_REPLY)
+def test_e2_in_reply(server, a, b):
     """A call that the reply route has ended is not listed for ever."""
-    def trial(env, stock):
-        with Server(env, stock, [] if stock else [("end_timeout", 1)],
-                    relay='t_on_reply("ENDING"); t_relay();',
-                    more="onreply_route[ENDING] { %s }" % IN_REPLY) as (
-                server, a, b):
-            side = a.invite(b)
-            invite = b.expect("INVITE")
-            b.reply(invite, 183)
-            side.ack_failure(a.expect(488, "INVITE"))
-            b.reply(b.expect("CANCEL"), 200)
-            b.reply(invite, 487)
-            b.expect("ACK")
-            return gone(server, side.callid)
-    both_at_once("E2 in reply", trial, env)
+    side = a.invite(b)
+    invite = b.expect("INVITE")
+    b.reply(invite, 183)
+    side.ack_failure(a.expect(488, "INVITE"))
+    b.reply(b.expect("CANCEL"), 200)
+    b.reply(invite, 487)
+    b.expect("ACK")
+    return gone(server, side.callid)
 
 
 # ------------------------------------------------ E3: what is documented
@@ -488,19 +420,16 @@ def test_e3_functions(env):
                  "route[X] { %s; }" % call)
 
 
-@parley_only(NEEDS)
-def test_e3_commands(env):
+@on_both("E3 commands")
+def test_e3_commands(server, a, b):
     """The commands that dialog has are there."""
-    def trial(env, stock):
-        with Server(env, stock) as (server, a, b):
-            methods = set(server.rpc("system.listMethods"))
-            missing = [m for m in ("dlg.list", "dlg.list_ctx", "dlg.dlg_list",
-                                   "dlg.end_dlg", "dlg.profile_get_size",
-                                   "dlg.profile_list", "dlg.bridge_dlg")
-                       if m not in methods]
-            same("missing", missing, [])
-            return "none is missing"
-    both("E3 commands", trial, env)
+    methods = set(server.rpc("system.listMethods"))
+    missing = [m for m in ("dlg.list", "dlg.list_ctx", "dlg.dlg_list",
+                           "dlg.end_dlg", "dlg.profile_get_size",
+                           "dlg.profile_list", "dlg.bridge_dlg")
+               if m not in methods]
+    same("missing", missing, [])
+    return "none is missing"
 
 
 STUBS = """
@@ -511,32 +440,27 @@ STUBS = """
 """
 
 
-@parley_only(NEEDS)
-def test_e3_variables(env):
+@on_both("E3 $dlg", inside=STUBS)
+def test_e3_variables(server, a, b):
     """$dlg(name) is what its name says."""
-    def trial(env, stock):
-        with Server(env, stock, inside=STUBS) as (server, a, b):
-            call = established(server, a, b)
-            call.caller.request("INFO")
-            got = b.expect("INFO").get("X-Seen").split("|")
-            entry = listed(server, call.callid)["Entry"]
-            same("callid, from_uri, h_entry", got, [
-                call.callid, call.caller.local_uri, str(entry)])
-            return "callid, from_uri, h_entry"
-    both("E3 $dlg", trial, env)
+    call = established(server, a, b)
+    call.caller.request("INFO")
+    got = b.expect("INFO").get("X-Seen").split("|")
+    entry = listed(server, call.callid)["Entry"]
+    same("callid, from_uri, h_entry", got, [
+        call.callid, call.caller.local_uri, str(entry)])
+    return "callid, from_uri, h_entry"
 
 
-@parley_only(NEEDS)
-def test_e3_timeout(env):
+SHORT = 'setflag(4); $dlg_ctx(timeout) = 1;'
+
+
+@on_both("E3 timeout", at_once=True, initial=SHORT)
+def test_e3_timeout(server, a, b):
     """$dlg_ctx(timeout) is the lifetime."""
-    short = 'setflag(4); $dlg_ctx(timeout) = 1;'
-
-    def trial(env, stock):
-        with Server(env, stock, initial=short) as (server, a, b):
-            side = sip.establish(a, b)
-            bye(b, side.callid, 6)
-            return "BYE after its second"
-    both_at_once("E3 timeout", trial, env)
+    side = sip.establish(a, b)
+    bye(b, side.callid, 6)
+    return "BYE after its second"
 
 
 GET = """
@@ -549,37 +473,31 @@ GET = """
 """
 
 
-@parley_only(NEEDS)
-def test_e3_get(env):
+@on_both("E3 dlg_get", out_of_dialog=GET)
+def test_e3_get(server, a, b):
     """dlg_get() makes a dialog the one that dlg_terminate() ends."""
-    def trial(env, stock):
-        with Server(env, stock, out_of_dialog=GET) as (server, a, b):
-            call = established(server, a, b)
-            a.ask("OPTIONS", [("X-Call", call.callid),
-                              ("X-From", call.caller.local_tag),
-                              ("X-To", call.callee.local_tag)])
-            bye(b, call.callid, patience(stock))
-            return "BYE"
-    both("E3 dlg_get", trial, env)
+    call = established(server, a, b)
+    a.ask("OPTIONS", [("X-Call", call.callid),
+                      ("X-From", call.caller.local_tag),
+                      ("X-To", call.callee.local_tag)])
+    bye(b, call.callid)
+    return "BYE"
 
 
-@parley_only(NEEDS)
-def test_e3_failed(env):
+@on_both("E3 failed")
+def test_e3_failed(server, a, b):
     """Calls that failed are counted."""
-    def trial(env, stock):
-        with Server(env, stock) as (server, a, b):
-            side, invite = sip.ring(a, b)
-            b.reply(invite, 486)
-            side.ack_failure(a.expect(486))
+    side, invite = sip.ring(a, b)
+    b.reply(invite, 486)
+    side.ack_failure(a.expect(486))
 
-            def failed():
-                return [n for group in ("dialog_ng", "ims_dialog")
-                        for name, n in _group(server, group).items()
-                        if name.startswith("failed")]
-            net.wait_until(lambda: failed() == [1], 5,
-                           "one has failed (%r)" % failed())
-            return "1"
-    both("E3 failed", trial, env)
+    def failed():
+        return [n for group in ("dialog_ng", "ims_dialog")
+                for name, n in _group(server, group).items()
+                if name.startswith("failed")]
+    net.wait_until(lambda: failed() == [1], 5,
+                   "one has failed (%r)" % failed())
+    return "1"
 
 
 def _group(server, name):
@@ -597,7 +515,7 @@ def test_e8_shutdown(env):
     """The server ends while tm still has the BYE's transaction."""
     def trial(env, stock):
         for _ in range(4):
-            with Server(env, stock) as (server, a, b):
+            with served(env, stock) as (server, a, b):
                 established(server, a, b).hang_up()
                 try:
                     same("exit code", server.stop(), 0)
@@ -613,7 +531,7 @@ def test_e8_route_set(env):
     """Between two other proxies: the BYE to each party goes through the proxy
     on its side, and has no Route of anybody else."""
     def trial(env, stock):
-        with Server(env, stock) as (server, a, b), \
+        with served(env, stock) as (server, a, b), \
                 sip.Party(server, "left") as left, \
                 sip.Party(server, "right") as right:
             routes = ["<sip:127.0.0.1:%d;lr>" % p.port for p in (left, right)]
@@ -636,7 +554,7 @@ def test_e8_route_set(env):
 def test_e8_no_reply(env):
     """INVITEs that nobody answers, with a final reply of the proxy itself."""
     def trial(env, stock):
-        with Server(env, stock, relay="t_set_fr(0, 500); t_relay();") as (
+        with served(env, stock, relay="t_set_fr(0, 500); t_relay();") as (
                 server, a, b):
             sides = [a.invite(b) for _ in range(5)]
             for side in sides:
@@ -692,7 +610,7 @@ class Reader(sip.Party):
 def test_e8_mutated(env):
     """Requests in dialogs with one thing wrong, in each state of a call."""
     rand = random.Random(3261)
-    with Server(env, False) as (server, _, _), \
+    with served(env, False) as (server, _, _), \
             Reader(server, "a") as a, Reader(server, "b") as b:
         for count in range(12):
             side, invite = sip.ring(a, b)

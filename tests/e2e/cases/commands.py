@@ -349,8 +349,7 @@ def test_stats(env):
         two.hang_up("callee")
         server.rpc("dlg.terminate_dlg", three.callid, three.caller.local_tag,
                    three.caller.remote_tag)
-        for party in (a, b):
-            party.reply(party.expect("BYE", callid=three.callid), 200)
+        sip.confirm_byes(three.callid, a, b)
         wait_statistic(server, "active_dialogs", 0)
         got = server.json("dlg.stats")
         same("down", (got["ended_by_caller"], got["ended_by_callee"],
@@ -390,8 +389,7 @@ def test_terminate(env):
             if swap:
                 tags.reverse()
             server.rpc("dlg.terminate_dlg", call.callid, *tags)
-            for party in (a, b):
-                party.reply(party.expect("BYE", callid=call.callid), 200)
+            sip.confirm_byes(call.callid, a, b)
             wait_statistic(server, "active_dialogs", 0)
             fault(server, 500, (), "dlg.terminate_dlg", call.callid, *tags)
 

@@ -16,10 +16,7 @@ def test_legs_listed(env):
             sip.Party(server, "b") as b:
         side, invite = sip.two_ring(a, b)
         same("legs", _legs(server), {"A": "early", "B": "early"})
-        b.reply(invite, 200, tag="B")
-        leg = side.fork(a.expect(200))
-        leg.ack()
-        b.expect("ACK")
+        sip.answer_fork(side, invite, b, "B")
         wait_state(server, side.callid, 4)
         same("callee", dialogs(server)[0]["callee"]["tag"], "B")
         same("leg B", _legs(server)["B"], "confirmed")
@@ -114,14 +111,8 @@ def test_parallel_both_answer(env):
             sip.Party(server, "c") as c:
         side = a.invite(b, [("X-Second", c.port)])
         to_b, to_c = b.expect("INVITE"), c.expect("INVITE")
-        b.reply(to_b, 200, tag="atb")
-        leg = side.fork(a.expect(200, "INVITE"))
-        leg.ack()
-        b.expect("ACK")
-        c.reply(to_c, 200, tag="atc")
-        other = side.fork(a.expect(200, "INVITE"))
-        other.ack()
-        c.expect("ACK")
+        sip.answer_fork(side, to_b, b, "atb")
+        sip.answer_fork(side, to_c, c, "atc")
         net.wait_until(lambda: _legs(server) == {
             "atb": "confirmed", "atc": "confirmed"}, 3, "both legs are up")
         found = dialogs(server)[0]

@@ -255,23 +255,15 @@ def test_answered_first(env):
     comes first, and is the only one when the other is known to have lost. Each
     has its own fields and stays at its address."""
     with tested(env) as (server, a, b):
-        side = a.invite(b)
-        invite = b.expect("INVITE")
-        for tag in ("A", "B"):
-            b.reply(invite, 183, tag=tag)
-            a.expect(183)
+        side, invite = sip.two_ring(a, b)
         both = cells(server)[-1]
         same("tags", [l["to_tag"] for l in both["legs"]], ["A", "B"])
         same("count", both["count"], "2")
-        ok = b.reply(invite, 200, tag="B")
-        leg = side.fork(a.expect(200, "INVITE"))
-        leg.ack()
-        b.expect("ACK")
+        call = sip.answer_fork(side, invite, b, "B")
         wait_told(server, "CONFIRMED")
         up = cells(server)[-1]
         same("first", up["legs"][0]["to_tag"], "B")
         same("address", up["legs"][0]["out"], both["legs"][1]["out"])
-        call = sip.Call(leg, sip.Side.of_callee(b, invite, ok))
         inside(call, "callee")
         answered = cells(server)[-1]["legs"][0]
         same("callee's CSeq", answered["callee_cseq"],

@@ -208,14 +208,7 @@ def _forked(a, b):
     """Two callees answer, both are acknowledged."""
     side = a.invite(b, BOTH)
     invite = b.expect("INVITE")
-    legs = {}
-    for tag in ("A", "B"):
-        b.reply(invite, 200, tag=tag)
-        leg = side.fork(a.expect(200, "INVITE"))
-        leg.ack()
-        b.expect("ACK")
-        legs[tag] = leg
-    return legs
+    return {tag: sip.answer_fork(side, invite, b, tag).caller for tag in "AB"}
 
 
 def _routed(a, b, hop):

@@ -100,14 +100,10 @@ def test_ims(env):
             for tag in ("A", "B", "C"):
                 b.reply(invite, 183, tag=tag)
                 a.expect(183)
-            b.reply(invite, 200, tag="B")
-            leg = side.fork(a.expect(200, "INVITE"))
-            leg.ack()
-            b.expect("ACK")
+            leg = sip.answer_fork(side, invite, b, "B").caller
             wait_state(server, side.callid, 4)
             leg.request(method)
-            for party in (a, b):
-                party.reply(party.expect("BYE", callid=side.callid), 200)
+            sip.confirm_byes(side.callid, a, b)
         side, invite = sip.ring(a, b)
         b.reply(invite, 486, contact=False)
         side.ack_failure(a.expect(486))

@@ -8,11 +8,7 @@ from lib import diameter, modules
 from lib.case import check, net, same, script, sip, stock_differs
 
 LONG = ("call", "lost", "lost_forked")
-FLAG = 4
 AAR, STR = "265", "275"
-SDP = ("v=0\r\no=- 1 1 IN IP4 127.0.0.1\r\ns=-\r\nc=IN IP4 127.0.0.1\r\n"
-       "t=0 0\r\nm=audio 4000 RTP/AVP 0\r\n")
-BODY = dict(headers=[("Content-Type", "application/sdp")], body=SDP)
 PCRF = '''
 event_route[diameter:request] {
     $var(who) = "nobody";
@@ -40,50 +36,25 @@ route[ASKED] {
 RELEASED = "X-Released: yes\\r\\n"
 
 
-class Scene:
+class Scene(diameter.Scene):
     """A P-CSCF that asks a PCRF for the media of each call."""
+    WORD, FIELD = "rx", "command"
 
     def __init__(self, env, answer=GOOD, way="orig", asked="exit;",
-                 name="ims_dialog", expiry=3600, above=False):
+                 name="ims_dialog", expiry=3600, **options):
         modules.need("cdp", "cdp_avp", "ims_diameter_server", "presence",
                      "ims_usrloc_pcscf", "ims_qos")
-        self.pcrf = diameter.Server("ims_diameter_server", [diameter.RX],
-                                    PCRF % (answer, GOOD))
-        qos = diameter.cdp("proxy.ims.test", [diameter.RX],
-                            server=self.pcrf.diameter_port) + \
-            modules.load("presence") + modules.load("ims_usrloc_pcscf") + \
+        qos = modules.load("presence") + modules.load("ims_usrloc_pcscf") + \
             modules.load("ims_qos", rx_dest_realm=diameter.REALM,
                          rx_auth_expiry=expiry,
                          confirmed_qosrelease_headers=RELEASED,
                          early_qosrelease_reason="no bearer")
-        self.proxy = env.proxy([("dlg_flag", FLAG)], script(
-            initial="setflag(%d);" % FLAG,
+        pcrf = diameter.Server("ims_diameter_server", [diameter.RX],
+                               PCRF % (answer, GOOD))
+        super().__init__(env, pcrf, qos, script(
+            initial="setflag(%d);" % diameter.FLAG,
             relay='t_on_reply("MEDIA"); t_relay();',
-            more=MEDIA % (way, asked)), name=name,
-            **{"first" if above else "last": qos})
-        self.a = self.b = None
-
-    def __enter__(self):
-        self.pcrf.start()
-        self.proxy.start()
-        diameter.connected(self.proxy)
-        self.a = sip.Party(self.proxy, "a")
-        self.b = sip.Party(self.proxy, "b")
-        return self
-
-    def __exit__(self, *failure):
-        for one in (self.a, self.b):
-            if one:
-                one.close()
-        self.proxy.__exit__(*failure)
-        self.pcrf.__exit__(*failure)
-
-    def told(self):
-        return [c["command"] for c in self.pcrf.said("rx")]
-
-    def wait_told(self, *commands):
-        net.wait_until(lambda: self.told() == list(commands), 10,
-                       "%r at the PCRF, there is %r" % (commands, self.told()))
+            more=MEDIA % (way, asked)), name=name, **options)
 
     def wait_released(self):
         """A session was ended."""
@@ -97,9 +68,9 @@ class Scene:
 
 def ringing(scene):
     """183 with media, for which the PCRF was asked."""
-    side = scene.a.invite(scene.b, **BODY)
+    side = scene.a.invite(scene.b, **diameter.MEDIA)
     invite = scene.b.expect("INVITE")
-    scene.b.reply(invite, 183, **BODY)
+    scene.b.reply(invite, 183, **diameter.MEDIA)
     scene.a.expect(183, callid=side.callid)
     scene.wait_told(AAR)
     return side, invite
@@ -115,7 +86,7 @@ def test_call(env):
         with Scene(env, name=name, above=name == "dialog") as scene:
             side, invite = ringing(scene)
             call = sip.answer(side, invite, scene.b)
-            same("subscriber", [s["subscriber"] for s in scene.pcrf.said("rx")],
+            same("subscriber", [s["subscriber"] for s in scene.peer.said("rx")],
                  ["caller"])
             call.hang_up(by)
             scene.wait_released()
@@ -126,7 +97,7 @@ def test_update(env):
     by Call-ID and tags, and updated."""
     with Scene(env) as scene:
         side, invite = ringing(scene)
-        reply = scene.b.reply(invite, 200, **BODY)
+        reply = scene.b.reply(invite, 200, **diameter.MEDIA)
         side.learn(scene.a.expect(200, "INVITE", callid=side.callid))
         side.ack()
         scene.b.expect("ACK")
@@ -141,7 +112,7 @@ def test_callee(env):
     with Scene(env, way="term") as scene:
         side, invite = ringing(scene)
         same("answers", scene.asked(), ["1"])
-        same("subscriber", scene.pcrf.said("rx")[0]["subscriber"], "callee")
+        same("subscriber", scene.peer.said("rx")[0]["subscriber"], "callee")
         sip.answer(side, invite, scene.b).hang_up()
         scene.wait_released()
 
@@ -153,9 +124,9 @@ def test_refused(env):
         dlg_terminate("all", "Sorry no QoS available");
     }'''
     with Scene(env, BAD, asked=asked) as scene:
-        side = scene.a.invite(scene.b, **BODY)
+        side = scene.a.invite(scene.b, **diameter.MEDIA)
         invite = scene.b.expect("INVITE")
-        scene.b.reply(invite, 183, **BODY)
+        scene.b.reply(invite, 183, **diameter.MEDIA)
         final = scene.a.expect(488, callid=side.callid)
         same("reason", final.reason, "Sorry no QoS available")
         side.ack_failure(final)
@@ -203,10 +174,8 @@ def test_lost(env):
     with Scene(env, expiry=6) as scene:
         side, invite = ringing(scene)
         call = sip.answer(side, invite, scene.b)
-        for party in (scene.a, scene.b):
-            bye = party.expect("BYE", callid=call.callid, seconds=20)
+        for bye in sip.confirm_byes(call.callid, scene.a, scene.b, seconds=20):
             same("header", bye.get("X-Released"), "yes")
-            party.reply(bye, 200)
         check(scene.proxy.alive(), "the proxy has died")
 
 
@@ -215,16 +184,13 @@ def test_lost_forked(env):
     """The leg for whose reply the PCRF was asked has lost, another one has
     answered: the call is found by the lost tag, and the answered leg ended."""
     with Scene(env, expiry=6) as scene:
-        side = scene.a.invite(scene.b, **BODY)
+        side = scene.a.invite(scene.b, **diameter.MEDIA)
         invite = scene.b.expect("INVITE")
-        scene.b.reply(invite, 183, tag="A", **BODY)
+        scene.b.reply(invite, 183, tag="A", **diameter.MEDIA)
         scene.a.expect(183)
         scene.b.reply(invite, 183, tag="B")
         scene.a.expect(183)
-        scene.b.reply(invite, 200, tag="B")
-        leg = side.fork(scene.a.expect(200, "INVITE"))
-        leg.ack()
-        scene.b.expect("ACK")
+        sip.answer_fork(side, invite, scene.b, "B")
         bye = scene.b.expect("BYE", seconds=20)
         same("leg", bye.to_tag, "B")
         scene.b.reply(bye, 200)

@@ -6,7 +6,6 @@ import json
 from lib import diameter, modules
 from lib.case import check, net, same, script, sip, stock_differs
 
-FLAG = 4
 HSS = '''
 event_route[diameter:request] {
     if ($diameter_request =~ "sip:a@ims.test") { $diameter_response = '%s'; }
@@ -31,41 +30,23 @@ def _answer(user):
         diameter.avp(606, SUBSCRIPTION % dict(user=user), diameter.VENDOR)])
 
 
-class Scene:
+class Scene(diameter.Scene):
     """A serving CSCF and its HSS."""
 
-    def __init__(self, env, params=(), name="ims_dialog"):
+    def __init__(self, env, name="ims_dialog", **options):
         modules.need("cdp", "cdp_avp", "ims_diameter_server", "presence",
                      "ims_usrloc_scscf", "ims_registrar_scscf")
-        self.hss = diameter.Server("ims_diameter_server", [diameter.CX],
-                                   HSS % (_answer("a"), _answer("b")))
-        last = diameter.cdp("proxy.ims.test", [diameter.CX],
-                            server=self.hss.diameter_port) + \
-            modules.load("presence") + \
+        hss = diameter.Server("ims_diameter_server", [diameter.CX],
+                              HSS % (_answer("a"), _answer("b")))
+        registrar = modules.load("presence") + \
             modules.load("ims_usrloc_scscf", timer_interval=1,
                          contact_delete_delay=0, realm=diameter.REALM) + \
             modules.load("ims_registrar_scscf", cxdx_dest_realm=diameter.REALM,
                          scscf_name="sip:proxy.ims.test", default_expires=600,
                          min_expires=1)
-        self.proxy = env.proxy([("dlg_flag", FLAG)] + list(params), script(
-            initial="setflag(%d);" % FLAG, out_of_dialog=REGISTER, more=SAVED),
-            name=name, last=last)
-        self.a = self.b = None
-
-    def __enter__(self):
-        self.hss.start()
-        self.proxy.start()
-        diameter.connected(self.proxy)
-        self.a = sip.Party(self.proxy, "a")
-        self.b = sip.Party(self.proxy, "b")
-        return self
-
-    def __exit__(self, *failure):
-        for one in (self.a, self.b):
-            if one:
-                one.close()
-        self.proxy.__exit__(*failure)
-        self.hss.__exit__(*failure)
+        super().__init__(env, hss, registrar, script(
+            initial="setflag(%d);" % diameter.FLAG, out_of_dialog=REGISTER,
+            more=SAVED), name=name, **options)
 
 
 def register(party, expires=600):
@@ -88,9 +69,7 @@ def registered(scene, users="ab"):
 
 def byes(scene, call):
     """Both parties' BYE; each is answered."""
-    for party in (scene.a, scene.b):
-        bye = party.expect("BYE", callid=call.callid, seconds=20)
-        party.reply(bye, 200)
+    sip.confirm_byes(call.callid, scene.a, scene.b, seconds=20)
 
 
 def test_contact_gone(env):
@@ -160,10 +139,7 @@ def test_forked(env):
         scene.a.expect(183)
         scene.b.reply(invite, 183, tag="B")
         scene.a.expect(183)
-        scene.b.reply(invite, 200, tag="B")
-        leg = side.fork(scene.a.expect(200, "INVITE"))
-        leg.ack()
-        scene.b.expect("ACK")
+        sip.answer_fork(side, invite, scene.b, "B")
         same("REGISTER", register(scene.b, 0).code, 200)
         bye = scene.b.expect("BYE", seconds=20)
         same("leg", bye.to_tag, "B")

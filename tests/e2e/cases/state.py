@@ -87,8 +87,7 @@ def test_rpc_states(env):
         found = server.rpc("dlg.dlg_list", side.callid)
         same("contact", found["callee"]["contact"], b.contact)
         server.rpc("dlg.terminate_dlg", *key)
-        for party in (a, b):
-            party.reply(party.expect("BYE", callid=side.callid), 200)
+        sip.confirm_byes(side.callid, a, b)
         wait_state(server, side.callid, 5)
         fault(server, 500, ["one that has ended stays so"], "dlg.set_state",
               *key, 4)

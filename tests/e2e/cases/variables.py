@@ -324,8 +324,7 @@ def test_ctx_timeout(env):
             sip.Party(server, "a") as a, sip.Party(server, "b") as b:
         start = time.monotonic()
         call = sip.establish(a, b)
-        for party in (a, b):
-            party.reply(party.expect("BYE", callid=call.callid), 200)
+        sip.confirm_byes(call.callid, a, b)
         check(0.9 < time.monotonic() - start < 40, "after %.1f s",
               time.monotonic() - start)
         same("route", results(server)["over"], call.callid + "x")

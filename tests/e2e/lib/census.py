@@ -3,6 +3,7 @@ where something must go wrong: a fault that cannot be shown there is no fault.
 
 Prints what was seen on both, for docs/census.md.
 """
+import functools
 import select
 import threading
 import time
@@ -77,6 +78,21 @@ def both_at_once(number, trial, env):
     if not isinstance(packaged, Exception):
         raise AssertionError("the packaged module passes, too: %s" % packaged)
     seen(number, ours, _first_line(packaged))
+
+
+def compared(number, servers, at_once=False):
+    """Marks what is tried for a case: called with a server and the parties a
+    and b, of @servers(env, stock), it returns what it saw, as for both()."""
+    def mark(trial):
+        @case.parley_only(NEEDS)
+        @functools.wraps(trial)
+        def test(env):
+            def run(env, stock):
+                with servers(env, stock) as (server, a, b):
+                    return trial(server, a, b)
+            (both_at_once if at_once else both)(number, run, env)
+        return test
+    return mark
 
 
 def least(measures, times=7):
@@ -172,5 +188,5 @@ def gone(server, callid, seconds=30):
     return "gone after %.1f s" % (time.monotonic() - start)
 
 
-__all__ = ["CROWD", "both", "both_at_once", "cpu_seconds", "crowd",
+__all__ = ["CROWD", "both", "both_at_once", "compared", "cpu_seconds", "crowd",
            "gone", "grows", "least", "must", "seen", "sip", "together", "NEEDS"]

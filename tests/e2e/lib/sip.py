@@ -397,17 +397,18 @@ def establish(caller, callee, headers=(), **options):
     return answer(side, invite, callee)
 
 
-def confirm_byes(callid, *parties):
+def confirm_byes(callid, *parties, seconds=5.0):
     """Each of @parties gets a BYE and confirms it; the BYEs."""
-    byes = [party.expect("BYE", callid=callid) for party in parties]
+    byes = [party.expect("BYE", callid=callid, seconds=seconds)
+            for party in parties]
     for party, bye in zip(parties, byes):
         party.reply(bye, 200)
     return byes
 
 
-def two_ring(caller, callee):
+def two_ring(caller, callee, headers=(), **options):
     """One INVITE that forks behind the proxy: 183 with the tags A and B."""
-    side = caller.invite(callee)
+    side = caller.invite(callee, headers, **options)
     invite = callee.expect("INVITE", callid=side.callid)
     for tag in ("A", "B"):
         callee.reply(invite, 183, tag=tag)
@@ -415,17 +416,19 @@ def two_ring(caller, callee):
     return side, invite
 
 
+def answer_fork(side, invite, callee, tag):
+    """200 with @tag, and its ACK: the Call of this leg."""
+    ok = callee.reply(invite, 200, tag=tag)
+    leg = side.fork(side.party.expect(200, "INVITE", callid=side.callid))
+    leg.ack()
+    callee.expect("ACK", callid=side.callid)
+    return Call(leg, Side.of_callee(callee, invite, ok))
+
+
 def two_answer(caller, callee):
     """Then 200 of B, and of A, each with its ACK: the Calls."""
     side, invite = two_ring(caller, callee)
-    calls = []
-    for tag in ("B", "A"):
-        ok = callee.reply(invite, 200, tag=tag)
-        leg = side.fork(caller.expect(200, "INVITE", callid=side.callid))
-        leg.ack()
-        callee.expect("ACK", callid=side.callid)
-        calls.append(Call(leg, Side.of_callee(callee, invite, ok)))
-    return calls
+    return [answer_fork(side, invite, callee, tag) for tag in "BA"]
 
 
 class Answerer(threading.Thread):
