@@ -121,10 +121,11 @@ $(SIM_PROGRAM): $(SIM_NAMES:%=$(BUILD)/asan/tests/sim_%.o) \
 		$(ENGINE_NAMES:%=$(BUILD)/asan/src/%)
 	$(asan.CC) $(asan.FLAGS) -o $@ $^ -lpthread
 
-# Nodes that replicate: tests/cluster/*.c, with the host of the simulator and
-# what the adapter's replication has that knows no server. CLUSTER_SEED=n
+# Nodes that replicate: tests/cluster/*.c, with parts of the simulator and what
+# the adapter's replication has that knows no server. CLUSTER_SEED=n
 # replays one; SEEDS=n plays so many of them as well.
 CLUSTER_NAMES := $(sort $(patsubst tests/cluster/%.c,%,$(wildcard tests/cluster/*.c)))
+CLUSTER_SHARED := crash host seeds trail
 CLUSTER_PROGRAM := $(BUILD)/asan/cluster
 
 $(BUILD)/asan/tests/cluster_%.o: tests/cluster/%.c $(BUILD)/asan/flags
@@ -135,7 +136,7 @@ $(BUILD)/asan/tests/fuzz_json.o: tests/fuzz/json.c $(BUILD)/asan/flags
 	@mkdir -p $(@D)
 	$(asan.CC) $(TEST_FLAGS) -Itests/fuzz $(asan.FLAGS) -MMD -MP -c -o $@ $<
 $(CLUSTER_PROGRAM): $(CLUSTER_NAMES:%=$(BUILD)/asan/tests/cluster_%.o) \
-		$(BUILD)/asan/tests/sim_host.o $(BUILD)/asan/tests/sim_crash.o \
+		$(CLUSTER_SHARED:%=$(BUILD)/asan/tests/sim_%.o) \
 		$(BUILD)/asan/tests/fuzz_json.o $(BUILD)/asan/hosts/dmq_rules.o \
 		$(ENGINE_NAMES:%=$(BUILD)/asan/src/%)
 	$(asan.CC) $(asan.FLAGS) -o $@ $^

@@ -13,12 +13,11 @@
 #ifndef CLUSTER_H
 #define CLUSTER_H
 
-#include <setjmp.h>
-
 #include "dmq_rules.h"
 #include "host.h"
 #include "parley.h"
 #include "rand.h"
+#include "trail.h"
 #include "wire.h"
 
 enum {
@@ -27,8 +26,6 @@ enum {
 	CALL_LEGS = 2,
 	CALL_VARS = 3,
 	ENDS_KEPT = 8,
-	EVENTS_KEPT = 60,
-	EVENT_TEXT = 160,
 	IMAGE_BYTES = 1 << 16,
 	DIALOGS_PER_MESSAGE = 4,
 };
@@ -196,13 +193,10 @@ struct world {
 	uint32_t call_count;
 	uint64_t steps, images, told, deaths, cuts, adopted, agreed;
 	uint64_t changed_ms; /* when a call was changed last */
-	char event[EVENTS_KEPT][EVENT_TEXT];
-	uint64_t event_count;
-	char fault[400];
-	jmp_buf jump;
+	struct trail trail;
 };
 
-/* True: nothing was wrong, else world->fault says what. */
+/* True: nothing was wrong, else world->trail says what. */
 bool world_run(struct world *world, uint64_t seed,
 	       const struct cluster_options *options);
 void world_fini(struct world *world);

@@ -1,5 +1,5 @@
 /*
- * main.c - the command line of the simulated cluster
+ * main.c - the command line of the simulated cluster (seeds.h)
  *
  *   cluster [--seconds T | --seeds N] [--start S]
  *	the seeds of seeds.txt, the canary, then N seeds from S on, or as many
@@ -9,45 +9,33 @@
  */
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
-#include <time.h>
 
 #include "cluster.h"
-#include "crash.h"
+#include "seeds.h"
 
 struct run {
-	uint64_t seeds, start, seconds, one;
-	bool one_only, quiet;
+	struct seeds seeds;
+	bool quiet;
 	struct cluster_options options;
 	struct world world;
 	uint64_t worlds, steps, images, told, deaths, cuts, adopted, agreed;
 };
 
-enum { BATCH = 100, CANARY_SEEDS = 60 };
-
-static const char list_name[] = "tests/cluster/seeds.txt";
+enum { CANARY_SEEDS = 60 };
 
 static void print_fault(const struct world *world)
 {
-	uint64_t from = world->event_count > EVENTS_KEPT
-				? world->event_count - EVENTS_KEPT
-				: 0;
-
-	printf("# seed %llu, step %llu: %s\n", (unsigned long long)world->seed,
-	       (unsigned long long)world->steps, world->fault);
-	for (uint64_t i = from; i < world->event_count; i++)
-		printf("#   %s\n", world->event[i % EVENTS_KEPT]);
+	trail_print(&world->trail, world->seed, world->steps, TRAIL_EVENTS);
 	printf("# replay: cluster --seed %llu --verbose\n",
 	       (unsigned long long)world->seed);
 }
 
-static bool play(struct run *run, uint64_t seed)
+static bool play(void *self, uint64_t seed)
 {
+	struct run *run = self;
 	struct world *world = &run->world;
-	bool good;
+	bool good = world_run(world, seed, &run->options);
 
-	crash_is_of("cluster", seed);
-	good = world_run(world, seed, &run->options);
 	run->worlds++;
 	run->steps += world->steps;
 	run->images += world->images;
@@ -59,33 +47,6 @@ static bool play(struct run *run, uint64_t seed)
 	if (!good && !run->quiet)
 		print_fault(world);
 	world_fini(world);
-	return good;
-}
-
-/* Seeds that failed once, one to a line; # starts a comment. */
-static bool play_list(struct run *run)
-{
-	FILE *file = fopen(list_name, "r");
-	char line[200];
-	uint32_t count = 0;
-	bool good = true;
-
-	if (!file) {
-		printf("not ok cluster seeds: cannot read %s\n", list_name);
-		return false;
-	}
-	while (good && fgets(line, sizeof(line), file)) {
-		char *end;
-		uint64_t seed = strtoull(line, &end, 0);
-
-		if (end == line)
-			continue;
-		count++;
-		good = play(run, seed);
-	}
-	fclose(file);
-	printf("%s cluster seeds: %u of %s\n", good ? "ok" : "not ok", count,
-	       list_name);
 	return good;
 }
 
@@ -104,38 +65,11 @@ static bool play_canary(struct run *run)
 	return found > 0;
 }
 
-static uint64_t seconds_now(void)
+static bool play_all(void *self)
 {
-	struct timespec now;
-
-	return timespec_get(&now, TIME_UTC) == 0 ? 0 : (uint64_t)now.tv_sec;
-}
-
-static bool play_batches(struct run *run)
-{
-	uint64_t begin = seconds_now(), end = run->start + run->seeds;
-
-	for (uint64_t from = run->start; from < end; from += BATCH) {
-		uint64_t to = from + BATCH < end ? from + BATCH : end;
-
-		if (run->seconds > 0 && seconds_now() - begin >= run->seconds)
-			break;
-		for (uint64_t seed = from; seed < to; seed++)
-			if (!play(run, seed)) {
-				printf("not ok cluster seed %llu\n",
-				       (unsigned long long)seed);
-				return false;
-			}
-		printf("ok cluster seeds %llu to %llu\n",
-		       (unsigned long long)from, (unsigned long long)(to - 1));
-		fflush(stdout);
-	}
-	return true;
-}
-
-static int play_all(struct run *run)
-{
-	bool good = play_list(run) && play_canary(run) && play_batches(run);
+	struct run *run = self;
+	bool good = seeds_play_list(&run->seeds) && play_canary(run) &&
+		    seeds_play_batches(&run->seeds);
 
 	printf("# %llu worlds, %llu events, %llu images sent, %llu notes, "
 	       "%llu nodes gone, %llu cuts, %llu calls taken over, %llu calls "
@@ -145,65 +79,30 @@ static int play_all(struct run *run)
 	       (unsigned long long)run->deaths, (unsigned long long)run->cuts,
 	       (unsigned long long)run->adopted,
 	       (unsigned long long)run->agreed);
-	return good ? 0 : 1;
-}
-
-static bool parse(struct run *run, int argc, char **argv)
-{
-	for (int i = 1; i < argc; i++) {
-		const char *value = i + 1 < argc ? argv[i + 1] : NULL;
-		uint64_t number;
-
-		if (strcmp(argv[i], "--verbose") == 0) {
-			run->options.verbose = true;
-			continue;
-		}
-		if (argv[i][0] != '-') {
-			run->one = strtoull(argv[i], NULL, 0);
-			run->one_only = true;
-			continue;
-		}
-		if (!value)
-			return false;
-		number = strtoull(value, NULL, 0);
-		i++;
-		if (strcmp(argv[i - 1], "--seeds") == 0) {
-			run->seeds = number;
-			run->seconds = 0;
-		} else if (strcmp(argv[i - 1], "--seconds") == 0) {
-			run->seconds = number;
-		} else if (strcmp(argv[i - 1], "--start") == 0) {
-			run->start = number;
-		} else if (strcmp(argv[i - 1], "--seed") == 0) {
-			run->one = number;
-			run->one_only = true;
-		} else {
-			return false;
-		}
-	}
-	return true;
+	return good;
 }
 
 int main(int argc, char **argv)
 {
 	struct run *run = calloc(1, sizeof(*run));
-	int status = 2;
+	int status;
 
 	if (!run)
 		return 2;
-	run->seeds = 1000000;
-	run->seconds = 15;
-	run->start = 1;
-	crash_watch();
-	if (!parse(run, argc, argv)) {
-		fprintf(stderr, "usage: see tests/cluster/main.c\n");
-	} else if (run->one_only) {
-		status = play(run, run->one) ? 0 : 1;
-		printf("%s cluster seed %llu\n", status == 0 ? "ok" : "not ok",
-		       (unsigned long long)run->one);
-	} else {
-		status = play_all(run);
-	}
+	run->seeds = (struct seeds){
+		.program = "cluster",
+		.list = "tests/cluster/seeds.txt",
+		.start = 1,
+		.count = 1000000,
+		.seconds = 15,
+		.batch = 100,
+		.verbose = &run->options.verbose,
+		.canary = &run->options.canary,
+		.run = run,
+		.play = play,
+		.play_all = play_all,
+	};
+	status = seeds_main(&run->seeds, argc, argv);
 	free(run);
 	return status;
 }

@@ -17,17 +17,11 @@ enum {
 
 void world_event(struct world *world, const char *format, ...)
 {
-	char *line = world->event[world->event_count++ % EVENTS_KEPT];
-	int used = snprintf(line, EVENT_TEXT, "%llu.%03u ",
-			    (unsigned long long)(world->now_ms / 1000),
-			    (unsigned)(world->now_ms % 1000));
 	va_list args;
 
 	va_start(args, format);
-	vsnprintf(line + used, EVENT_TEXT - (size_t)used, format, args);
+	trail_event(&world->trail, world->now_ms, format, args);
 	va_end(args);
-	if (world->options.verbose)
-		printf("# %s\n", line);
 }
 
 void world_fail(struct world *world, const char *format, ...)
@@ -35,9 +29,7 @@ void world_fail(struct world *world, const char *format, ...)
 	va_list args;
 
 	va_start(args, format);
-	vsnprintf(world->fault, sizeof(world->fault), format, args);
-	va_end(args);
-	longjmp(world->jump, 1);
+	trail_fail(&world->trail, format, args);
 }
 
 /* ------------------------------------------------ what a seed decides */
@@ -299,7 +291,8 @@ bool world_run(struct world *world, uint64_t seed,
 	world->kind = (enum cluster_kind)(seed % CLUSTER_KINDS);
 	world->rng.state = seed * 0x9e3779b97f4a7c15u + 1;
 	world->now_ms = 1000;
-	if (setjmp(world->jump) != 0)
+	world->trail.verbose = options->verbose;
+	if (setjmp(world->trail.jump) != 0)
 		return false;
 	plan(world);
 	play(world);

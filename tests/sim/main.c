@@ -1,5 +1,5 @@
 /*
- * main.c - the simulator's command line
+ * main.c - the simulator's command line (seeds.h)
  *
  *   sim [--seconds T | --seeds N] [--start S] [--steps M]
  *	   plays the seeds of seeds.txt, the canary, the allocation ladder, all
@@ -15,16 +15,13 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include "cover.h"
-#include "crash.h"
+#include "seeds.h"
 
 struct run {
-	uint64_t seeds, start, seconds;
-	uint64_t one;
-	bool one_only, quiet;
-	const char *list;
+	struct seeds seeds;
+	bool quiet;
 	struct sim_options options;
 	struct coverage coverage;
 	struct sim sim;
@@ -33,7 +30,7 @@ struct run {
 };
 
 enum {
-	BATCH = 500,
+	EVENTS_SHOWN = 20,
 	LADDER_SEEDS = 10,
 	LADDER_MAX = 400,
 	WORLDS_MAX = 50,
@@ -42,17 +39,10 @@ enum {
 
 static void print_fault(const struct sim *sim)
 {
-	uint64_t from = sim->event_count > EVENTS_KEPT
-				? sim->event_count - EVENTS_KEPT
-				: 0;
-
-	printf("# seed %llu, step %llu: %s\n", (unsigned long long)sim->seed,
-	       (unsigned long long)sim->steps, sim->fault);
+	trail_print(&sim->trail, sim->seed, sim->steps, EVENTS_SHOWN);
 	if (sim->options.fail_count > 0)
 		printf("# with allocation %llu refused\n",
 		       (unsigned long long)sim->options.fail_at);
-	for (uint64_t i = from; i < sim->event_count; i++)
-		printf("#   %s\n", sim->event[i % EVENTS_KEPT]);
 	printf("# replay: sim --seed %llu --verbose",
 	       (unsigned long long)sim->seed);
 	if (sim->options.letters > 0)
@@ -64,48 +54,21 @@ static void print_fault(const struct sim *sim)
 	printf("\n");
 }
 
-static bool play(struct run *run, uint64_t seed)
+static bool play(void *self, uint64_t seed)
 {
+	struct run *run = self;
 	struct sim *sim = &run->sim;
 	bool good;
 
-	crash_is_of("sim", seed);
 	sim->coverage = &run->coverage;
 	good = sim_run(sim, seed, &run->options);
 	run->worlds++;
-	run->events += sim->event_count;
+	run->events += sim->trail.count;
 	run->fed += sim->fed;
 	run->failures += sim->host.failures;
 	if (!good && !run->quiet)
 		print_fault(sim);
 	sim_fini(sim);
-	return good;
-}
-
-/* Seeds that failed once, one to a line; # starts a comment. */
-static bool play_list(struct run *run)
-{
-	FILE *file = fopen(run->list, "r");
-	char line[200];
-	uint32_t count = 0;
-	bool good = true;
-
-	if (file == NULL) {
-		printf("not ok sim seeds: cannot read %s\n", run->list);
-		return false;
-	}
-	while (good && fgets(line, sizeof(line), file) != NULL) {
-		char *end;
-		uint64_t seed = strtoull(line, &end, 0);
-
-		if (end == line)
-			continue;
-		count++;
-		good = play(run, seed);
-	}
-	fclose(file);
-	printf("%s sim seeds: %u of %s\n", good ? "ok" : "not ok", count,
-	       run->list);
 	return good;
 }
 
@@ -203,50 +166,15 @@ static bool play_forks(struct run *run)
 	return good;
 }
 
-static uint64_t seconds_now(void)
+static bool play_all(void *self)
 {
-	struct timespec now;
-
-	if (timespec_get(&now, TIME_UTC) == 0)
-		return 0;
-	return (uint64_t)now.tv_sec;
-}
-
-static bool play_batches(struct run *run)
-{
-	uint64_t begin = seconds_now();
-	uint64_t end = run->start + run->seeds;
-
-	for (uint64_t from = run->start; from < end; from += BATCH) {
-		uint64_t to = from + BATCH < end ? from + BATCH : end;
-
-		if (run->seconds > 0 && seconds_now() - begin >= run->seconds)
-			break;
-		for (uint64_t seed = from; seed < to; seed++)
-			if (!play(run, seed)) {
-				printf("not ok sim seed %llu\n",
-				       (unsigned long long)seed);
-				return false;
-			}
-		printf("ok sim seeds %llu to %llu\n", (unsigned long long)from,
-		       (unsigned long long)(to - 1));
-		fflush(stdout);
-	}
-	return true;
-}
-
-static int play_all(struct run *run)
-{
+	struct run *run = self;
 	uint32_t all, reached, missed;
-	bool good = run->options.canary || play_list(run);
 
-	if (run->options.canary)
-		return play_batches(run) ? 0 : 1;
-	good = good && play_canary(run) && play_ladder(run) &&
-	       play_orders(run) && play_forks(run) && play_batches(run);
-
-	if (!good)
-		return 1;
+	if (!seeds_play_list(&run->seeds) || !play_canary(run) ||
+	    !play_ladder(run) || !play_orders(run) || !play_forks(run) ||
+	    !seeds_play_batches(&run->seeds))
+		return false;
 	reached = cover_reached(&run->coverage, &all);
 	missed = cover_report(&run->coverage, run->options.verbose);
 	printf("# %llu worlds, %llu events, %llu fed to the engine, %llu "
@@ -256,20 +184,15 @@ static int play_all(struct run *run)
 	printf("%s sim table: %u of %u cells reached, %u missed\n",
 	       missed == 0 ? "ok" : "not ok", reached, all, missed);
 	missed += cover_forks(&run->coverage);
-	return missed == 0 ? 0 : 1;
+	return missed == 0;
 }
 
-/* Options that take a number; false: there is no such. */
-static bool parse_number(struct run *run, const char *name, uint64_t value)
+static bool option(void *self, const char *name, uint64_t value)
 {
+	struct run *run = self;
 	struct sim_options *options = &run->options;
 
-	if (strcmp(name, "--seeds") == 0) {
-		run->seeds = value;
-		run->seconds = 0;
-	} else if (strcmp(name, "--start") == 0) {
-		run->start = value;
-	} else if (strcmp(name, "--steps") == 0) {
+	if (strcmp(name, "--steps") == 0) {
 		options->steps = (uint32_t)value;
 	} else if (strcmp(name, "--letters") == 0) {
 		run->letters = (uint32_t)value;
@@ -280,43 +203,8 @@ static bool parse_number(struct run *run, const char *name, uint64_t value)
 		options->branches = (uint32_t)value;
 	} else if (strcmp(name, "--answers") == 0 && value <= ANSWERS_MAX) {
 		options->answers = (uint32_t)value;
-	} else if (strcmp(name, "--seconds") == 0) {
-		run->seconds = value;
-	} else if (strcmp(name, "--seed") == 0) {
-		run->one = value;
-		run->one_only = true;
 	} else {
 		return false;
-	}
-	return true;
-}
-
-static bool parse(struct run *run, int argc, char **argv)
-{
-	for (int i = 1; i < argc; i++) {
-		const char *value = i + 1 < argc ? argv[i + 1] : NULL;
-
-		if (strcmp(argv[i], "--verbose") == 0) {
-			run->options.verbose = true;
-			continue;
-		}
-		if (strcmp(argv[i], "--canary") == 0) {
-			run->options.canary = true;
-			continue;
-		}
-		if (argv[i][0] != '-') {
-			run->one = strtoull(argv[i], NULL, 0);
-			run->one_only = true;
-			continue;
-		}
-		if (value == NULL)
-			return false;
-		i++;
-		if (strcmp(argv[i - 1], "--list") == 0)
-			run->list = value;
-		else if (!parse_number(run, argv[i - 1],
-				       strtoull(value, NULL, 0)))
-			return false;
 	}
 	return true;
 }
@@ -324,26 +212,27 @@ static bool parse(struct run *run, int argc, char **argv)
 int main(int argc, char **argv)
 {
 	struct run *run = calloc(1, sizeof(*run));
-	int status = 2;
+	int status;
 
 	if (run == NULL)
 		return 2;
-	run->seeds = 1000000;
-	run->seconds = 50;
-	run->start = 1;
 	run->letters = 4;
-	run->list = "tests/sim/seeds.txt";
 	run->options.steps = 600;
-	crash_watch();
-	if (!parse(run, argc, argv)) {
-		fprintf(stderr, "usage: see tests/sim/main.c\n");
-	} else if (run->one_only) {
-		status = play(run, run->one) ? 0 : 1;
-		printf("%s sim seed %llu\n", status == 0 ? "ok" : "not ok",
-		       (unsigned long long)run->one);
-	} else {
-		status = play_all(run);
-	}
+	run->seeds = (struct seeds){
+		.program = "sim",
+		.list = "tests/sim/seeds.txt",
+		.start = 1,
+		.count = 1000000,
+		.seconds = 50,
+		.batch = 500,
+		.verbose = &run->options.verbose,
+		.canary = &run->options.canary,
+		.run = run,
+		.play = play,
+		.play_all = play_all,
+		.option = option,
+	};
+	status = seeds_main(&run->seeds, argc, argv);
 	free(run);
 	return status;
 }

@@ -13,17 +13,11 @@ enum {
 
 void sim_event(struct sim *sim, const char *format, ...)
 {
-	char *text = sim->event[sim->event_count++ % EVENTS_KEPT];
-	int used = snprintf(text, EVENT_TEXT, "%llu.%03u ",
-			    (unsigned long long)(sim->now_ms / 1000),
-			    (unsigned)(sim->now_ms % 1000));
 	va_list args;
 
 	va_start(args, format);
-	vsnprintf(text + used, EVENT_TEXT - (size_t)used, format, args);
+	trail_event(&sim->trail, sim->now_ms, format, args);
 	va_end(args);
-	if (sim->options.verbose)
-		printf("# %s\n", text);
 }
 
 void sim_fail(struct sim *sim, const char *format, ...)
@@ -31,10 +25,7 @@ void sim_fail(struct sim *sim, const char *format, ...)
 	va_list args;
 
 	va_start(args, format);
-	vsnprintf(sim->fault, sizeof(sim->fault), format, args);
-	va_end(args);
-	sim->failed = true;
-	longjmp(sim->jump, 1);
+	trail_fail(&sim->trail, format, args);
 }
 
 struct parley_now sim_now(const struct sim *sim)
@@ -231,7 +222,8 @@ bool sim_run(struct sim *sim, uint64_t seed, const struct sim_options *options)
 	clock_tick(sim);
 	host_init(&sim->host, &owner, seed);
 	net_plan(sim);
-	if (setjmp(sim->jump) != 0)
+	sim->trail.verbose = options->verbose;
+	if (setjmp(sim->trail.jump) != 0)
 		return false;
 	world(sim);
 	parley_destroy(sim->engine);

@@ -10,20 +10,17 @@
 #ifndef SIM_H
 #define SIM_H
 
-#include <setjmp.h>
-
 #include "host.h"
 #include "model.h"
 #include "net.h"
 #include "parley.h"
 #include "proxy.h"
 #include "rand.h"
+#include "trail.h"
 #include "ua.h"
 
 enum {
 	CALLS_MAX = 6,
-	EVENTS_KEPT = 20,
-	EVENT_TEXT = 200,
 	PROFILES_MAX = 4,
 	OWN_SUBSCRIBERS = 24,
 };
@@ -119,15 +116,11 @@ struct sim {
 	char text[8192];    /* of our request */
 	struct coverage *coverage;
 	uint64_t steps, events, fed, words;
-	char event[EVENTS_KEPT][EVENT_TEXT];
-	uint64_t event_count;
-	bool failed;
-	char fault[400];
-	jmp_buf jump;
+	struct trail trail;
 };
 
 /* Plays the world of @seed. Returns false at a fault, which is then in
- * sim->fault; sim_fini() in both cases. */
+ * sim->trail; sim_fini() in both cases. */
 bool sim_run(struct sim *sim, uint64_t seed, const struct sim_options *options);
 void sim_fini(struct sim *sim);
 

@@ -20,7 +20,7 @@ static const char *const action_names[] = {
 static void note_event(struct sim *sim, const struct parley_event *event,
 		       int rc, const struct parley_actions *actions)
 {
-	char text[EVENT_TEXT];
+	char text[TRAIL_TEXT];
 	int used = snprintf(
 		text, sizeof(text),
 		"  feed %s %u.%u dir %d tag %.*s code %u -> %d, "
