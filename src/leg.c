@@ -228,44 +228,39 @@ static void leg_settle(struct parley *engine, struct leg **link)
 	mem_free(&engine->brief, leg, leg->size);
 }
 
-static void legs_settle(struct parley *engine, struct dialog *dialog)
+static bool view_has_leg(const struct parley_view *view, struct parley_str tag)
+{
+	for (uint32_t i = 0; i < view->leg_count; i++)
+		if (str_equal(view->legs[i].tag, tag))
+			return true;
+	return false;
+}
+
+/* Who has not answered goes, but for those of @kept, which may be NULL. */
+static void legs_prune(struct parley *engine, struct dialog *dialog,
+		       const struct parley_view *kept)
 {
 	struct leg **link = &dialog->legs;
 
-	for (; *link; link = &(*link)->next)
+	while (*link)
+		if (leg_unanswered(*link) &&
+		    !(kept && view_has_leg(kept, leg_tag(*link))))
+			leg_drop(engine, dialog, link);
+		else
+			link = &(*link)->next;
+	for (link = &dialog->legs; *link; link = &(*link)->next)
 		leg_settle(engine, link);
 }
 
 void leg_prune(struct parley *engine, struct dialog *dialog)
 {
-	struct leg **link = &dialog->legs;
-
-	while (*link)
-		if (leg_unanswered(*link))
-			leg_drop(engine, dialog, link);
-		else
-			link = &(*link)->next;
-	legs_settle(engine, dialog);
+	legs_prune(engine, dialog, NULL);
 }
 
 void leg_prune_others(struct parley *engine, struct dialog *dialog,
 		      const struct parley_view *view)
 {
-	struct leg **link = &dialog->legs;
-
-	while (*link) {
-		struct parley_str tag = leg_tag(*link);
-		uint32_t i = 0;
-
-		while (i < view->leg_count &&
-		       !str_equal(view->legs[i].tag, tag))
-			i++;
-		if (i == view->leg_count && leg_unanswered(*link))
-			leg_drop(engine, dialog, link);
-		else
-			link = &(*link)->next;
-	}
-	legs_settle(engine, dialog);
+	legs_prune(engine, dialog, view);
 }
 
 bool leg_prune_branch(struct parley *engine, struct dialog *dialog,

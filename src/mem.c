@@ -11,8 +11,8 @@
 #endif
 #if defined(__SANITIZE_ADDRESS__) || defined(MEM_ASAN)
 #include <sanitizer/asan_interface.h>
-/* Under the sanitizer a free block is forbidden ground, as it would be with
- * malloc(). */
+/* The sanitizer knows only the pieces, which are in use as a whole: it must be
+ * told which of their blocks are free. */
 #define FORBID(ptr, size) __asan_poison_memory_region(ptr, size)
 #define ALLOW(ptr, size) __asan_unpoison_memory_region(ptr, size)
 #else

@@ -114,8 +114,8 @@ FAULTS = [
           "!leg || leg_unanswered(leg) || leg->assumed;",
           "!leg || leg->state == PARLEY_LEG_EARLY || leg->assumed;"),
     Fault("early_bye_stays", "src/leg.c",
-          "\t\tif (leg_unanswered(*link))\n",
-          "\t\tif ((*link)->state == PARLEY_LEG_EARLY)\n"),
+          "\t\tif (leg_unanswered(*link) &&\n",
+          "\t\tif ((*link)->state == PARLEY_LEG_EARLY &&\n"),
     Fault("branch_bit_off_by_one", "src/leg.c",
           "branch <= PARLEY_BRANCHES_MAX", "branch < PARLEY_BRANCHES_MAX"),
     Fault("winner_stays_with_the_losers", "src/leg.c",
@@ -247,8 +247,8 @@ FAULTS = [
     Fault("answered_leg_stays_behind", "src/feed.c",
           "\tleg_to_front(step->dialog, leg);\n", ""),
     Fault("pruned_when_answered", "src/leg.c",
-          "\t\tif (leg_unanswered(*link))",
-          "\t\tif ((*link)->state <= PARLEY_LEG_ANSWERED)"),
+          "\t\tif (leg_unanswered(*link) &&",
+          "\t\tif ((*link)->state <= PARLEY_LEG_ANSWERED &&"),
 
     # ------------------------------------------------- time
     Fault("timer_kinds_mixed_up", "src/expire.c",
