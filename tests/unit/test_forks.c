@@ -4,9 +4,17 @@
 
 #include "call.h"
 
+static struct call *invited(void **state, const char *callid)
+{
+	struct call *call = call_of(state);
+
+	assert_int_equal(call_invite(call, callid, 1), 0);
+	return call;
+}
+
 /* A reply of one branch; 300 and above: the branch has failed. */
-static int branch_reply(struct call *call, uint8_t branch, const char *tag,
-			uint16_t code)
+static void branch_reply(struct call *call, uint8_t branch, const char *tag,
+			 uint16_t code)
 {
 	struct parley_event event = call_event(call, PARLEY_EV_BRANCH_FAILED);
 
@@ -18,7 +26,7 @@ static int branch_reply(struct call *call, uint8_t branch, const char *tag,
 	event.code = code;
 	event.cseq = 1;
 	event.contact = test_str("sip:bob@10.0.0.2");
-	return call_feed(call, &event);
+	assert_int_equal(call_feed(call, &event), 0);
 }
 
 static void call_reply_crosses(struct call *call, const char *tag)
@@ -32,10 +40,16 @@ static void call_reply_crosses(struct call *call, const char *tag)
 	assert_int_equal(call_feed(call, &event), 0);
 }
 
-/* The tags of the legs, one letter each, in their order. */
-static const char *legs(struct call *call)
+static void in_dialog(struct call *call, enum parley_event_type type,
+		      enum parley_direction dir, const char *tag, uint32_t cseq)
 {
-	static char text[PARLEY_LEGS_MAX + 1];
+	assert_int_equal(call_request(call, type, dir, tag, cseq), 0);
+}
+
+/* The tags of the legs, one letter each, in their order. */
+static void assert_legs(struct call *call, const char *tags)
+{
+	char text[PARLEY_LEGS_MAX + 1];
 	static char buffer[16384];
 	struct parley_view view;
 
@@ -46,138 +60,129 @@ static const char *legs(struct call *call)
 		text[i] =
 			view.legs[i].tag.len > 0 ? view.legs[i].tag.s[0] : '-';
 	text[view.leg_count] = '\0';
-	return text;
+	assert_string_equal(text, tags);
 }
 
 /* The first phone says no, the second rings: its leg is the only one. */
 static void loser_goes_at_once(void **state)
 {
-	struct call *call = call_of(state);
+	struct call *call = invited(state, "serial");
 
-	assert_int_equal(call_invite(call, "serial", 1), 0);
-	assert_int_equal(branch_reply(call, 1, "a", 180), 0);
-	assert_int_equal(branch_reply(call, 1, "a", 486), 0);
-	assert_string_equal(legs(call), "");
+	branch_reply(call, 1, "a", 180);
+	branch_reply(call, 1, "a", 486);
+	assert_legs(call, "");
 	assert_int_equal(call_state(call), 2);
-	assert_int_equal(branch_reply(call, 2, "b", 180), 0);
-	assert_string_equal(legs(call), "b");
+	branch_reply(call, 2, "b", 180);
+	assert_legs(call, "b");
 	assert_int_equal(call_stats(call).legs, 1);
-	assert_int_equal(branch_reply(call, 2, "b", 200), 0);
+	branch_reply(call, 2, "b", 200);
 	assert_int_equal(call_state(call), 3);
 }
 
 /* One final reply ends every early dialog of its branch (RFC 3261 12.3). */
 static void all_of_the_branch(void **state)
 {
-	struct call *call = call_of(state);
+	struct call *call = invited(state, "down");
 
-	assert_int_equal(call_invite(call, "down", 1), 0);
-	assert_int_equal(branch_reply(call, 1, "a", 180), 0);
-	assert_int_equal(branch_reply(call, 2, "b", 180), 0);
-	assert_int_equal(branch_reply(call, 1, "c", 183), 0);
-	assert_int_equal(branch_reply(call, 1, "x", 503), 0);
-	assert_string_equal(legs(call), "b");
+	branch_reply(call, 1, "a", 180);
+	branch_reply(call, 2, "b", 180);
+	branch_reply(call, 1, "c", 183);
+	branch_reply(call, 1, "x", 503);
+	assert_legs(call, "b");
 	/* What of it comes late makes no leg. */
-	assert_int_equal(branch_reply(call, 1, "d", 180), 0);
-	assert_string_equal(legs(call), "b");
+	branch_reply(call, 1, "d", 180);
+	assert_legs(call, "b");
 }
 
 /* Two branches lead to the same phone: it rings until both have failed. */
 static void one_leg_two_branches(void **state)
 {
-	struct call *call = call_of(state);
+	struct call *call = invited(state, "twice");
 
-	assert_int_equal(call_invite(call, "twice", 1), 0);
-	assert_int_equal(branch_reply(call, 1, "a", 180), 0);
-	assert_int_equal(branch_reply(call, 2, "a", 180), 0);
-	assert_int_equal(branch_reply(call, 1, "a", 482), 0);
-	assert_string_equal(legs(call), "a");
-	assert_int_equal(branch_reply(call, 2, "a", 486), 0);
-	assert_string_equal(legs(call), "");
+	branch_reply(call, 1, "a", 180);
+	branch_reply(call, 2, "a", 180);
+	branch_reply(call, 1, "a", 482);
+	assert_legs(call, "a");
+	branch_reply(call, 2, "a", 486);
+	assert_legs(call, "");
 }
 
 /* A leg that is up stays, whatever else its branch says. */
 static void who_has_answered_stays(void **state)
 {
-	struct call *call = call_of(state);
+	struct call *call = invited(state, "won");
 
-	assert_int_equal(call_invite(call, "won", 1), 0);
-	assert_int_equal(branch_reply(call, 1, "a", 180), 0);
-	assert_int_equal(branch_reply(call, 1, "b", 180), 0);
-	assert_int_equal(branch_reply(call, 2, "c", 180), 0);
-	assert_int_equal(branch_reply(call, 1, "b", 200), 0);
-	assert_string_equal(legs(call), "bac");
-	assert_int_equal(branch_reply(call, 2, "c", 487), 0);
-	assert_string_equal(legs(call), "ba");
-	assert_int_equal(branch_reply(call, 1, "b", 487), 0);
-	assert_string_equal(legs(call), "b");
-	assert_int_equal(call_request(call, PARLEY_EV_ACK, DOWN, "b", 1), 0);
-	assert_int_equal(call_request(call, PARLEY_EV_BYE, UP, "b", 1), 0);
+	branch_reply(call, 1, "a", 180);
+	branch_reply(call, 1, "b", 180);
+	branch_reply(call, 2, "c", 180);
+	branch_reply(call, 1, "b", 200);
+	assert_legs(call, "bac");
+	branch_reply(call, 2, "c", 487);
+	assert_legs(call, "ba");
+	branch_reply(call, 1, "b", 487);
+	assert_legs(call, "b");
+	in_dialog(call, PARLEY_EV_ACK, DOWN, "b", 1);
+	in_dialog(call, PARLEY_EV_BYE, UP, "b", 1);
 	assert_int_equal(call_state(call), 5);
 	/* Those who look at an ended call see it as it was. */
-	assert_int_equal(branch_reply(call, 1, "b", 487), 0);
-	assert_string_equal(legs(call), "b");
+	branch_reply(call, 1, "b", 487);
+	assert_legs(call, "b");
 }
 
 /* Without the branch's number the To-tag tells. */
 static void unknown_branch(void **state)
 {
-	struct call *call = call_of(state);
+	struct call *call = invited(state, "scripted");
 
-	assert_int_equal(call_invite(call, "scripted", 1), 0);
-	assert_int_equal(branch_reply(call, 0, "a", 180), 0);
-	assert_int_equal(branch_reply(call, 0, "b", 180), 0);
-	assert_int_equal(branch_reply(call, PARLEY_BRANCHES_MAX + 1, "c", 180),
-			 0);
-	assert_int_equal(branch_reply(call, 0, "b", 486), 0);
-	assert_string_equal(legs(call), "ac");
-	assert_int_equal(branch_reply(call, 200, "c", 486), 0);
-	assert_string_equal(legs(call), "a");
+	branch_reply(call, 0, "a", 180);
+	branch_reply(call, 0, "b", 180);
+	branch_reply(call, PARLEY_BRANCHES_MAX + 1, "c", 180);
+	branch_reply(call, 0, "b", 486);
+	assert_legs(call, "ac");
+	branch_reply(call, 200, "c", 486);
+	assert_legs(call, "a");
 	/* The last number is one. */
-	assert_int_equal(branch_reply(call, PARLEY_BRANCHES_MAX, "d", 180), 0);
-	assert_int_equal(branch_reply(call, PARLEY_BRANCHES_MAX, "x", 486), 0);
-	assert_string_equal(legs(call), "a");
+	branch_reply(call, PARLEY_BRANCHES_MAX, "d", 180);
+	branch_reply(call, PARLEY_BRANCHES_MAX, "x", 486);
+	assert_legs(call, "a");
 	/* No number, no memory of it: it may ring again. */
-	assert_int_equal(branch_reply(call, 0, "b", 180), 0);
-	assert_string_equal(legs(call), "ab");
+	branch_reply(call, 0, "b", 180);
+	assert_legs(call, "ab");
 }
 
 /* A BYE ends one early dialog (RFC 3261 15); its final reply takes it away, and
  * so does the end of the transaction. */
 static void early_bye(void **state)
 {
-	struct call *call = call_of(state);
+	struct call *call = invited(state, "bye");
 
-	assert_int_equal(call_invite(call, "bye", 1), 0);
 	for (uint8_t branch = 1; branch <= 3; branch++) {
 		const char *tags[] = {"", "a", "b", "c"};
 
-		assert_int_equal(branch_reply(call, branch, tags[branch], 180),
-				 0);
+		branch_reply(call, branch, tags[branch], 180);
 	}
-	assert_int_equal(call_request(call, PARLEY_EV_BYE, DOWN, "a", 2), 0);
-	assert_int_equal(call_request(call, PARLEY_EV_BYE, DOWN, "b", 2), 0);
-	assert_string_equal(legs(call), "abc");
-	assert_int_equal(branch_reply(call, 1, "a", 487), 0);
-	assert_string_equal(legs(call), "bc");
-	assert_int_equal(branch_reply(call, 3, "c", 200), 0);
+	in_dialog(call, PARLEY_EV_BYE, DOWN, "a", 2);
+	in_dialog(call, PARLEY_EV_BYE, DOWN, "b", 2);
+	assert_legs(call, "abc");
+	branch_reply(call, 1, "a", 487);
+	assert_legs(call, "bc");
+	branch_reply(call, 3, "c", 200);
 	assert_int_equal(call_release(call, true), 0);
-	assert_string_equal(legs(call), "c");
+	assert_legs(call, "c");
 }
 
 /* A leg that has answered and was ended stays for late messages. */
 static void ended_leg_stays(void **state)
 {
-	struct call *call = call_of(state);
+	struct call *call = invited(state, "late");
 
-	assert_int_equal(call_invite(call, "late", 1), 0);
-	assert_int_equal(branch_reply(call, 1, "a", 180), 0);
-	assert_int_equal(branch_reply(call, 1, "a", 200), 0);
-	assert_int_equal(branch_reply(call, 2, "b", 200), 0);
-	assert_int_equal(call_request(call, PARLEY_EV_BYE, DOWN, "a", 2), 0);
-	assert_int_equal(branch_reply(call, 1, "a", 487), 0);
+	branch_reply(call, 1, "a", 180);
+	branch_reply(call, 1, "a", 200);
+	branch_reply(call, 2, "b", 200);
+	in_dialog(call, PARLEY_EV_BYE, DOWN, "a", 2);
+	branch_reply(call, 1, "a", 487);
 	assert_int_equal(call_release(call, true), 0);
-	assert_string_equal(legs(call), "ab");
+	assert_legs(call, "ab");
 	assert_int_equal(call_state(call), 3);
 }
 
@@ -185,19 +190,18 @@ static void ended_leg_stays(void **state)
  * BYE of ours on its way, whose leg stays. */
 static void crossing_after_an_early_bye(void **state)
 {
-	struct call *call = call_of(state);
+	struct call *call = invited(state, "cross");
 	struct parley_actions asked;
 
-	assert_int_equal(call_invite(call, "cross", 1), 0);
-	assert_int_equal(branch_reply(call, 1, "a", 180), 0);
-	assert_int_equal(branch_reply(call, 2, "b", 180), 0);
-	assert_int_equal(call_request(call, PARLEY_EV_BYE, DOWN, "a", 2), 0);
+	branch_reply(call, 1, "a", 180);
+	branch_reply(call, 2, "b", 180);
+	in_dialog(call, PARLEY_EV_BYE, DOWN, "a", 2);
 	assert_int_equal(call_terminate(call, PARLEY_SIDE_ALL), 0);
 	call_reply_crosses(call, "a");
 	asked = call->actions;
 	assert_int_equal(call_count(call, PARLEY_ACT_BYE), 1);
-	assert_int_equal(branch_reply(call, 1, "a", 487), 0);
-	assert_string_equal(legs(call), "ab");
+	branch_reply(call, 1, "a", 487);
+	assert_legs(call, "ab");
 	assert_int_equal(call_bye_done(call, &asked, 0, 200), 0);
 }
 
@@ -225,15 +229,15 @@ static uint64_t bytes_of(void **state, uint8_t tags, uint64_t *ringingp)
 		for (uint8_t k = 1; k <= tags; k++) {
 			snprintf(name, sizeof(name), "t%02u",
 				 k == tags ? 0 : k);
-			assert_int_equal(branch_reply(call, k, name, 180), 0);
+			branch_reply(call, k, name, 180);
 		}
 	}
 	*ringingp = call_stats(call).memory_bytes;
 	for (uint32_t i = 0; i < CALLS; i++) {
 		call->id = ids[i];
-		assert_int_equal(branch_reply(call, tags, "t00", 200), 0);
+		branch_reply(call, tags, "t00", 200);
 		assert_int_equal(call_release(call, true), 0);
-		assert_string_equal(legs(call), "t");
+		assert_legs(call, "t");
 	}
 	assert_int_equal(call_stats(call).legs, CALLS);
 	return call_stats(call).memory_bytes;
@@ -266,15 +270,15 @@ static void winner_keeps_its_texts(void **state)
 					     : "sip:bob@10.0.0.2";
 
 		assert_int_equal(call_invite(call, longer ? "l" : "s", 1), 0);
-		assert_int_equal(branch_reply(call, 1, "a", 180), 0);
-		assert_int_equal(branch_reply(call, 2, "b", 180), 0);
+		branch_reply(call, 1, "a", 180);
+		branch_reply(call, 2, "b", 180);
 		update = call_event(call, PARLEY_EV_UPDATE);
 		update.dir = UP;
 		update.to_tag = test_str("b");
 		update.cseq = 3;
 		update.contact = test_str(contact);
 		assert_int_equal(call_feed(call, &update), 0);
-		assert_int_equal(branch_reply(call, 2, "b", 200), 0);
+		branch_reply(call, 2, "b", 200);
 		update.cseq = 4;
 		assert_int_equal(call_feed(call, &update), 0);
 		assert_int_equal(call_release(call, true), 0);
@@ -304,15 +308,15 @@ static void answer_without_tag(void **state)
 	struct parley_match match;
 
 	assert_int_equal(call_invite(call, "old", 1), 0);
-	assert_int_equal(branch_reply(call, 1, "", 180), 0);
-	assert_string_equal(legs(call), "");
+	branch_reply(call, 1, "", 180);
+	assert_legs(call, "");
 	query.id = call->id;
 	assert_int_equal(parley_match(call->engine, &query, &match),
 			 PARLEY_E_NO_LEG);
-	assert_int_equal(branch_reply(call, 1, "", 200), 0);
-	assert_string_equal(legs(call), "-");
+	branch_reply(call, 1, "", 200);
+	assert_legs(call, "-");
 	assert_int_equal(call_state(call), 3);
-	assert_int_equal(call_request(call, PARLEY_EV_ACK, DOWN, "", 1), 0);
+	in_dialog(call, PARLEY_EV_ACK, DOWN, "", 1);
 	assert_int_equal(call_state(call), 4);
 
 	assert_int_equal(parley_match(call->engine, &query, &match), 0);
@@ -325,7 +329,7 @@ static void answer_without_tag(void **state)
 	query.id = (struct parley_id){0, 0};
 	assert_int_equal(parley_match(call->engine, &query, &match),
 			 PARLEY_E_ARGUMENT);
-	assert_int_equal(call_request(call, PARLEY_EV_BYE, UP, "", 1), 0);
+	in_dialog(call, PARLEY_EV_BYE, UP, "", 1);
 	assert_int_equal(call_state(call), 5);
 }
 
@@ -333,15 +337,13 @@ static void answer_without_tag(void **state)
  * no target is changed, and our numbers are above those of both. */
 static void answer_with_the_callers_tag(void **state)
 {
-	struct call *call = call_of(state);
+	struct call *call = invited(state, "same");
 	struct parley_event update;
 	struct parley_request request;
 	char buffer[512];
 
-	assert_int_equal(call_invite(call, "same", 1), 0);
-	assert_int_equal(branch_reply(call, 1, "alice", 200), 0);
-	assert_int_equal(call_request(call, PARLEY_EV_ACK, DOWN, "alice", 1),
-			 0);
+	branch_reply(call, 1, "alice", 200);
+	in_dialog(call, PARLEY_EV_ACK, DOWN, "alice", 1);
 	update = call_event(call, PARLEY_EV_UPDATE);
 	update.dir = DOWN;
 	update.to_tag = test_str("alice");
@@ -362,8 +364,7 @@ static void answer_with_the_callers_tag(void **state)
 		assert_int_equal(request.target.len, target.len);
 		assert_memory_equal(request.target.s, target.s, target.len);
 	}
-	assert_int_equal(call_request(call, PARLEY_EV_BYE, DOWN, "alice", 72),
-			 0);
+	in_dialog(call, PARLEY_EV_BYE, DOWN, "alice", 72);
 	assert_int_equal(call_state(call), 5);
 }
 

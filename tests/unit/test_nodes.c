@@ -8,16 +8,40 @@
 #include "dmq_rules.h"
 #include "pair.h"
 
+/* "a" has a call that is up on "b", too; "c" knows nothing of it. */
 struct three {
 	struct pair *pair;
-	struct side c;
+	struct side *a, *b, *c;
 };
 
-static void three_begin(struct three *three, void **state)
+static int three_setup(void **state)
 {
-	three->pair = *state;
-	assert_true(side_begin(&three->c, three->pair->host, "c", 3));
+	static struct three three;
+	static struct side third;
+	struct pair *pair;
+
+	if (pair_setup(state) != 0)
+		return -1;
+	pair = *state;
+	three = (struct three){pair, &pair->a, &pair->b, &third};
+	*state = &three;
+	if (!side_begin(&third, pair->host, "c", 3))
+		return -1;
+	pair_up(pair);
+	return 0;
 }
+
+static int three_teardown(void **state)
+{
+	const struct three *three = *state;
+
+	call_end(&three->c->call);
+	*state = three->pair;
+	return pair_teardown(state);
+}
+
+#define THREE(test)                                                            \
+	cmocka_unit_test_setup_teardown(test, three_setup, three_teardown)
 
 /* One image, as it is now. */
 static int tell(struct side *from, struct side *to)
@@ -105,24 +129,19 @@ static void a_copy_concludes_the_end(void **state)
 /* It came through "c", and "b" is the heir. */
 static void the_heir_tells_what_another_copy_saw(void **state)
 {
-	struct three three;
-	struct side *b, *c = &three.c;
+	const struct three *three = *state;
 
-	three_begin(&three, state);
-	b = &three.pair->b;
-	pair_up(three.pair);
-	assert_int_equal(tell(&three.pair->a, c), 0);
-	assert_int_equal(call_request(&c->call, PARLEY_EV_BYE, UP, "bob", 7),
-			 0);
-	assert_int_equal(tell(c, b), 0);
-	assert_int_equal(b->told.ended, 0);
-	assert_int_equal(side_adopt(b, "a"), 0);
-	assert_int_equal(b->told.ended, 1);
+	assert_int_equal(tell(three->a, three->c), 0);
+	assert_int_equal(
+		call_request(&three->c->call, PARLEY_EV_BYE, UP, "bob", 7), 0);
+	assert_int_equal(tell(three->c, three->b), 0);
+	assert_int_equal(three->b->told.ended, 0);
+	assert_int_equal(side_adopt(three->b, "a"), 0);
+	assert_int_equal(three->b->told.ended, 1);
 	/* The other one hears that it is told. */
-	assert_int_equal(tell(b, c), 0);
-	assert_int_equal(side_adopt(c, "b"), 0);
-	assert_int_equal(c->told.ended, 0);
-	call_end(&c->call);
+	assert_int_equal(tell(three->b, three->c), 0);
+	assert_int_equal(side_adopt(three->c, "b"), 0);
+	assert_int_equal(three->c->told.ended, 0);
 }
 
 static void an_owner_that_starts_anew_tells_the_end(void **state)
@@ -172,67 +191,49 @@ static void the_owner_knows(void **state)
  * taken over and that has ended since. */
 static void who_loses_a_call_takes_its_word_back(void **state)
 {
-	struct three three;
-	struct side *a, *b, *c = &three.c;
+	const struct three *three = *state;
 
-	three_begin(&three, state);
-	a = &three.pair->a;
-	b = &three.pair->b;
-	pair_up(three.pair);
-	assert_int_equal(side_adopt(b, "a"), 0);
-	assert_int_equal(call_request(&b->call, PARLEY_EV_BYE, UP, "bob", 7),
-			 0);
-	assert_int_equal(tell(b, c), PARLEY_E_NO_DIALOG);
-	assert_int_equal(tell(a, c), 0);
-	drop_changes(a);
-	assert_int_equal(tell(b, a), 0);
-	assert_int_equal(sides_sync(a, c), 0);
-	assert_int_equal(call_state(&c->call), 5);
-	call_end(&c->call);
+	assert_int_equal(side_adopt(three->b, "a"), 0);
+	assert_int_equal(
+		call_request(&three->b->call, PARLEY_EV_BYE, UP, "bob", 7), 0);
+	assert_int_equal(tell(three->b, three->c), PARLEY_E_NO_DIALOG);
+	assert_int_equal(tell(three->a, three->c), 0);
+	drop_changes(three->a);
+	assert_int_equal(tell(three->b, three->a), 0);
+	assert_int_equal(sides_sync(three->a, three->c), 0);
+	assert_int_equal(call_state(&three->c->call), 5);
 }
 
 /* "b" had taken it over and told "c" only. Anew, it hears of that from "a", who
  * knows nothing of it, and then from "c". */
 static void who_is_given_its_call_back_says_so(void **state)
 {
-	struct three three;
-	struct side *a, *b, *c = &three.c;
+	const struct three *three = *state;
 
-	three_begin(&three, state);
-	a = &three.pair->a;
-	b = &three.pair->b;
-	pair_up(three.pair);
-	assert_int_equal(side_adopt(b, "a"), 0);
-	assert_int_equal(tell(b, c), 0);
-	call_end(&b->call);
-	assert_true(side_begin(b, three.pair->host, "b", 2));
-	assert_int_equal(tell(a, b), 0);
-	assert_int_equal(b->told.loaded, 0);
-	assert_int_equal(tell(c, b), 0);
-	assert_int_equal(b->told.loaded, 1);
-	assert_int_equal(sides_sync(b, a), 0);
-	assert_int_equal(side_adopt(a, "b"), 0); /* so it is not "a"'s */
-	call_end(&c->call);
+	assert_int_equal(side_adopt(three->b, "a"), 0);
+	assert_int_equal(tell(three->b, three->c), 0);
+	call_end(&three->b->call);
+	assert_true(side_begin(three->b, three->pair->host, "b", 2));
+	assert_int_equal(tell(three->a, three->b), 0);
+	assert_int_equal(three->b->told.loaded, 0);
+	assert_int_equal(tell(three->c, three->b), 0);
+	assert_int_equal(three->b->told.loaded, 1);
+	assert_int_equal(sides_sync(three->b, three->a), 0);
+	assert_int_equal(side_adopt(three->a, "b"), 0); /* so it is not "a"'s */
 }
 
 /* "a" does not know that "b" has taken the call over, and cannot reach it. */
 static void an_end_goes_on_to_the_owner(void **state)
 {
-	struct three three;
-	struct side *a, *b, *c = &three.c;
+	const struct three *three = *state;
 
-	three_begin(&three, state);
-	a = &three.pair->a;
-	b = &three.pair->b;
-	pair_up(three.pair);
-	assert_int_equal(side_adopt(b, "a"), 0);
-	assert_int_equal(tell(b, c), 0);
-	assert_int_equal(call_request(&a->call, PARLEY_EV_BYE, UP, "bob", 7),
-			 0);
-	assert_int_equal(tell(a, c), 0);
-	assert_int_equal(sides_sync(c, b), 0);
-	assert_int_equal(call_state(&b->call), 5);
-	call_end(&c->call);
+	assert_int_equal(side_adopt(three->b, "a"), 0);
+	assert_int_equal(tell(three->b, three->c), 0);
+	assert_int_equal(
+		call_request(&three->a->call, PARLEY_EV_BYE, UP, "bob", 7), 0);
+	assert_int_equal(tell(three->a, three->c), 0);
+	assert_int_equal(sides_sync(three->c, three->b), 0);
+	assert_int_equal(call_state(&three->b->call), 5);
 }
 
 /* Every invariant is looked at after each step. */
@@ -264,31 +265,25 @@ static void a_copy_is_ended_while_it_rings(void **state)
 
 static void two_copies_change_at_once(void **state)
 {
-	struct three three;
-	struct side *a, *b, *c = &three.c;
+	const struct three *three = *state;
 
-	three_begin(&three, state);
-	a = &three.pair->a;
-	b = &three.pair->b;
-	pair_up(three.pair);
-	assert_int_equal(tell(a, c), 0);
-	set(b, "b");
-	set(c, "c");
-	assert_int_equal(tell(b, a), 0);
-	assert_int_equal(tell(c, b), 0);
-	assert_int_equal(tell(b, c), PARLEY_E_OLD);
-	assert_int_equal(tell(c, a), 0);
-	assert_var(a, "c");
-	assert_var(b, "c");
-	assert_var(c, "c");
+	assert_int_equal(tell(three->a, three->c), 0);
+	set(three->b, "b");
+	set(three->c, "c");
+	assert_int_equal(tell(three->b, three->a), 0);
+	assert_int_equal(tell(three->c, three->b), 0);
+	assert_int_equal(tell(three->b, three->c), PARLEY_E_OLD);
+	assert_int_equal(tell(three->c, three->a), 0);
+	assert_var(three->a, "c");
+	assert_var(three->b, "c");
+	assert_var(three->c, "c");
 	/* But the owner's word is above all. */
-	set(a, "a");
-	set(c, "d");
-	assert_int_equal(tell(c, a), PARLEY_E_OLD);
-	assert_int_equal(tell(a, c), 0);
-	assert_var(a, "a");
-	assert_var(c, "a");
-	call_end(&c->call);
+	set(three->a, "a");
+	set(three->c, "d");
+	assert_int_equal(tell(three->c, three->a), PARLEY_E_OLD);
+	assert_int_equal(tell(three->a, three->c), 0);
+	assert_var(three->a, "a");
+	assert_var(three->c, "a");
 }
 
 /* A contact is as old as the CSeq that it came with. */
@@ -413,15 +408,15 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		PAIR(two_legs_end_on_two_nodes),
 		PAIR(a_copy_concludes_the_end),
-		PAIR(the_heir_tells_what_another_copy_saw),
+		THREE(the_heir_tells_what_another_copy_saw),
 		PAIR(an_owner_that_starts_anew_tells_the_end),
 		PAIR(the_owner_knows),
-		PAIR(who_loses_a_call_takes_its_word_back),
-		PAIR(who_is_given_its_call_back_says_so),
-		PAIR(an_end_goes_on_to_the_owner),
+		THREE(who_loses_a_call_takes_its_word_back),
+		THREE(who_is_given_its_call_back_says_so),
+		THREE(an_end_goes_on_to_the_owner),
 		PAIR(a_copy_is_ended_by_command),
 		PAIR(a_copy_is_ended_while_it_rings),
-		PAIR(two_copies_change_at_once),
+		THREE(two_copies_change_at_once),
 		PAIR(a_later_image_with_an_older_contact),
 		PAIR(what_only_a_copy_knows),
 		PAIR(a_lost_party_shortens_the_copy),
