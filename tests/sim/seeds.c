@@ -77,9 +77,13 @@ bool seeds_play_batches(const struct seeds *seeds)
 	return true;
 }
 
-static bool parse_number(struct seeds *seeds, const char *name, uint64_t value)
+static bool parse_value(struct seeds *seeds, const char *name, const char *text)
 {
-	if (strcmp(name, "--seeds") == 0) {
+	uint64_t value = strtoull(text, NULL, 0);
+
+	if (strcmp(name, "--list") == 0) {
+		seeds->list = text;
+	} else if (strcmp(name, "--seeds") == 0) {
 		seeds->count = value;
 		seeds->seconds = 0;
 	} else if (strcmp(name, "--seconds") == 0) {
@@ -107,12 +111,7 @@ static bool parse(struct seeds *seeds, int argc, char **argv)
 		} else if (name[0] != '-') {
 			seeds->one = strtoull(name, NULL, 0);
 			seeds->one_only = true;
-		} else if (++i == argc) {
-			return false;
-		} else if (strcmp(name, "--list") == 0) {
-			seeds->list = argv[i];
-		} else if (!parse_number(seeds, name,
-					 strtoull(argv[i], NULL, 0))) {
+		} else if (++i == argc || !parse_value(seeds, name, argv[i])) {
 			return false;
 		}
 	}
