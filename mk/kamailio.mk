@@ -20,11 +20,7 @@ print-kamailio-src:
 	@echo '$(KAMAILIO_SRC)'
 
 .PHONY: modules
-ifeq ($(HOST_SOURCES),)
-modules: ;
-else
 modules: $(MODULES)
-endif
 
 $(BUILD)/kamailio.flags: FORCE
 	@mkdir -p $(@D)

@@ -26,9 +26,6 @@ run:
 	@$(PYTHON) tools/run.py --build $(BUILD) $(LISTEN:%=--listen %) \
 		$(RUN_SECONDS:%=--seconds %)
 
-# $(call skip,level,folder): what a level says while nothing is in its folder.
-skip = @echo "skip $(1) all: $(2) is empty"
-
 # $(call test_objects,variant,folder): how test code is compiled.
 define test_objects
 $(BUILD)/$(1)/tests/$(2)_%.o: tests/$(2)/%.c $(BUILD)/$(1)/flags
@@ -102,12 +99,8 @@ $(foreach name,$(UNIT_THREADED),$(eval $(call unit_test,$(name),tsan)))
 unit-programs: $(UNIT_PROGRAMS)
 
 unit:
-ifeq ($(UNIT_NAMES),)
-	$(call skip,unit,tests/unit)
-else
 	@$(QUIET_MAKE) -k unit-programs; a=$$?; \
 	$(PYTHON) tools/unit.py $(UNIT_PROGRAMS); exit $$((a + $$?))
-endif
 
 # ------------------------------------------------------------------ sim
 
@@ -142,15 +135,11 @@ $(CLUSTER_PROGRAM): $(CLUSTER_NAMES:%=$(BUILD)/asan/tests/cluster_%.o) \
 	$(asan.CC) $(asan.FLAGS) -o $@ $^
 
 sim:
-ifeq ($(SIM_NAMES),)
-	$(call skip,sim,tests/sim)
-else
 	@$(QUIET_MAKE) $(SIM_PROGRAM) $(CLUSTER_PROGRAM)
 	@$(if $(CLUSTER_SEED),:,$(SIM_PROGRAM) $(SIM_ARGS) \
 		$(SEEDS:%=--seeds %) $(SEED)); a=$$?; \
 	$(if $(SEED),:,$(CLUSTER_PROGRAM) $(SEEDS:%=--seeds %) \
 		$(CLUSTER_SEED)); exit $$((a + $$?))
-endif
 
 # ----------------------------------------------------------------- fuzz
 
@@ -175,28 +164,21 @@ endef
 $(foreach name,$(FUZZ_NAMES),$(eval $(call fuzz_test,$(name))))
 
 fuzz:
-ifeq ($(FUZZ_NAMES),)
-	$(call skip,fuzz,tests/fuzz)
-else
 	@$(QUIET_MAKE) $(FUZZ_PROGRAMS)
 	@$(PYTHON) tools/fuzz.py $(FUZZ_SECONDS) $(FUZZ_RUNS) $(FUZZ_PROGRAMS)
-endif
 
 # -------------------------------------- tools, end to end, bench, mutants
 
-# $(call script,level,file): runs it on a finished build, or says why not.
-script = if [ ! -e $(2) ]; then echo "skip $(1) all: $(2) is not there yet"; \
-	elif [ -z "$(HOST_SOURCES)" ]; then \
-		echo "skip $(1) all: hosts/kamailio is empty"; \
-	else $(QUIET_MAKE) all && \
-		PARLEY_BUILD=$(abspath $(BUILD)) $(PYTHON) $(2) $(3); fi
+# $(call script,file,arguments): runs it on a finished build.
+script = $(QUIET_MAKE) all && \
+	PARLEY_BUILD=$(abspath $(BUILD)) $(PYTHON) $(1) $(2)
 
 # Our own tools, `make install` and `make run`.
 tools:
-	@$(call script,tools,tests/tools/run.py)
+	@$(call script,tests/tools/run.py)
 
 e2e:
-	@$(call script,e2e,tests/e2e/run.py,$(E2E_ARGS))
+	@$(call script,tests/e2e/run.py,$(E2E_ARGS))
 
 # Modules of our own for the end-to-end tests, which build them when they want
 # one (tests/e2e/lib/modules.py).
@@ -235,8 +217,8 @@ list-check:
 
 bench:
 	@tools/deps.sh test
-	@$(call script,bench,bench/run.py,$(BENCH_ARGS))
+	@$(call script,bench/run.py,$(BENCH_ARGS))
 
 mutants:
 	@tools/deps.sh test
-	@$(call script,mutants,tests/mutants/run.py,$(MUTANT_ARGS))
+	@$(call script,tests/mutants/run.py,$(MUTANT_ARGS))
