@@ -67,7 +67,7 @@ enum db_dialog_column {
 	DB_D_COLUMNS
 };
 enum db_vars_column { DB_V_ENTRY, DB_V_ID, DB_V_KEY, DB_V_VALUE, DB_V_COLUMNS };
-/* image: the whole dialog as JSON, as other nodes are told it (dmq_json.h), or
+/* image: the whole dialog as JSON, as other nodes are told it (image_json.h),
  * empty if the row is there for the node only. */
 enum db_more_column {
 	DB_M_ENTRY,

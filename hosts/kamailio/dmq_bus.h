@@ -15,7 +15,7 @@
 #include "modules/dmq/bind_dmq.h"
 
 #include "adapter.h"
-#include "dmq_json.h"
+#include "image_json.h"
 #include "dmq_nodes.h"
 
 enum {

@@ -8,8 +8,8 @@
  * Locking: none.
  * Always:  knows nothing of Kamailio; tests/unit/test_json_line.c.
  * Why:     a dump of many dialogs takes no memory for each of them, and keeps
- *          zero bytes. The server's own JSON, which dmq_json.c needs to read as
- *          well, makes a tree first and ends a text at a zero byte.
+ *          zero bytes. The server's own JSON, which image_json.c needs to read
+ *          as well, makes a tree first and ends a text at a zero byte.
  */
 #ifndef JSON_LINE_H
 #define JSON_LINE_H

@@ -10,7 +10,7 @@
 #define NAMES_H
 
 #include "adapter.h"
-#include "dmq_json.h"
+#include "image_json.h"
 
 /* As udp:1.2.3.4:5060; empty: none. */
 struct parley_str names_socket(void *socket);

@@ -3,7 +3,7 @@
  *
  * What:    each node is a real engine with a simulated host and the rules of
  *          hosts/kamailio/dmq_rules.c; what they tell each other is written
- *          and read by dmq_json.c. Between them is a bus that delays, loses,
+ *          and read by image_json.c. Between them is a bus that delays, loses,
  *          repeats, and is cut; nodes vanish and come back.
  * Owns:    a world owns its nodes, its queue and every message in it.
  * Time:    virtual milliseconds; each node has clocks of its own.

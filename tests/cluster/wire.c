@@ -5,7 +5,7 @@
 #include "wire.h"
 
 /* With the small reader instead of the server's: tests/fuzz/core. */
-#include "dmq_json.c" /* NOLINT(bugprone-suspicious-include) */
+#include "image_json.c" /* NOLINT(bugprone-suspicious-include) */
 
 struct wire_item {
 	uint32_t refs;

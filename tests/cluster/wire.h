@@ -1,7 +1,7 @@
 /*
  * wire.h - what nodes write to each other
  *
- * What:    a dialog as the adapter's JSON (dmq_json.c), in memory.
+ * What:    a dialog as the adapter's JSON (image_json.c), in memory.
  * Owns:    an item is counted; what is read points into it.
  * Why:     a field that is not written, or read as another one, must show.
  */

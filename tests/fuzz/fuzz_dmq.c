@@ -10,7 +10,7 @@
 #include <string.h>
 
 /* With the small reader instead of the server's: tests/fuzz/core. */
-#include "dmq_json.c" /* NOLINT(bugprone-suspicious-include) */
+#include "image_json.c" /* NOLINT(bugprone-suspicious-include) */
 #include "input.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);

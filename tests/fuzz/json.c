@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "dmq_json.h"
+#include "image_json.h"
 
 static srjson_t *item_new(int type)
 {

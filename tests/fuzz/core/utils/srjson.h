@@ -1,5 +1,5 @@
 /*
- * srjson.h - the part of Kamailio's JSON tree that dmq_json.c uses
+ * srjson.h - the part of Kamailio's JSON tree that image_json.c uses
  *
  * What:    the same names, for tests that are built without a server; the
  *          functions are in tests/fuzz/json.c.

@@ -1,7 +1,7 @@
-/* See dmq_json.h. */
+/* See image_json.h. */
 #include <string.h>
 
-#include "dmq_json.h"
+#include "image_json.h"
 #include "text.h"
 
 /* ------------------------------------------------ writing */

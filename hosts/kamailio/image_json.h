@@ -1,10 +1,10 @@
 /*
- * dmq_json.h - images of dialogs as JSON, and back
+ * image_json.h - images of dialogs as JSON, and back
  *
- * What:    what our own nodes tell each other, and the fields that a stock
- *          dialog module knows. Reading judges the form only: that a number is
- *          a number in its range, a text a text. What an image may say is
- *          the engine's to judge.
+ * What:    what our own nodes tell each other and what a database keeps, and
+ *          the fields that a stock dialog module knows. Reading judges the form
+ *          only: that a number is a number in its range, a text a text. What an
+ *          image may say is the engine's to judge.
  * Owns:    a json_image points into the document that it was read from, and
  *          into itself; its lists come from the document's memory, and are
  *          given back with json_image_fini().
@@ -14,8 +14,8 @@
  * Why:     this file knows no server but its JSON reader, and is fuzzed by
  *          itself.
  */
-#ifndef DMQ_JSON_H
-#define DMQ_JSON_H
+#ifndef IMAGE_JSON_H
+#define IMAGE_JSON_H
 
 #include "parley.h"
 #include "core/utils/srjson.h"
