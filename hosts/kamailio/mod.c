@@ -9,6 +9,7 @@
 #include "capi.h"
 #include "cseq.h"
 #include "events.h"
+#include "db_tables.h"
 #include "dmq.h"
 #include "exports.h"
 #include "own_mark.h"
@@ -117,6 +118,7 @@ static int start(const char *name)
 		LM_ERR("cannot register the RPC commands\n");
 		return -1;
 	}
+	db_rules_init();
 	if (dmq_bind() < 0 || host_init() < 0)
 		return -1;
 	own_mark_init();

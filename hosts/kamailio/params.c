@@ -12,6 +12,7 @@
 #include "core/parser/parse_uri.h"
 #include "core/pvar.h"
 
+#include "db_tables.h"
 #include "dmq.h"
 #include "exports.h"
 #include "header_lines.h"
@@ -25,7 +26,6 @@ enum {
 	MEMORY_PIECE_MAX = 16 << 20,
 	DURATION_MAX = INT32_MAX / 1000,
 	KA_INTERVAL_MIN = 30, /* as in the stock module */
-	DB_NODE_MAX = 64,     /* the width of its column */
 	JOURNAL_MB_MAX = 65536,
 };
 
