@@ -72,7 +72,6 @@ needs_of_test()
 	need kamailio-lua-modules "$modules/app_lua.so"
 	need kamailio-python3-modules "$modules/app_python3.so"
 	# The packaged modules that sit on dialog, and what shows their effect.
-	need kamailio-sqlite-modules "$modules/db_sqlite.so"
 	need kamailio-json-modules "$modules/jansson.so"
 	need kamailio-extra-modules "$modules/acc_json.so"
 	need kamailio-presence-modules "$modules/pua_dialoginfo.so"
@@ -80,6 +79,21 @@ needs_of_test()
 	need kamailio-snmpstats-modules "$modules/snmpstats.so"
 	need snmpd /usr/sbin/snmpd
 	need_command snmp snmpget
+	needs_of_databases
+}
+
+# Database drivers of Kamailio, and a server for each, which the tests start in
+# folders of their own. MariaDB's package of this name has no service at all.
+needs_of_databases()
+{
+	need kamailio-sqlite-modules "$modules/db_sqlite.so"
+	need kamailio-postgres-modules "$modules/db_postgres.so"
+	need kamailio-mysql-modules "$modules/db_mysql.so"
+	need kamailio-redis-modules "$modules/db_redis.so"
+	need postgresql '/usr/lib/postgresql/*/bin/initdb'
+	need mariadb-server-core /usr/sbin/mariadbd
+	need_command mariadb-client-core mariadb
+	need redis-server /usr/bin/redis-server
 }
 
 # Every link that makes a service start at boot.

@@ -26,7 +26,7 @@ import traceback
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, HERE)
 
-from lib import case  # noqa: E402
+from lib import case, servers  # noqa: E402
 
 CASE_SECONDS = 300
 
@@ -70,14 +70,21 @@ def run_one(name, env):
     return 0
 
 
-def spawn(name, options):
-    """Runs a case in a process of its own, which bounds what it can break."""
+children = set()
+
+
+def spawn(name, options, databases):
+    """Runs a case in a process of its own, which bounds what it can break; it
+    may use the servers of @databases."""
     command = [sys.executable, os.path.abspath(__file__), "--one", name,
                "--build", options.build] + ["--stock"] * options.stock + \
         ["--name", options.name]
     child = subprocess.Popen(command, stdout=subprocess.PIPE,
                              stderr=subprocess.STDOUT, text=True,
-                             errors="replace", stdin=subprocess.DEVNULL)
+                             errors="replace", stdin=subprocess.DEVNULL,
+                             env=dict(os.environ, **databases.environment()),
+                             pass_fds=(databases.mine,))
+    children.add(child)
     try:
         output, _ = child.communicate(timeout=CASE_SECONDS)
     except subprocess.TimeoutExpired:
@@ -90,6 +97,7 @@ def spawn(name, options):
         output = "not ok e2e %s: not finished within %d s\n%s" % (
             name, CASE_SECONDS, "".join(
                 "    " + line + "\n" for line in output.split("\n")))
+    children.discard(child)
     if not any(line.startswith(("ok ", "not ok ", "skip "))
                for line in output.split("\n")):
         output = "not ok e2e %s: no result\n    %s" % (
@@ -100,7 +108,7 @@ def spawn(name, options):
 def run_all(names, options):
     """Runs cases @options.jobs at a time; returns counts."""
     work, counts = queue.Queue(), {"ok": 0, "not ok": 0, "skip": 0}
-    lock = threading.Lock()
+    lock, databases = threading.Lock(), servers.Run()
     for name in names:
         work.put(name)
 
@@ -110,7 +118,7 @@ def run_all(names, options):
                 name = work.get_nowait()
             except queue.Empty:
                 return
-            output = spawn(name, options)
+            output = spawn(name, options, databases)
             with lock:
                 print(output, flush=True)
                 for line in output.split("\n"):
@@ -119,8 +127,18 @@ def run_all(names, options):
     threads = [threading.Thread(target=worker) for _ in range(options.jobs)]
     for thread in threads:
         thread.start()
-    for thread in threads:
-        thread.join()
+    try:
+        for thread in threads:
+            thread.join()
+    except BaseException:  # told to end: so are the cases, and their servers
+        work.queue.clear()
+        for child in list(children):
+            child.send_signal(signal.SIGINT)
+        for thread in threads:
+            thread.join()
+        raise
+    finally:
+        databases.close()
     return counts
 
 

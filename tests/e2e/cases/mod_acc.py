@@ -3,7 +3,7 @@ ended."""
 import re
 import time
 
-from lib import modules, proxy
+from lib import database, modules, proxy
 from lib.case import (check, net, parley_only, same, script, sip,
                       stock_differs, wait_statistic)
 from lib.modules import end_by_rpc, seconds_of
@@ -87,27 +87,27 @@ def test_before_dialog(env):
 def test_database(env):
     """A row in SQLite through db_sqlite."""
     folder = proxy.scratch()
-    database = modules.Database(folder, "acc")
-    database.execute(COLUMNS)
+    base = database.Sqlite(folder, "acc")
+    base.execute(COLUMNS)
     last = modules.load("db_sqlite") + _config(
-        db_url=database.url, cdrs_table="acc_cdrs", cdr_log_enable=0,
+        db_url=base.url, cdrs_table="acc_cdrs", cdr_log_enable=0,
         cdr_expired_dlg_enable=1)
     began = time.time()
     with env.proxy(routes=script(initial=INITIAL), last=last) as server, \
             sip.Party(server, "a") as a, sip.Party(server, "b") as b:
         _talk(a, b).hang_up()
-        rows = net.wait_until(lambda: database.rows("acc_cdrs"), 5, "a row")
+        rows = net.wait_until(lambda: base.rows("acc_cdrs"), 5, "a row")
         same("rows", len(rows), 1)
         check_times(rows[0], began, time.time(), 0.3)
         same("extras", (rows[0]["who"], rows[0]["extra"]), ("a", "a b=c"))
         end_by_rpc(server, _talk(a, b).callid, a, b)
-        rows = net.wait_until(lambda: database.rows("acc_cdrs")[1:], 5,
+        rows = net.wait_until(lambda: base.rows("acc_cdrs")[1:], 5,
                               "a row of the call ended by RPC")
         same("rows", len(rows), 1)
         check_times(rows[0], began, time.time(), 0.3)
         same("who", rows[0]["who"], "a")
         wait_statistic(server, "active_dialogs", 0)
-        same("rows at the end", len(database.rows("acc_cdrs")), 2)
+        same("rows at the end", len(base.rows("acc_cdrs")), 2)
         same("CDRs in the log", in_log(server), [])
 
 

@@ -2,7 +2,7 @@
 state of the call."""
 import re
 
-from lib import modules, net, proxy
+from lib import database, modules, net, proxy
 from lib.case import check, same, script, sip, wait_statistic
 from lib.modules import end_by_rpc
 
@@ -13,9 +13,9 @@ class _Nowhere:
 
 
 def _server(env, watcher):
-    database = modules.Database(proxy.scratch(), "presence")
+    base = database.Sqlite(proxy.scratch(), "presence")
     last = modules.load("db_sqlite") + \
-        modules.load("pua", db_url=database.url, db_mode=0,
+        modules.load("pua", db_url=base.url, db_mode=0,
                      outbound_proxy="sip:127.0.0.1:%d" % watcher.port) + \
         modules.load("pua_dialoginfo", override_lifetime=300,
                      include_callid=1, include_tags=1)

@@ -1,5 +1,5 @@
 """What the cases of the packaged modules that sit on dialog share: whether a
-module is there, a database for it, a stand-in for the daemon it asks.
+module is there, a stand-in for the daemon it asks.
 
 These modules are the packaged ones, as they are; only the dialog module under
 them is changed.
@@ -9,7 +9,6 @@ import glob
 import math
 import os
 import socket
-import sqlite3
 import subprocess
 import threading
 
@@ -19,7 +18,6 @@ from .case import Skip
 FOLDERS = ("/usr/lib/*/kamailio/modules", "/usr/lib/kamailio/modules",
            "/usr/lib64/kamailio/modules")
 ROOT = os.path.abspath(os.path.join(os.path.dirname(__file__), "../../.."))
-SCHEMAS = "/usr/share/kamailio/db_sqlite"
 
 
 def need(*names):
@@ -70,41 +68,6 @@ def own(env, name, **params):
     path = os.path.join(env.build, "e2e", name + ".so")
     make(env, path)
     return "\n".join(['loadmodule "%s"' % path] + _params(name, params)) + "\n"
-
-
-class Database:
-    """An SQLite file with the tables of the package's @schemas."""
-
-    def __init__(self, folder, *schemas):
-        need("db_sqlite")
-        self.path = os.path.join(folder, "db.sqlite")
-        self.url = "sqlite:///" + self.path
-        # Who reads keeps nobody from writing: db_sqlite waits for no lock, and
-        # loses the row.
-        self.execute("PRAGMA journal_mode=WAL;")
-        for schema in ("standard",) + schemas:
-            file = os.path.join(SCHEMAS, schema + "-create.sql")
-            if not os.path.exists(file):
-                raise Skip("the package's schema %s is not there" % file)
-            with open(file) as text:
-                self.execute(text.read())
-
-    def execute(self, script):
-        connection = sqlite3.connect(self.path)
-        try:
-            connection.executescript(script)
-        finally:
-            connection.close()
-
-    def rows(self, table):
-        """Every row as a dictionary, in the order of insertion."""
-        connection = sqlite3.connect(self.path, timeout=40)
-        connection.row_factory = sqlite3.Row
-        try:
-            found = connection.execute("SELECT * FROM %s ORDER BY id" % table)
-            return [dict(row) for row in found]
-        finally:
-            connection.close()
 
 
 def seconds_of(value):

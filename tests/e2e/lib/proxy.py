@@ -11,7 +11,7 @@ import subprocess
 import tempfile
 import threading
 
-from . import net, rpc
+from . import net, processes, rpc
 
 KAMAILIO = os.environ.get("KAMAILIO", "kamailio")
 
@@ -118,6 +118,7 @@ class Proxy:
         self.folder = scratch()
         self.config = os.path.join(self.folder, "kamailio.cfg")
         self.process = None
+        self.starts = 0  # earlier ones; their logs are log.1, log.2, ...
         self.log_path = os.path.join(self.folder, "log")
 
     # ---- configuration
@@ -180,7 +181,12 @@ class Proxy:
     # ---- life
 
     def start(self):
+        """May be called again after stop() or crash(): with the same port and
+        folder, and a new log."""
         self.write()
+        if os.path.exists(self.log_path):
+            self.starts += 1
+            os.rename(self.log_path, "%s.%d" % (self.log_path, self.starts))
         with open(self.log_path, "w") as log:
             self.process = subprocess.Popen(
                 self.command("-DD", "-E"), stdin=subprocess.DEVNULL,
@@ -235,6 +241,14 @@ class Proxy:
         except ProcessLookupError:
             pass
         self.process.wait()
+
+    def crash(self):
+        """kill -9 of all processes at once, as when the plug is pulled; start()
+        is possible afterwards. Nothing of what parties have is lost."""
+        pids = [self.process.pid] + processes.below(self.process.pid)
+        self.kill()
+        net.wait_until(lambda: all(map(processes.gone, pids)), 10,
+                       "end of all processes")
 
     def close(self):
         """The end of a case. Once in some hundred times tm waits for ever in
