@@ -240,5 +240,8 @@ const char *sip_terminate_fault(struct parley_id id, enum parley_side side,
 
 int procs_init(void); /* mod_init: register them */
 int procs_child_init(int rank);
+/* From a process without a script of its own: "dialog actions" runs them, in
+ * the order in which this process pushes them. */
+void procs_push(const struct parley_actions *actions);
 
 #endif

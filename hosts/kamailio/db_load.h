@@ -7,9 +7,10 @@
  *          reason, and stay where they are.
  * Owns:    nothing that outlives a call.
  * Locking: none; may take as long as the database likes (db_driver.h), and is
- *          called by the loader, in the writer, or in main before the fork.
+ *          called in the writer, or in main before the fork.
  * Always:  the rows of another node are neither loaded, ended nor deleted
- * unless asked for.
+ *          unless asked for. What this leads to (LOADED, a call that is over)
+ *          is carried out by "dialog actions": procs_push() (adapter.h).
  */
 #ifndef DB_LOAD_H
 #define DB_LOAD_H
@@ -23,15 +24,23 @@ struct db_load_count {
 /* mod_init, before the fork: the journal, then rows for as long as db_load_wait
  * lasts. 0, or -1 and one line. *@restp: rows are left for db_load_rest(). */
 int db_load_start(bool *restp);
-/* In the writer, first of all: the rest. */
-void db_load_rest(struct db_link *link);
+/* The table dialog_more was found, or made, then. */
+bool db_load_has_more(void);
+/* In the writer, first of all: the rest. 0, or DB_GONE: it is to be called
+ * again with another connection, and goes on. */
+int db_load_rest(struct db_link *link);
 /* While db_load_rest() is at it. */
 bool db_load_pending(void);
 
-/* Asked for by script or RPC, done by the writer; see writer.h. */
+/* Asked for by script or RPC, done by the writer; see asks.h. 0 or enum
+ * db_result. */
 int db_load_callid(struct db_link *link, struct parley_str callid,
 		   struct db_load_count *count);
 int db_load_extra(struct db_link *link, struct db_load_count *count);
+/* The rows of @node, which is gone or has another name now, become this node's
+ * and are loaded. */
+int db_load_adopt(struct db_link *link, struct parley_str node,
+		  struct db_load_count *count);
 
 /* LOADED is told to the subscribers of each dialog that was loaded before the
  * fork: in the first worker's child_init, as the stock module does. */

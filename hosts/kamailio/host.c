@@ -211,6 +211,7 @@ static void log_left_out(enum log_cause cause, uint32_t lines)
 		[LOG_CAUSE_RPC] = "RPC commands",
 		[LOG_CAUSE_MODULE] = "calls of modules on top",
 		[LOG_CAUSE_DMQ] = "other nodes",
+		[LOG_CAUSE_DB] = "the database",
 	};
 
 	if (lines > 0)

@@ -26,6 +26,7 @@ enum log_cause {
 	LOG_CAUSE_RPC,
 	LOG_CAUSE_MODULE, /* one that has called load_dlg() */
 	LOG_CAUSE_DMQ,	  /* what other nodes say */
+	LOG_CAUSE_DB,	  /* the database: connections, statements, rows */
 	LOG_CAUSES
 };
 /* @level is Kamailio's L_ERR, L_WARN, ...; the text ends in a line end. */

@@ -100,7 +100,7 @@ static void queue_wait(const struct record *record)
 	queue.last = waiting;
 }
 
-static void queue_push(const struct parley_actions *actions)
+void procs_push(const struct parley_actions *actions)
 {
 	struct record record;
 
@@ -121,7 +121,7 @@ static void timer_loop(void)
 		cfg_update();
 		queue_flush();
 		while (parley_expire(adapter.engine, host_now(), &actions))
-			queue_push(&actions);
+			procs_push(&actions);
 		log_flush();
 	}
 }
