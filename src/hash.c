@@ -143,3 +143,16 @@ uint64_t hash_id(const struct hash_key *key, struct parley_id id)
 	x ^= x >> 32;
 	return x;
 }
+
+/* Each step can be undone, so a change of one word lasts to the end. */
+uint64_t hash_words(const void *words, size_t count)
+{
+	const char *at = words;
+	uint64_t sum = 0x9e3779b97f4a7c15U;
+
+	for (size_t i = 0; i < count; i++) {
+		sum = (sum ^ load_word(at + i * 8)) * 0xd6e8feb86659fd93U;
+		sum ^= sum >> 32;
+	}
+	return sum;
+}

@@ -95,6 +95,7 @@ struct journal {
 	uint32_t cursor; /* those that wait are not before it */
 	struct journal_list replaced, over, cleared; /* keep_replaced */
 	uint64_t number, place, epoch;		     /* the last given */
+	uint64_t found; /* the highest number that a crash has left */
 	uint64_t waiting, taken, torn;
 	bool keep;
 };
