@@ -34,9 +34,9 @@ void record_write_gone(const struct dialog *dialog,
 		       const struct record_sink *sink);
 
 /* 0; SPACE (*@neededp); ARGUMENT: these bytes are no record. A profile that is
- * not configured any more, or with values where it had none, is left out; a
- * socket that the host has no more is NULL; a timeout route of which it knows
- * no number is 0. Of a dialog that is gone, only id and callid are filled. */
+ * not configured any more is left out; a socket that the host has no more is
+ * NULL; a timeout route of which it knows no number is 0. Of a dialog that is
+ * gone, only id and callid are filled. */
 PARLEY_MUST_CHECK int record_read(struct parley *engine, struct parley_now now,
 				  struct parley_str bytes,
 				  struct parley_image *image, void *buffer,

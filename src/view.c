@@ -7,32 +7,7 @@
 #include <stddef.h>
 
 #include "copy.h"
-
-/* Fills a buffer from the front, and goes on counting when it is full. */
-struct packer {
-	char *buffer;
-	size_t size;
-	size_t used; /* what is needed; above size: it did not fit */
-};
-
-static void *pack_space(struct packer *packer, size_t size)
-{
-	size_t at = packer->used;
-
-	packer->used += size;
-	return size > 0 && packer->used <= packer->size ? packer->buffer + at
-							: NULL;
-}
-
-static struct parley_str pack_text(struct packer *packer,
-				   struct parley_str text)
-{
-	char *copy = pack_space(packer, text.len);
-
-	if (copy != NULL)
-		memcpy(copy, text.s, text.len);
-	return (struct parley_str){copy, text.len};
-}
+#include "pack.h"
 
 /* ------------------------------------------------------- one dialog */
 
