@@ -1,11 +1,11 @@
-/* objects: journal.o journal_open.o hash.o area.o */
+/* objects: journal.o journal_open.o hash.o bed.o */
 /*
  * The journal as its users see it: sizes, order, what replaces what, room.
  */
 #include <stdlib.h>
 #include <string.h>
 
-#include "area.h"
+#include "bed.h"
 
 static struct bed *bed_of(void **state)
 {

@@ -1,5 +1,5 @@
 /*
- * area.h - a journal in memory, and what a crash would leave of it
+ * bed.h - a journal in memory, and what a crash would leave of it
  *
  * What:    an area with an open journal, records of few words, and copies of
  *          the area that are opened anew, as after a crash.
@@ -7,8 +7,8 @@
  * Always:  a record of identity {0, n} says its version and its length, and the
  *          bytes behind follow from both, so that one that is mixed is seen.
  */
-#ifndef AREA_TEST_H
-#define AREA_TEST_H
+#ifndef BED_H
+#define BED_H
 
 #include "journal.h"
 #include "support.h"

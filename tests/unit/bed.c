@@ -1,8 +1,8 @@
-/* area.c - a journal in memory, and what a crash would leave; see area.h */
+/* bed.c - a journal in memory, and what a crash would leave; see bed.h */
 #include <stdlib.h>
 #include <string.h>
 
-#include "area.h"
+#include "bed.h"
 
 static void *area_new(void)
 {
