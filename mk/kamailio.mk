@@ -44,8 +44,13 @@ $(BUILD)/obj/hosts/%.o: hosts/kamailio/%.c $(BUILD)/obj/flags \
 # Kamailio looks for the symbol _<file name>_exports, so one code base serves
 # all three names; but they must be three files, for one file under two names
 # is loaded once. A new inode each time leaves a running server undisturbed.
+# Kamailio's database layer is a library of its own, beside the modules.
+KAMAILIO_LIBRARIES = $(patsubst %/,%,$(dir $(patsubst %/,%,$(packaged_modules))))
+
 $(BUILD)/obj/parley.so: $(ENGINE_OBJECTS) $(HOST_OBJECTS)
-	$(obj.CC) -shared $(obj.FLAGS) -Wl,-z,relro,-z,now -o $@ $^
+	$(obj.CC) -shared $(obj.FLAGS) -Wl,-z,relro,-z,now -o $@ $^ \
+		$(KAMAILIO_LIBRARIES)/libsrdb1.so.1 \
+		-Wl,-rpath,$(KAMAILIO_LIBRARIES)
 
 $(MODULES): $(BUILD)/obj/parley.so
 	cp $< $@.new && mv $@.new $@

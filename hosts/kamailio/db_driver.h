@@ -14,11 +14,8 @@
 #ifndef DB_DRIVER_H
 #define DB_DRIVER_H
 
-#include "lib/srdb1/db.h"
-
+#include "db_sql.h"
 #include "db_tables.h"
-
-enum db_kind { DB_SQLITE, DB_POSTGRES, DB_MYSQL, DB_REDIS, DB_OTHER };
 
 /* In mod_init, if db_mode is not 0 or a load function may be used: the driver
  * of db_url. 0, or -1 and one line. */
@@ -43,25 +40,32 @@ enum db_result {
 	DB_REFUSED = -1, /* this statement will never succeed */
 	DB_GONE = -2,	 /* locked, unreachable, full: later it may */
 };
-/* One raw statement without result. */
+/* One raw statement without result. Inside of a transaction that is over if the
+ * result is not DB_DONE. */
 enum db_result db_exec(struct db_link *link, struct parley_str sql);
+/* DB_DONE or DB_GONE. After DB_GONE of a commit, it may have happened. */
 enum db_result db_begin(struct db_link *link);
 enum db_result db_commit(struct db_link *link);
 void db_rollback(struct db_link *link);
 
 /* ---------------------------------------------------- reading */
 
-/* Reads rows of a table page by page (db_fetch_rows; 0: all at once). */
+/* Reads rows of a table page by page, where the driver can (db_fetch_rows; 0,
+ * all at once, is taken as 1000: the driver keeps a page in Kamailio's private
+ * pool). As long as it reads, nothing else is done with the connection but with
+ * raw statements. */
 struct db_reader;
 struct db_filter {
 	struct parley_str callid; /* empty: all */
 	struct parley_id id;	  /* {0, 0}: all; DB_VARS by Call-ID is not
 				   * possible */
 };
+/* NULL: no memory. The texts of @filter stay as long as the reader. */
 struct db_reader *db_read(struct db_link *link, enum db_table table,
 			  const struct db_filter *filter);
 /* The next row; its texts are valid until the next call. 1, 0: no more, or
- * enum db_result. *@keyp: the value of its key column, for messages. */
+ * DB_REFUSED, DB_GONE. *@keyp: the value of its key column, for messages; where
+ * there is none, which row it was. */
 int db_read_next(struct db_reader *reader, struct db_row *row, uint64_t *keyp);
 void db_read_end(struct db_reader *reader);
 

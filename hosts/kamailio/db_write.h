@@ -33,13 +33,16 @@ struct db_batch_result {
 	uint32_t statements;
 	uint32_t refused; /* dialogs whose rows the database would not take */
 };
-/* Writes it. Whether it is done: @done is called for each ticket, with what
- * became of it; the batch is empty then. */
+/* Writes it. DB_DONE or DB_GONE; in both cases @done is called for each ticket,
+ * with what became of it, and the batch is empty then. What the database
+ * refuses counts as written: it would be refused again, and the next change of
+ * the dialog brings it anew. After DB_GONE the rows may be there all the same:
+ * a dialog that is tried again is @known. */
 enum db_result db_batch_write(struct db_batch *batch,
 			      void (*done)(uint64_t ticket, bool written),
 			      struct db_batch_result *result);
 
 /* Deletes every row of this node's (mode 3, before all are written anew). */
-enum db_result db_delete_own(struct db_link *link);
+enum db_result db_delete_own(struct db_link *link, bool has_more);
 
 #endif

@@ -1,0 +1,404 @@
+/*
+ * db_driver.c - one database behind srdb1; see db_driver.h
+ *
+ * What a driver is able to do goes by its name. All drivers offer raw_query()
+ * as a function, but db_redis only returns an error from it, and db_cluster
+ * sends each statement to another server, which is no transaction.
+ *
+ * The drivers of PostgreSQL and MySQL connect anew by themselves in the middle
+ * of a transaction. What was sent before is lost then, and what comes after is
+ * committed statement by statement. db_postgres does not if it is told of the
+ * transaction. db_mysql always does; so a session is marked with a variable
+ * that goes with it, and whether it is still there is asked after the commit.
+ */
+#include <stdlib.h>
+#include <time.h>
+
+#include "core/sr_module.h"
+
+#include "db_link.h"
+#include "text.h"
+
+enum {
+	SHOWN_STATEMENT = 4000, /* longer ones do not go into the log */
+	HEARD_SECONDS = 60,
+};
+
+static struct {
+	db_func_t functions;
+	enum db_kind kind;
+	time_t heard; /* when a driver's words went into the log; per process */
+} driver = {.kind = DB_OTHER};
+
+const db_func_t *db_functions(void)
+{
+	return &driver.functions;
+}
+
+enum db_kind db_kind(void)
+{
+	return driver.kind;
+}
+
+bool db_can_raw(void)
+{
+	return driver.kind == DB_SQLITE || driver.kind == DB_POSTGRES ||
+	       driver.kind == DB_MYSQL;
+}
+
+/* ------------------------------------------------ the driver */
+
+const char *db_shown_url(void)
+{
+	static char shown[128];
+	const str *url = &adapter.set.db.url;
+	const char *host = strstr(url->s, "://");
+	const char *at = strrchr(url->s, '@');
+
+	if (!host)
+		return "db_url";
+	host += strlen("://");
+	snprintf(shown, sizeof(shown), "%.*s%s", (int)(host - url->s), url->s,
+		 at && at > host ? at + 1 : host);
+	return shown;
+}
+
+static enum db_kind kind_of(const char *scheme)
+{
+	static const struct {
+		const char *scheme;
+		enum db_kind kind;
+	} known[] = {
+		{"sqlite", DB_SQLITE},
+		{"postgres", DB_POSTGRES},
+		{"mysql", DB_MYSQL},
+		{"redis", DB_REDIS},
+	};
+
+	for (size_t i = 0; i < sizeof(known) / sizeof(known[0]); i++)
+		if (strcmp(scheme, known[i].scheme) == 0)
+			return known[i].kind;
+	return DB_OTHER;
+}
+
+/* The stock module binds by the text before the first colon. */
+int db_bind(void)
+{
+	static const unsigned needed =
+		DB_CAP_QUERY | DB_CAP_INSERT | DB_CAP_DELETE;
+	const str *url = &adapter.set.db.url;
+	const char *colon = url->s ? strstr(url->s, "://") : NULL;
+	char module[64];
+	int bound;
+
+	if (!colon ||
+	    snprintf(module, sizeof(module), "db_%.*s", (int)(colon - url->s),
+		     url->s) >= (int)sizeof(module)) {
+		LM_ERR("db_url: must be like sqlite:///var/lib/calls.db or "
+		       "postgres://user:password@host/database\n");
+		return -1;
+	}
+	if (!find_module_by_name(module)) {
+		LM_ERR("db_url=\"%s\": needs the module %s: write loadmodule "
+		       "\"%s.so\"\n",
+		       db_shown_url(), module, module);
+		return -1;
+	}
+	db_hush();
+	bound = db_bind_mod(url, &driver.functions);
+	db_listen();
+	if (bound < 0 || !DB_CAPABILITY(driver.functions, needed)) {
+		LM_ERR("db_url=\"%s\": the module %s cannot query, insert and "
+		       "delete; take another one\n",
+		       db_shown_url(), module);
+		return -1;
+	}
+	driver.kind = kind_of(module + strlen("db_"));
+	if (db_can_raw() && !DB_CAPABILITY(driver.functions, DB_CAP_RAW_QUERY))
+		driver.kind = DB_OTHER;
+	return 0;
+}
+
+/* ------------------------------------------------ its words */
+
+void db_hush(void)
+{
+	set_local_debug_level(L_ALERT - 1);
+}
+
+void db_listen(void)
+{
+	reset_local_debug_level();
+}
+
+/* A driver may say what is wrong once in a while. */
+static bool may_speak(void)
+{
+	return driver.heard == 0 || time(NULL) - driver.heard >= HEARD_SECONDS;
+}
+
+void db_let_explain(void)
+{
+	if (driver.heard != time(NULL))
+		driver.heard = 0;
+}
+
+static void has_spoken(void)
+{
+	driver.heard = time(NULL);
+}
+
+/* ------------------------------------------------ connections */
+
+struct db_link *db_open(void)
+{
+	const db_func_t *functions = &driver.functions;
+	struct db_link *link = calloc(1, sizeof(*link));
+	bool heard = may_speak();
+
+	if (!link) {
+		LM_ERR("no memory left for a connection to the database\n");
+		return NULL;
+	}
+	link->sql.kind = driver.kind;
+	if (!heard)
+		db_hush();
+	/* One of our own, if that can be had: what other modules do in this
+	 * process is not to be part of our transactions. */
+	link->con = functions->init2 ? functions->init2(&adapter.set.db.url,
+							DB_POOLING_NONE)
+				     : functions->init(&adapter.set.db.url);
+	db_listen();
+	if (link->con)
+		return link;
+	if (heard) {
+		has_spoken();
+		LM_ERR("no connection to the database %s: see the lines above; "
+		       "check db_url, and whether the server runs\n",
+		       db_shown_url());
+	}
+	free(link);
+	return NULL;
+}
+
+void db_close(struct db_link *link)
+{
+	if (!link)
+		return;
+	driver.functions.close(link->con);
+	sql_free(&link->sql);
+	free(link);
+}
+
+/* ------------------------------------------------ statements */
+
+/* The driver of SQLite does nothing without a place for a result. */
+static int run(struct db_link *link, struct parley_str sql, db1_res_t **resp)
+{
+	str text = to_str(sql);
+	db1_res_t *res = NULL;
+	int result = driver.functions.raw_query(link->con, &text, &res);
+
+	if (result >= 0 && resp)
+		*resp = res;
+	else if (result >= 0)
+		db_free(link, res);
+	return result < 0 ? -1 : 0;
+}
+
+void db_free(struct db_link *link, db1_res_t *res)
+{
+	if (res)
+		driver.functions.free_result(link->con, res);
+}
+
+int db_raw(struct db_link *link, struct parley_str sql, db1_res_t **resp)
+{
+	bool heard = sql.len < SHOWN_STATEMENT && may_speak();
+	int result;
+
+	if (!heard)
+		db_hush();
+	result = run(link, sql, resp);
+	db_listen();
+	if (result < 0 && heard)
+		has_spoken();
+	return result;
+}
+
+bool db_try(struct db_link *link, struct parley_str sql)
+{
+	int result;
+
+	db_hush();
+	result = run(link, sql, NULL);
+	db_listen();
+	return result == 0;
+}
+
+#define SQL(constant)                                                          \
+	(struct parley_str)                                                    \
+	{                                                                      \
+		constant, sizeof(constant) - 1                                 \
+	}
+
+enum db_result db_exec(struct db_link *link, struct parley_str sql)
+{
+	if (db_raw(link, sql, NULL) == 0)
+		return DB_DONE;
+	db_rollback(link);
+	return db_try(link, SQL("SELECT 1")) ? DB_REFUSED : DB_GONE;
+}
+
+/* ------------------------------------------------ transactions */
+
+/* The mark of a MySQL session; see the top. */
+static bool is_marked(struct db_link *link)
+{
+	db1_res_t *res = NULL;
+	bool marked;
+
+	if (db_raw(link, SQL("SELECT @parley_session"), &res) < 0)
+		return false;
+	marked = res && RES_ROW_N(res) == 1 &&
+		 !VAL_NULL(ROW_VALUES(RES_ROWS(res)));
+	db_free(link, res);
+	return marked;
+}
+
+static int begin_postgres(struct db_link *link)
+{
+	int result;
+
+	if (!driver.functions.start_transaction)
+		return db_raw(link, SQL("BEGIN"), NULL);
+	if (!may_speak())
+		db_hush();
+	result = driver.functions.start_transaction(link->con, DB_LOCKING_NONE);
+	db_listen();
+	return result;
+}
+
+static int begin_mysql(struct db_link *link)
+{
+	if (!link->marked &&
+	    db_raw(link, SQL("SET @parley_session = 1"), NULL) < 0)
+		return -1;
+	link->marked = true;
+	return db_raw(link, SQL("START TRANSACTION"), NULL);
+}
+
+enum db_result db_begin(struct db_link *link)
+{
+	int result;
+
+	if (driver.kind == DB_POSTGRES)
+		result = begin_postgres(link);
+	else if (driver.kind == DB_MYSQL)
+		result = begin_mysql(link);
+	else
+		/* At once, with what the lock allows: a reader that becomes a
+		 * writer later is refused if another has written. */
+		result = db_raw(link, SQL("BEGIN IMMEDIATE"), NULL);
+	if (result < 0) {
+		if (driver.kind == DB_POSTGRES)
+			has_spoken();
+		return DB_GONE;
+	}
+	link->in_transaction = true;
+	return DB_DONE;
+}
+
+enum db_result db_commit(struct db_link *link)
+{
+	int result;
+
+	if (driver.kind == DB_POSTGRES && driver.functions.end_transaction) {
+		if (!may_speak())
+			db_hush();
+		result = driver.functions.end_transaction(link->con);
+		db_listen();
+		if (result < 0)
+			has_spoken();
+	} else {
+		result = db_raw(link, SQL("COMMIT"), NULL);
+	}
+	if (result == 0 && driver.kind == DB_MYSQL && !is_marked(link)) {
+		link->marked = false;
+		result = -1;
+	}
+	if (result < 0) {
+		db_rollback(link);
+		return DB_GONE;
+	}
+	link->in_transaction = false;
+	return DB_DONE;
+}
+
+void db_rollback(struct db_link *link)
+{
+	if (!link->in_transaction)
+		return;
+	link->in_transaction = false;
+	db_hush();
+	if (driver.kind == DB_POSTGRES && driver.functions.abort_transaction)
+		driver.functions.abort_transaction(link->con);
+	else
+		run(link, SQL("ROLLBACK"), NULL);
+	db_listen();
+}
+
+/* ------------------------------------------------ values */
+
+/* Whole, with its sign in all 64 bits. */
+static bool integer_in(const char *s, size_t len, uint64_t *numberp)
+{
+	char digits[24];
+	char *end;
+
+	if (!s || len == 0 || len >= sizeof(digits))
+		return false;
+	memcpy(digits, s, len);
+	digits[len] = '\0';
+	*numberp = (uint64_t)strtoll(digits, &end, 10);
+	return *end == '\0';
+}
+
+bool db_integer(const db_val_t *value, uint64_t *numberp)
+{
+	if (VAL_NULL(value))
+		return false;
+	switch (VAL_TYPE(value)) {
+	case DB1_INT:
+		*numberp = (uint64_t)(int64_t)VAL_INT(value);
+		return true;
+	case DB1_UINT:
+	case DB1_BITMAP:
+		*numberp = VAL_UINT(value);
+		return true;
+	case DB1_BIGINT:
+		*numberp = (uint64_t)VAL_BIGINT(value);
+		return true;
+	case DB1_UBIGINT:
+		*numberp = VAL_UBIGINT(value);
+		return true;
+	case DB1_DOUBLE:
+		if (!(VAL_DOUBLE(value) > -1e15 && VAL_DOUBLE(value) < 1e15))
+			return false;
+		*numberp = (uint64_t)(int64_t)VAL_DOUBLE(value);
+		return true;
+	case DB1_DATETIME:
+		*numberp = (uint64_t)VAL_TIME(value);
+		return true;
+	case DB1_STRING:
+		return VAL_STRING(value) &&
+		       integer_in(VAL_STRING(value), strlen(VAL_STRING(value)),
+				  numberp);
+	case DB1_STR:
+	case DB1_BLOB:
+		return integer_in(VAL_STR(value).s, (size_t)VAL_STR(value).len,
+				  numberp);
+	default:
+		return false;
+	}
+}

@@ -1,0 +1,256 @@
+/*
+ * db_statements.c - a batch as statements: one per table, if it is not too long
+ *
+ * A dialog that the database knows is written by taking its rows away and
+ * inserting them anew: the stock module's tables have no unique key that an
+ * upsert could go by. PostgreSQL does both in one statement. SQLite does with a
+ * trigger of this connection's own: a row with the key 0, which no row has,
+ * takes the rows of its dialog away, by the index, and is not inserted. (For
+ * "(hash_entry, hash_id) IN (VALUES ...)" SQLite would read the whole table.)
+ * MySQL needs two statements.
+ */
+#include "db_batch.h"
+
+enum { STATEMENT_BYTES = 256 * 1024 }; /* SQLite takes 1 MB, MySQL 16 */
+
+/* ------------------------------------------------ rows */
+
+static void add_value(struct sql *sql, const struct db_column *column,
+		      const struct db_value *value)
+{
+	struct parley_str text = value->text;
+
+	if (value->null) {
+		sql_add(sql, "NULL");
+	} else if (column->kind == DB_NUMBER) {
+		sql_add_integer(sql, (uint32_t)value->number);
+	} else {
+		/* Who makes rows has seen to it; but no row is to be refused
+		 * for it. */
+		if (column->width > 0 && text.len > column->width)
+			text.len = column->width;
+		sql_add_literal(sql, text);
+	}
+}
+
+/* SQLite's key comes first: NULL is the next one. */
+static void add_row(struct sql *sql, const struct db_layout *layout,
+		    const struct db_value *values)
+{
+	sql_add(sql, sql->kind == DB_SQLITE ? "(NULL," : "(");
+	for (uint32_t i = 0; i < layout->count; i++) {
+		add_value(sql, &layout->columns[i], &values[i]);
+		sql_add(sql, ",");
+	}
+	sql_cut(sql, 1);
+	sql_add(sql, "),");
+}
+
+static void add_id(struct sql *sql, const char *before, struct parley_id id)
+{
+	sql_add(sql, before);
+	sql_add_integer(sql, id.entry);
+	sql_add(sql, ",");
+	sql_add_integer(sql, id.id);
+}
+
+static void add_name(struct sql *sql, const struct db_layout *layout,
+		     uint32_t column)
+{
+	sql_add_name(sql, to_parley(layout->columns[column].name));
+}
+
+/* What takes the rows of a dialog away: see the top. */
+static void add_erasure(struct sql *sql, const struct db_layout *layout,
+			struct parley_id id)
+{
+	if (sql->kind == DB_SQLITE) {
+		add_id(sql, "(0,", id);
+		for (uint32_t i = 2; i < layout->count; i++)
+			sql_add(sql, ",NULL");
+		sql_add(sql, "),");
+	} else if (sql->kind == DB_POSTGRES) {
+		add_id(sql, "(", id);
+		sql_add(sql, "),");
+	} else { /* MySQL uses the index for this, and not for lists of pairs */
+		sql_add(sql, "(");
+		add_name(sql, layout, 0);
+		sql_add(sql, "=");
+		sql_add_integer(sql, id.entry);
+		sql_add(sql, " AND ");
+		add_name(sql, layout, 1);
+		sql_add(sql, "=");
+		sql_add_integer(sql, id.id);
+		sql_add(sql, ") OR ");
+	}
+}
+
+/* ------------------------------------------------ statements */
+
+static enum db_result run(struct db_batch *batch, const struct sql *sql)
+{
+	if (sql->failed) {
+		db_rollback(batch->link);
+		LM_ERR("no memory left for a statement\n");
+		return DB_GONE;
+	}
+	batch->statements++;
+	return db_exec(batch->link, sql_text(sql));
+}
+
+static void add_insert(struct sql *sql, const struct db_layout *layout)
+{
+	sql_add(sql, "INSERT INTO ");
+	sql_add_name(sql, to_parley(layout->name));
+	sql_add(sql, sql->kind == DB_SQLITE ? " (rowid," : " (");
+	for (uint32_t i = 0; i < layout->count; i++) {
+		add_name(sql, layout, i);
+		sql_add(sql, ",");
+	}
+	sql_cut(sql, 1);
+	sql_add(sql, ") VALUES ");
+}
+
+static void add_delete(struct sql *sql, const struct db_layout *layout,
+		       const struct sql *erased)
+{
+	sql_add(sql, "DELETE FROM ");
+	sql_add_name(sql, to_parley(layout->name));
+	sql_add(sql, " WHERE ");
+	if (sql->kind == DB_POSTGRES) {
+		sql_add(sql, "(");
+		add_name(sql, layout, 0);
+		sql_add(sql, ",");
+		add_name(sql, layout, 1);
+		sql_add(sql, ") IN (VALUES ");
+	}
+	sql_add_text(sql, sql_text(erased));
+	sql_cut(sql, sql->kind == DB_POSTGRES ? 1 : strlen(" OR "));
+	sql_add(sql, sql->kind == DB_POSTGRES ? ")" : "");
+}
+
+/* What goes, and what comes: for SQLite both are rows. */
+static enum db_result run_sqlite(struct db_batch *batch,
+				 const struct db_layout *layout)
+{
+	struct sql *sql = &batch->statement;
+
+	add_insert(sql, layout);
+	sql_add_text(sql, sql_text(&batch->erased));
+	sql_add_text(sql, sql_text(&batch->inserted));
+	sql_cut(sql, 1);
+	return run(batch, sql);
+}
+
+static enum db_result run_both(struct db_batch *batch,
+			       const struct db_layout *layout)
+{
+	struct sql *sql = &batch->statement;
+	bool as_one = sql->kind == DB_POSTGRES && batch->inserted.len > 0;
+	enum db_result result;
+
+	if (batch->erased.len > 0) {
+		sql_add(sql, as_one ? "WITH gone AS (" : "");
+		add_delete(sql, layout, &batch->erased);
+		sql_add(sql, as_one ? ") " : "");
+		if (!as_one) {
+			result = run(batch, sql);
+			if (result != DB_DONE || batch->inserted.len == 0)
+				return result;
+			sql_empty(sql);
+		}
+	}
+	add_insert(sql, layout);
+	sql_add_text(sql, sql_text(&batch->inserted));
+	sql_cut(sql, 1);
+	return run(batch, sql);
+}
+
+static enum db_result flush(struct db_batch *batch,
+			    const struct db_layout *layout)
+{
+	enum db_result result = DB_DONE;
+
+	sql_empty(&batch->statement);
+	batch->statement.failed =
+		batch->erased.failed || batch->inserted.failed;
+	if (batch->erased.len + batch->inserted.len > 0)
+		result = batch->statement.kind == DB_SQLITE
+				 ? run_sqlite(batch, layout)
+				 : run_both(batch, layout);
+	sql_empty(&batch->erased);
+	sql_empty(&batch->inserted);
+	return result;
+}
+
+enum db_result db_write_table(struct db_batch *batch, enum db_table table,
+			      uint32_t first, uint32_t end)
+{
+	const struct db_layout *layout = db_layout(table);
+	enum db_result result = DB_DONE;
+
+	if (table == DB_MORE && !batch->has_more)
+		return DB_DONE;
+	for (uint32_t i = first; i < end && result == DB_DONE; i++) {
+		const struct batch_entry *entry = &batch->entries[i];
+
+		if (entry->erase)
+			add_erasure(&batch->erased, layout, entry->id);
+		for (uint32_t row = 0; row < entry->count[table]; row++)
+			add_row(&batch->inserted, layout,
+				entry->rows[table] + row * layout->count);
+		if (batch->erased.len + batch->inserted.len > STATEMENT_BYTES)
+			result = flush(batch, layout);
+	}
+	return result == DB_DONE ? flush(batch, layout) : result;
+}
+
+enum db_result db_write_sample(struct db_batch *batch, enum db_table table)
+{
+	const struct db_layout *layout = db_layout(table);
+	struct db_value values[DB_COLUMNS_MAX] = {0};
+
+	for (uint32_t i = 0; i < layout->count; i++)
+		values[i].text = (struct parley_str){"x", 1};
+	add_row(&batch->inserted, layout, values);
+	return flush(batch, layout);
+}
+
+/* ------------------------------------------------ SQLite's triggers */
+
+static void make_trigger(struct sql *sql, const struct db_layout *layout)
+{
+	sql_empty(sql);
+	sql_add(sql, "CREATE TEMP TRIGGER IF NOT EXISTS parley_");
+	sql_add_name(sql, to_parley(layout->name));
+	sql_add(sql, " BEFORE INSERT ON main.");
+	sql_add_name(sql, to_parley(layout->name));
+	sql_add(sql, " WHEN NEW.rowid=0 BEGIN DELETE FROM ");
+	sql_add_name(sql, to_parley(layout->name));
+	sql_add(sql, " WHERE ");
+	for (uint32_t i = 0; i < 2; i++) {
+		add_name(sql, layout, i);
+		sql_add(sql, "=NEW.");
+		add_name(sql, layout, i);
+		sql_add(sql, i == 0 ? " AND " : "");
+	}
+	sql_add(sql, "; SELECT RAISE(IGNORE); END");
+}
+
+enum db_result db_write_prepare(struct db_batch *batch)
+{
+	struct db_link *link = batch->link;
+
+	if (db_kind() != DB_SQLITE)
+		return DB_DONE;
+	for (int table = 0; table < DB_TABLES; table++) {
+		if (link->replacing[table] ||
+		    (table == DB_MORE && !batch->has_more))
+			continue;
+		make_trigger(&link->sql, db_layout((enum db_table)table));
+		if (db_raw(link, sql_text(&link->sql), NULL) < 0)
+			return DB_GONE;
+		link->replacing[table] = true;
+	}
+	return DB_DONE;
+}
