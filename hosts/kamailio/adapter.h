@@ -140,6 +140,7 @@ struct ctx {
 	/* sip_in.c and sip_within.c */
 	bool created; /* the dialog was made from this message */
 	bool pending; /* the request was matched and not committed yet */
+	bool late;    /* it was not, but may be of a call to be loaded */
 	struct parley_note note; /* of CREATED or SPIRALED, not delivered yet */
 
 	/* before the dialog exists */

@@ -8,6 +8,7 @@
  * Owns:    shared memory, bounded; given back when the load is over.
  * Locking: a lock of its own, a leaf.
  * Always:  without a load under way nothing is kept, and asking costs one load.
+ *          A dialog that comes while its request is being kept gets it.
  */
 #ifndef LATE_H
 #define LATE_H
@@ -15,11 +16,20 @@
 #include "adapter.h"
 
 int late_init(void);
-/* The request that parley_match() did not find: kept if a load is under way. */
+void late_fini(void);
+/* A load is under way. */
+bool late_is_on(void);
+/* From now on requests are kept; before the fork, or by the loader. */
+void late_begin(void);
+/* The request that parley_match() did not find, and that the script has not
+ * refused. Of @event the type and what facts_request() says. */
 void late_keep(const struct parley_event *event, struct parley_str callid,
 	       struct parley_str from_tag, struct parley_str to_tag);
-/* The dialog has come: feeds what was kept for it, in the order it came. */
-void late_apply(struct parley_id id, struct parley_str callid);
+/* The dialog has come: feeds what was kept for it, in the order it came. @run
+ * carries out what that leads to. */
+void late_apply(struct parley_str callid,
+		void (*run)(const struct parley_actions *actions));
+/* What is left is of calls that nobody knows. */
 void late_end(void);
 
 #endif

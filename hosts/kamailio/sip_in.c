@@ -501,6 +501,8 @@ static int on_request_end(struct sip_msg *msg, unsigned int flags, void *param)
 	(void)param;
 	if (!ctx)
 		return 1;
+	if (ctx->late)
+		within_late(msg, compat_transaction(&adapter.tm));
 	if (adapter.set.dlg_mode && ctx->created) {
 		if (ctx->note.types)
 			announce_late(ctx);

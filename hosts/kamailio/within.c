@@ -5,6 +5,7 @@
 #include "cookie.h"
 #include "cseq.h"
 #include "facts.h"
+#include "late.h"
 #include "own_mark.h"
 #include "scripted.h"
 #include "text.h"
@@ -18,7 +19,7 @@ static bool read_cookie(str value, struct parley_id *id)
 	struct parley_id parsed;
 
 	if (!cookie_parse(to_parley(&value), &parsed) ||
-	    parsed.entry >= (uint32_t)adapter.set.hash_size)
+	    parsed.entry >= PARLEY_HASH_SIZE_MAX) /* of another hash_size */
 		return false;
 	*id = parsed;
 	return true;
@@ -197,6 +198,20 @@ static bool has_tags(const struct parley_event *call)
 	return call->from_tag.len > 0 && call->to_tag.len > 0;
 }
 
+/* Its dialog may be one that is not loaded yet. What cannot be refused counts
+ * at once. */
+static void expect_late(struct sip_msg *msg)
+{
+	struct ctx *ctx = ctx_of(msg);
+
+	if (msg->REQ_METHOD == METHOD_ACK) {
+		within_late(msg, NULL);
+	} else {
+		ctx->used = true;
+		ctx->late = true;
+	}
+}
+
 /* Fills match. True: found. */
 static bool find(struct sip_msg *msg, const struct parley_event *call,
 		 bool routed, struct parley_match *match)
@@ -237,7 +252,9 @@ static bool find(struct sip_msg *msg, const struct parley_event *call,
 		query.id = (struct parley_id){0, 0};
 		rc = parley_match(adapter.engine, &query, match);
 	}
-	if (rc < 0 && routed)
+	if (rc == PARLEY_E_NO_DIALOG && has_tags(call) && late_is_on())
+		expect_late(msg);
+	else if (rc < 0 && routed)
 		log_unmatched(msg, &query, rc);
 	return rc == 0;
 }
@@ -312,6 +329,20 @@ void within_match(struct sip_msg *msg, const str *params)
 		watch(msg, &call, &match);
 }
 
+void within_late(struct sip_msg *msg, const struct cell *t)
+{
+	struct parley_event event = {.type = facts_method(msg->REQ_METHOD)};
+	struct parley_event call = {0};
+
+	if ((t && tmcb_is_of(t, msg) && t->uas.status >= 300) ||
+	    !facts_call(msg, &call))
+		return;
+	facts_request(msg, &event);
+	if (event.type != PARLEY_EV_BYE)
+		event.lifetime_s = sip_lifetime(msg);
+	late_keep(&event, call.callid, call.from_tag, call.to_tag);
+}
+
 bool within_update(struct sip_msg *msg)
 {
 	struct ctx *ctx = ctx_of(msg);
@@ -343,7 +374,7 @@ static void on_stateless_reply(sl_cbp_t *params)
 	struct ctx *ctx = ctx_find(params->req);
 
 	if (ctx && params->code >= 300)
-		ctx->pending = false;
+		ctx->pending = ctx->late = false;
 }
 
 int within_init(void)

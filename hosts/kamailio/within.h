@@ -26,6 +26,9 @@ void within_match(struct sip_msg *msg, const str *params);
  */
 void within_settle(struct sip_msg *msg, struct ctx *ctx, struct cell *t);
 
+/* The same, if ctx->late is set: the call may be one that is loaded later. */
+void within_late(struct sip_msg *msg, const struct cell *t);
+
 /* dlg_mode 1: the script says that @msg counts from now on, whatever becomes of
  * it. False: it belongs to no dialog. */
 bool within_update(struct sip_msg *msg);
