@@ -171,6 +171,20 @@ bool host_crossing_expected(void)
 
 /* ------------------------------------------------ log */
 
+const char *log_place(const char *place)
+{
+	static char text[96];
+	const char *name = adapter.name;
+
+	/* While the configuration is read nobody has told us. */
+	if (!name)
+		name = find_module_by_name("ims_dialog")  ? "ims_dialog"
+		       : find_module_by_name("dialog_ng") ? "dialog_ng"
+							  : "dialog";
+	snprintf(text, sizeof(text), "%s [%s]: ", name, place);
+	return text;
+}
+
 /* True if a line may be written now. @left_outp: how many of an earlier second
  * were not. Two processes that race at a second's turn may write a line too
  * many or lose one from the count; neither matters. */

@@ -1,7 +1,8 @@
 /*
- * log.h - log lines that a stranger can provoke
+ * log.h - who writes to the log, and lines that a stranger can provoke
  *
- * What:    at most ten lines a second for one cause, whichever process writes
+ * What:    each line begins with the name under which the module was loaded.
+ *          At most ten lines a second for one cause, whichever process writes
  *          them; then one line that says how many were left out. (host.c)
  * Owns:    nothing; the counts are in shared memory, and belong to host.c.
  * Locking: none, the counts are atomics.
@@ -10,6 +11,16 @@
  */
 #ifndef LOG_H
 #define LOG_H
+
+#include "core/dprint.h"
+
+/* Kamailio's macros begin each line with this; its own is a constant, and we
+ * have three names. */
+#undef LOC_INFO
+#define LOC_INFO log_place(__FILE__ ":" CT2STR(__LINE__))
+
+/* "name [place]: ", until the next call. */
+const char *log_place(const char *place);
 
 enum log_cause {
 	LOG_CAUSE_ENGINE,

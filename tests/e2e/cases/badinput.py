@@ -318,7 +318,7 @@ def test_no_memory(env):
             call.hang_up()
         check(server.rpc("dlg.stats")["no_memory"] >= 15, "not counted")
         lines = [r for r in server.log().split("\n")
-                 if "not followed" in r and ": dialog [" in r]
+                 if "not followed" in r and ": %s [" % env.name in r]
         check(1 <= len(lines) <= 40, "%d lines\n%s", len(lines), lines[:3])
         for found in server.json("dlg.list"):
             try:

@@ -445,7 +445,7 @@ def test_stock_node(env):
         for server in (ours, stock):
             faults = [line for line in server.log().splitlines()
                       if "CRITICAL" in line or " BUG" in line or
-                      "ERROR: dialog" in line]
+                      "ERROR: %s [" % server.name() in line]
             check(not faults, "%s: %s", server.dialog, faults[:2])
 
 

@@ -527,6 +527,19 @@ def test_refused(env):
             check(re.search(text, log), "%s: %s", param, log[-300:])
 
 
+def test_log(env):
+    """Lines of the log begin with the name that was loaded: of a parameter, and
+    of the script, which is read before the module starts."""
+    for name in names(env):
+        for params, routes in (
+                (FLAG + [("dlg_flag", 32)], FLAGGED),
+                (FLAG, script(initial="$var(x) = $dlg(nobody);"))):
+            log = refused(env.proxy(params, routes, name=name))
+            of = set(re.findall(r"(?:ERROR|WARNING): (\w+) \[(?!core/)", log))
+            check(name in of, "%s is not in %r", name, of)
+            check(not of & set(NAMES) - {name}, "there is more: %r", of)
+
+
 INTS = ("hash_size", "dlg_flag", "default_timeout", "dlg_match_mode",
         "detect_spirals", "db_mode", "db_update_period", "db_fetch_rows")
 INT_VALUES = (0, 1, 2, 3, 1000, -1, -2)
