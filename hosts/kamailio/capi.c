@@ -6,39 +6,11 @@
 
 #include "capi.h"
 #include "capi_area.h"
-#include "capi_common.h"
+#include "capi_names.h"
 #include "capi_view.h"
 
-/* What engine and C API call by different names is the same number. */
-_Static_assert((int)DLGCB_LOADED == (int)PARLEY_NOTE_LOADED &&
-		       (int)DLGCB_CREATED == (int)PARLEY_NOTE_CREATED &&
-		       (int)DLGCB_FAILED == (int)PARLEY_NOTE_FAILED &&
-		       (int)DLGCB_CONFIRMED_NA == (int)PARLEY_NOTE_ANSWERED &&
-		       (int)DLGCB_CONFIRMED == (int)PARLEY_NOTE_CONFIRMED &&
-		       (int)DLGCB_REQ_WITHIN ==
-			       (int)PARLEY_NOTE_REQUEST_WITHIN &&
-		       (int)DLGCB_TERMINATED == (int)PARLEY_NOTE_TERMINATED &&
-		       (int)DLGCB_EXPIRED == (int)PARLEY_NOTE_EXPIRED &&
-		       (int)DLGCB_EARLY == (int)PARLEY_NOTE_EARLY,
+_Static_assert((int)DLGCB_TERMINATED_CONFIRMED == (int)PARLEY_NOTE_BYE_REPLIED,
 	       "the types of callbacks");
-_Static_assert((int)DLGCB_RESPONSE_FWDED == (int)PARLEY_NOTE_REPLY_FORWARDED &&
-		       (int)DLGCB_RESPONSE_WITHIN ==
-			       (int)PARLEY_NOTE_REPLY_WITHIN &&
-		       (int)DLGCB_RPC_CONTEXT == (int)PARLEY_NOTE_RPC_CONTEXT &&
-		       (int)DLGCB_DESTROY == (int)PARLEY_NOTE_DESTROY &&
-		       (int)DLGCB_SPIRALED == (int)PARLEY_NOTE_SPIRALED &&
-		       (int)DLGCB_TERMINATED_CONFIRMED ==
-			       (int)PARLEY_NOTE_BYE_REPLIED,
-	       "the types of callbacks");
-_Static_assert(DLG_DIR_DOWNSTREAM == (int)PARLEY_DIR_DOWNSTREAM &&
-		       DLG_DIR_UPSTREAM == (int)PARLEY_DIR_UPSTREAM,
-	       "the directions");
-
-#define NOTES_OF_ONE                                                           \
-	(DLGCB_FAILED | DLGCB_CONFIRMED_NA | DLGCB_CONFIRMED |                 \
-	 DLGCB_REQ_WITHIN | DLGCB_TERMINATED | DLGCB_EXPIRED | DLGCB_EARLY |   \
-	 DLGCB_RESPONSE_FWDED | DLGCB_RESPONSE_WITHIN | DLGCB_RPC_CONTEXT |    \
-	 DLGCB_DESTROY | DLGCB_SPIRALED | DLGCB_TERMINATED_CONFIRMED)
 
 /* A function pointer as the engine keeps it. */
 union callback {
@@ -46,29 +18,20 @@ union callback {
 	dialog_cb *function;
 };
 
-static struct parley_id id_of(const struct dlg_cell *dlg)
-{
-	return (struct parley_id){dlg->h_entry, dlg->h_id};
-}
-
 /* ------------------------------------------------ telling */
 
-/* @slot: where the parameter of the registration is kept. */
 static void tell(const struct parley_told *told, dialog_cb *function,
 		 void **slot)
 {
 	struct dlg_cell *cell = capi_area_part(told->area, CAPI_DIALOG);
-	struct dlg_cb_params params = {.param = slot};
+	struct dlg_cb_params params;
 	struct capi_told as;
 	struct ctx saved;
 
 	/* It may be older than the first load_dlg(). */
 	if (!cell || !function || !capi_told(told, &as))
 		return;
-	params.req = as.req;
-	params.rpl = as.rpl;
-	params.direction = (unsigned int)as.dir;
-	params.dlg_data = as.data;
+	params = params_of(&as, slot);
 	if (told->type == PARLEY_NOTE_EXPIRED &&
 	    told->old_state == PARLEY_STATE_CONFIRMED)
 		params.dlg_data = (void *)(long)CONFIRMED_DIALOG_STATE;
@@ -136,7 +99,7 @@ static int register_one(struct dlg_cell *dlg, int types, dialog_cb *function,
 		.self = callback.kept,
 		.release = release,
 	};
-	uint32_t known = (uint32_t)types & NOTES_OF_ONE;
+	uint32_t known = (uint32_t)types & CAPI_OF_ONE;
 	int rc;
 
 	if (!dlg || !adapter.engine) {

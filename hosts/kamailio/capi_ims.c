@@ -4,43 +4,14 @@
 #include "modules/ims_dialog/dlg_hash.h"
 #include "modules/ims_dialog/dlg_load.h"
 
-#include "capi_common.h"
 #include "capi_ims.h"
 #include "capi_ims_view.h"
+#include "capi_names.h"
 #include "log.h"
 
-/* What engine and header call by different names is the same number, but for
- * two types that share one in the header. */
-_Static_assert((int)DLGCB_LOADED == (int)PARLEY_NOTE_LOADED &&
-		       (int)DLGCB_CREATED == (int)PARLEY_NOTE_CREATED &&
-		       (int)DLGCB_FAILED == (int)PARLEY_NOTE_FAILED &&
-		       (int)DLGCB_CONFIRMED_NA == (int)PARLEY_NOTE_ANSWERED &&
-		       (int)DLGCB_CONFIRMED == (int)PARLEY_NOTE_CONFIRMED &&
-		       (int)DLGCB_REQ_WITHIN ==
-			       (int)PARLEY_NOTE_REQUEST_WITHIN &&
-		       (int)DLGCB_TERMINATED == (int)PARLEY_NOTE_TERMINATED &&
-		       (int)DLGCB_EXPIRED == (int)PARLEY_NOTE_EXPIRED &&
-		       (int)DLGCB_EARLY == (int)PARLEY_NOTE_EARLY,
+/* Two types share one number in the header. */
+_Static_assert((int)DLGCB_TERMINATED_CONFIRMED == (int)PARLEY_NOTE_SPIRALED,
 	       "the types of callbacks");
-_Static_assert((int)DLGCB_RESPONSE_FWDED == (int)PARLEY_NOTE_REPLY_FORWARDED &&
-		       (int)DLGCB_RESPONSE_WITHIN ==
-			       (int)PARLEY_NOTE_REPLY_WITHIN &&
-		       (int)DLGCB_RPC_CONTEXT == (int)PARLEY_NOTE_RPC_CONTEXT &&
-		       (int)DLGCB_DESTROY == (int)PARLEY_NOTE_DESTROY &&
-		       (int)DLGCB_SPIRALED == (int)PARLEY_NOTE_SPIRALED &&
-		       (int)DLGCB_TERMINATED_CONFIRMED ==
-			       (int)PARLEY_NOTE_SPIRALED,
-	       "the types of callbacks");
-_Static_assert(DLG_DIR_DOWNSTREAM == (int)PARLEY_DIR_DOWNSTREAM &&
-		       DLG_DIR_UPSTREAM == (int)PARLEY_DIR_UPSTREAM,
-	       "the directions");
-
-/* DLGCB_MI_CONTEXT is not among them: there are no MI commands. */
-#define SAME_IN_BOTH                                                           \
-	(DLGCB_FAILED | DLGCB_CONFIRMED_NA | DLGCB_CONFIRMED |                 \
-	 DLGCB_REQ_WITHIN | DLGCB_TERMINATED | DLGCB_EXPIRED | DLGCB_EARLY |   \
-	 DLGCB_RESPONSE_FWDED | DLGCB_RESPONSE_WITHIN | DLGCB_RPC_CONTEXT |    \
-	 DLGCB_DESTROY | DLGCB_SPIRALED)
 
 struct registration {
 	struct capi_subscription head; /* first; for all dialogs */
@@ -50,27 +21,19 @@ struct registration {
 	param_free_cb *release;
 };
 
-static struct parley_id id_of(const struct dlg_cell *dlg)
-{
-	return (struct parley_id){dlg->h_entry, dlg->h_id};
-}
-
 /* ------------------------------------------------ telling */
 
 static void tell(struct registration *registration,
 		 const struct parley_told *told, int type)
 {
 	struct dlg_cell *cell = capi_area_part(told->area, CAPI_IMS);
-	struct dlg_cb_params params = {.param = &registration->param};
+	struct dlg_cb_params params;
 	struct capi_told as;
 	struct ctx saved;
 
 	if ((registration->types & type) == 0 || !capi_told(told, &as))
 		return;
-	params.req = as.req;
-	params.rpl = as.rpl;
-	params.direction = (unsigned int)as.dir;
-	params.dlg_data = as.data;
+	params = params_of(&as, &registration->param);
 	if (as.lent)
 		ctx_push(&saved, as.req, told->id);
 	registration->function(cell, type, &params);
@@ -164,7 +127,7 @@ void capi_ims_bye_done(struct parley_id id, struct sip_msg *bye,
 /* What the engine must tell for what was asked for. */
 static uint32_t notes_of(int types)
 {
-	uint32_t notes = (uint32_t)types & SAME_IN_BOTH;
+	uint32_t notes = (uint32_t)types & CAPI_OF_ONE;
 
 	if (types & DLGCB_TERMINATED)
 		notes |= PARLEY_NOTE_OWN_BYE | PARLEY_NOTE_BYE_REPLIED;
