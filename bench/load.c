@@ -622,24 +622,14 @@ static bool run_ring(struct load *load, const char *line)
 	return true;
 }
 
-static bool run_answer(struct load *load, const char *line)
+/* Those who ring answer; those who are up hang up. */
+static bool run_some(struct load *load, const char *range, enum command command)
 {
-	if (sscanf(line, "answer %u %u %u", &load->first, &load->count,
+	if (sscanf(range, "%u %u %u", &load->first, &load->count,
 		   &load->window) != 3 ||
 	    !in_range(load))
 		return false;
-	load->command = ANSWER;
-	report_calls(load, run(load));
-	return true;
-}
-
-static bool run_byes(struct load *load, const char *line)
-{
-	if (sscanf(line, "bye %u %u %u", &load->first, &load->count,
-		   &load->window) != 3 ||
-	    !in_range(load))
-		return false;
-	load->command = BYES;
+	load->command = command;
 	report_calls(load, run(load));
 	return true;
 }
@@ -692,9 +682,9 @@ static bool obey(struct load *load, const char *line)
 	if (strncmp(line, "ring ", 5) == 0)
 		return run_ring(load, line);
 	if (strncmp(line, "answer ", 7) == 0)
-		return run_answer(load, line);
+		return run_some(load, line + 7, ANSWER);
 	if (strncmp(line, "bye ", 4) == 0)
-		return run_byes(load, line);
+		return run_some(load, line + 4, BYES);
 	if (strncmp(line, "inside ", 7) == 0)
 		return run_inside(load, line);
 	if (strncmp(line, "ended ", 6) == 0)
