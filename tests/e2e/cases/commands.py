@@ -88,25 +88,17 @@ def test_early_legs(env):
     """Two branches ring: both legs are listed, the first one is the callee."""
     with env.proxy() as server, sip.Party(server, "a") as a, \
             sip.Party(server, "b") as b:
-        side = a.invite(b)
-        invite = b.expect("INVITE")
-        for tag in ("one", "two"):
-            b.reply(invite, 183, tag=tag)
-            a.expect(183)
+        side, invite = sip.two_ring(a, b)
         dialog = server.rpc("dlg.dlg_list", side.callid)
         same("legs", [(leg["tag"], leg["state"]) for leg in dialog["legs"]],
-             [("one", "early"), ("two", "early")])
-        same("callee", dialog["callee"]["tag"], "one")
+             [("A", "early"), ("B", "early")])
+        same("callee", dialog["callee"]["tag"], "A")
         same("times", (dialog["start_ts"], dialog["end_ts"],
                        dialog["duration"], dialog["timeout"]), (0, 0, 0, 0))
-        reply = b.reply(invite, 200, tag="two")
-        side.learn(a.expect(200))
-        side.ack()
-        b.expect("ACK")
+        call = sip.answer_fork(side, invite, b, "B")
         wait_state(server, side.callid, 4)
         dialog = server.rpc("dlg.dlg_list", side.callid)
-        same("callee", dialog["callee"]["tag"], "two")
-        call = sip.Call(side, sip.Side.of_callee(b, invite, reply))
+        same("callee", dialog["callee"]["tag"], "B")
         call.hang_up()
 
 

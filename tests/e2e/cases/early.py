@@ -1,7 +1,7 @@
 """Calls that are ended before they are answered: by every command, in every
 place, and with a 200 that the callee holds back until its CANCEL has come."""
-from lib.case import (check, net, parley_only, same, script, sip, state_of,
-                      wait_state, wait_statistic)
+from lib.case import (CONTINUE, SUSPEND, check, net, parley_only, same, script,
+                      sip, state_of, suspended, wait_state, wait_statistic)
 
 from . import api, capi_module, ims_capi, kemi
 
@@ -449,15 +449,11 @@ def test_two_callees_behind_one_branch(env):
     """A proxy further on has forked: both of its callees answer."""
     with env.proxy() as server, sip.Party(server, "a") as a, \
             sip.Party(server, "b") as b:
-        side = a.invite(b)
-        invite = b.expect("INVITE")
-        for tag in ("one", "two"):
-            b.reply(invite, 180, tag=tag)
-            a.expect(lambda m, t=tag: m.code == 180 and m.to_tag == t)
+        side, invite = sip.two_ring(a, b)
         end_dlg(server, side.callid)
         check_final(side, 480, "Temporarily Unavailable", None)
         b.reply(check_cancel(b, invite, 480, None), 200)
-        for tag in ("two", "one", "three"):
+        for tag in ("B", "A", "three"):
             check_answered(b, invite, tag=tag)
         a.never(200, "INVITE", seconds=0.2)
 
@@ -532,26 +528,17 @@ def test_suspended(env):
     """The INVITE waits for t_continue(): the caller gets its final reply at
     once; if the script goes on all the same, the callee is cancelled."""
     routes = script(
-        first='''if (is_method("OPTIONS")) {
-            t_continue("$(hdr(X-Index){s.int})",
-                       "$(hdr(X-Label){s.int})", "GO");
-            sl_send_reply("200", "OK");
-            exit;
-        }''', initial='''dlg_manage(); t_suspend();
-            xlog("L_ALERT", "ID $T(id_index) $T(id_label)\\n");
-            exit;''', more="route[GO] { t_relay(); }")
+        first=CONTINUE, initial="dlg_manage();" + SUSPEND,
+        more="route[GO] { t_relay(); }")
     with env.proxy(routes=routes, children=2) as server, \
             sip.Party(server, "a") as a, sip.Party(server, "b") as b:
         side = a.invite(b)
-        line = net.wait_until(
-            lambda: [r for r in server.log().split("\n") if "ID " in r], 3,
-            "it is suspended")[0]
-        index, label = line.split("ID ")[1].split()
+        which = suspended(server)
         wait_state(server, side.callid, 1)
         end_dlg(server, side.callid)
         check_final(side, 480, "Temporarily Unavailable", None)
         wait_statistic(server, "failed_dialogs", 1)
-        a.ask("OPTIONS", [("X-Index", index), ("X-Label", label)])
+        a.ask("OPTIONS", which)
         for invite in b.drain(0.3):
             if invite.method == "INVITE":
                 b.reply(invite, 180)

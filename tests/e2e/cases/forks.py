@@ -90,16 +90,13 @@ def test_parallel_one_answers(env):
         to_b, to_c = b.expect("INVITE"), c.expect("INVITE")
         b.reply(to_b, 180, tag="atb")
         c.reply(to_c, 180, tag="atc")
-        ok = c.reply(to_c, 200, tag="atc")
-        side.learn(a.expect(200, "INVITE"))
-        side.ack()
-        c.expect("ACK")
+        call = sip.answer_fork(side, to_c, c, "atc")
         b.reply(b.expect("CANCEL"), 200)
         b.reply(to_b, 487, tag="atb")
         b.expect("ACK")
         wait_state(server, side.callid, 4)
         same("dialogs", len(dialogs(server)), 1)
-        sip.Call(side, sip.Side.of_callee(c, to_c, ok)).hang_up("callee")
+        call.hang_up("callee")
         wait_statistic(server, "active_dialogs", 0)
 
 
@@ -124,14 +121,16 @@ def test_parallel_both_answer(env):
         wait_statistic(server, "active_dialogs", 0)
 
 
+SERIAL = script(initial='dlg_manage(); t_on_failure("NEXT");', more='''
+failure_route[NEXT] {
+    $ru = "sip:c@127.0.0.1:" + $hdr(X-Second);
+    t_relay();
+}''')
+
+
 def test_serial(env):
     """486 from the first, then failure_route tries the second: one call."""
-    routes = script(initial='dlg_manage(); t_on_failure("NEXT");',
-                    more='''failure_route[NEXT] {
-        $ru = "sip:c@127.0.0.1:" + $hdr(X-Second);
-        t_relay();
-    }''')
-    with env.proxy(routes=routes) as server, sip.Party(server, "a") as a, \
+    with env.proxy(routes=SERIAL) as server, sip.Party(server, "a") as a, \
             sip.Party(server, "b") as b, sip.Party(server, "c") as c:
         side = a.invite(b, [("X-Second", c.port)])
         to_b = b.expect("INVITE")
@@ -139,13 +138,10 @@ def test_serial(env):
         b.reply(to_b, 486, tag="atb")
         to_c = c.expect("INVITE")
         same("state", state_of(server, side.callid), 2)
-        ok = c.reply(to_c, 200, tag="atc")
-        side.learn(a.expect(200, "INVITE"))
-        side.ack()
-        c.expect("ACK")
+        call = sip.answer_fork(side, to_c, c, "atc")
         wait_state(server, side.callid, 4)
         same("failed", server.statistics()["failed_dialogs"], 0)
-        sip.Call(side, sip.Side.of_callee(c, to_c, ok)).hang_up()
+        call.hang_up()
         wait_statistic(server, "active_dialogs", 0)
 
 
@@ -305,12 +301,7 @@ def _cookie(message):
 @parley_only(LEGS)
 def test_loser_of_a_serial_fork(env):
     """tm holds the 486 back for failure_route: its leg goes all the same."""
-    routes = script(initial='dlg_manage(); t_on_failure("NEXT");',
-                    more='''failure_route[NEXT] {
-        $ru = "sip:c@127.0.0.1:" + $hdr(X-Second);
-        t_relay();
-    }''')
-    with env.proxy(routes=routes) as server, sip.Party(server, "a") as a, \
+    with env.proxy(routes=SERIAL) as server, sip.Party(server, "a") as a, \
             sip.Party(server, "b") as b, sip.Party(server, "c") as c:
         side = a.invite(b, [("X-Second", c.port)])
         to_b = b.expect("INVITE")
@@ -328,13 +319,10 @@ def test_loser_of_a_serial_fork(env):
         c.reply(to_c, 180, tag="atc")
         a.expect(180)
         same("legs", _legs(server), {"atc": "early"})
-        ok = c.reply(to_c, 200, tag="atc")
-        side.learn(a.expect(200, "INVITE"))
-        side.ack()
-        c.expect("ACK")
+        call = sip.answer_fork(side, to_c, c, "atc")
         wait_state(server, side.callid, 4)
         same("legs", _legs(server), {"atc": "confirmed"})
-        sip.Call(side, sip.Side.of_callee(c, to_c, ok)).hang_up()
+        call.hang_up()
         wait_statistic(server, "active_dialogs", 0)
         same("failed", server.statistics()["failed_dialogs"], 0)
 
@@ -358,12 +346,9 @@ def test_loser_that_times_out(env):
         same("legs", _legs(server), {"atb": "early"})
         to_c = c.expect("INVITE", seconds=10)
         net.wait_until(lambda: _legs(server) == {}, 3, "leg B has gone")
-        ok = c.reply(to_c, 200, tag="atc")
-        side.learn(a.expect(200, "INVITE"))
-        side.ack()
-        c.expect("ACK")
+        call = sip.answer_fork(side, to_c, c, "atc")
         wait_state(server, side.callid, 4)
-        sip.Call(side, sip.Side.of_callee(c, to_c, ok)).hang_up()
+        call.hang_up()
         wait_statistic(server, "active_dialogs", 0)
 
 
@@ -410,14 +395,11 @@ def test_loser_behind_a_fork(env):
     with env.proxy() as server, sip.Party(server, "a") as a, \
             sip.Party(server, "b") as b:
         side, invite = sip.two_ring(a, b)
-        ok = b.reply(invite, 200, tag="B")
-        side.learn(a.expect(200, "INVITE"))
-        side.ack()
-        b.expect("ACK")
+        call = sip.answer_fork(side, invite, b, "B")
         same("legs", _legs(server), {"B": "confirmed", "A": "early"})
         net.wait_until(lambda: _legs(server) == {"B": "confirmed"}, 15,
                        "leg A has gone")
-        sip.Call(side, sip.Side.of_callee(b, invite, ok)).hang_up()
+        call.hang_up()
         wait_statistic(server, "active_dialogs", 0)
 
 
@@ -474,13 +456,10 @@ def test_hundred_tags(env):
             a.expect(183)
         same("legs", len(_legs(server)), 32)
         same("refused", server.rpc("dlg.stats")["legs_refused"], 68)
-        ok = b.reply(invite, 200, tag="leg99")
-        side.learn(a.expect(200, "INVITE"))
-        side.ack()
-        b.expect("ACK")
+        call = sip.answer_fork(side, invite, b, "leg99")
         wait_state(server, side.callid, 4)
         same("callee", dialogs(server)[0]["callee"]["tag"], "leg99")
-        sip.Call(side, sip.Side.of_callee(b, invite, ok)).hang_up()
+        call.hang_up()
         wait_statistic(server, "active_dialogs", 0)
         same("refused", server.rpc("dlg.stats")["legs_refused"], 69)
 
@@ -551,12 +530,8 @@ def test_callers_tag(env):
         invite = b.expect("INVITE")
         b.reply(invite, 180, tag=side.local_tag)
         a.expect(180)
-        ok = b.reply(invite, 200, tag=side.local_tag)
-        side.learn(a.expect(200, "INVITE"))
-        side.ack()
-        b.expect("ACK")
+        call = sip.answer_fork(side, invite, b, side.local_tag)
         wait_state(server, side.callid, 4)
-        call = sip.Call(side, sip.Side.of_callee(b, invite, ok))
         call.hang_up("callee")
         wait_statistic(server, "active_dialogs", 0)
 

@@ -1,6 +1,6 @@
 """What a second look has found: unusual scripts and unusual partners."""
-from lib.case import (net, parley_only, same, script, sip, state_of,
-                      wait_state, wait_statistic)
+from lib.case import (CONTINUE, SUSPEND, parley_only, same, script, sip,
+                      state_of, suspended, wait_state, wait_statistic)
 
 EARLY = "the packaged module cannot end a call that is not answered"
 STARTED = 'event_route[dialog:start] { xlog("L_ALERT", "START\\n"); }'
@@ -162,28 +162,17 @@ def test_matched_again_when_resumed(env):
     """loose_route() and dlg_manage() in both halves of a suspended request: it
     counts when it goes on, and not at all when the second half refuses it."""
     routes = script(
-        first='''if (is_method("OPTIONS")) {
-            t_continue("$(hdr(X-Index){s.int})",
-                       "$(hdr(X-Label){s.int})", "GO");
-            sl_send_reply("200", "OK");
-            exit;
-        }''', inside='''if (is_method("INFO") || is_method("BYE")) {
-            t_suspend();
-            xlog("L_ALERT", "ID $rm $T(id_index) $T(id_label)\\n");
-            exit;
-        }''', more=RESUMED)
+        first=CONTINUE, more=RESUMED,
+        inside='if (is_method("INFO") || is_method("BYE")) { %s }' % SUSPEND)
     with env.proxy(routes=routes, children=2) as server, \
             sip.Party(server, "a") as a, sip.Party(server, "b") as b:
         call = sip.establish(a, b)
         for number, (method, bad) in enumerate(
-                (("INFO", 0), ("BYE", 1), ("BYE", 0))):
+                (("INFO", 0), ("BYE", 1), ("BYE", 0)), 1):
             call.caller.request(method, [("X-Bad", bad)])
-            line = net.wait_until(
-                lambda at=number: [r for r in server.log().split("\n")
-                                   if "ID " in r][at:], 3, "it is suspended")[0]
+            which = suspended(server, number)
             same("state", state_of(server, call.callid), 4)
-            index, label = line.split("ID ")[1].split()[1:]
-            a.ask("OPTIONS", [("X-Index", index), ("X-Label", label)])
+            a.ask("OPTIONS", which)
             if bad:
                 a.expect(403, method)
                 same("state", state_of(server, call.callid), 4)

@@ -1,7 +1,8 @@
 """In-dialog requests are matched, shown to the script, and committed when they
 are relayed: what is refused changes nothing."""
-from lib.case import (check, net, parley_only, same, script, sip, state_of,
-                      stock_differs, wait_state, wait_statistic)
+from lib.case import (CONTINUE, SUSPEND, check, net, same, script,
+                      sip, state_of, stock_differs, suspended, wait_state,
+                      wait_statistic)
 
 RECEIPT = "it changes the dialog when the request comes in (D5)"
 EVENTS = '''
@@ -125,29 +126,17 @@ def test_shown_not_stored(env):
 def test_suspended(env):
     """A suspended BYE stays pending and is committed when it goes on."""
     routes = script(
-        inside='''if (is_method("BYE")) {
-            if (!t_suspend()) { sl_send_reply("500", "No"); exit; }
-            xlog("L_ALERT", "ID $T(id_index) $T(id_label)\\n");
-            exit;
-        }''', first='''
-        if (is_method("OPTIONS")) {
-            t_continue("$(hdr(X-Index){s.int})",
-                       "$(hdr(X-Label){s.int})", "GO");
-            sl_send_reply("200", "OK");
-            exit;
-        }''', more=EVENTS + "route[GO] { t_relay(); }")
+        inside='if (is_method("BYE")) { %s }' % SUSPEND, first=CONTINUE,
+        more=EVENTS + "route[GO] { t_relay(); }")
     with env.proxy(routes=routes) as server, sip.Party(server, "a") as a, \
             sip.Party(server, "b") as b:
         call = sip.establish(a, b)
         call.caller.request("BYE")
-        line = net.wait_until(
-            lambda: [r for r in server.log().split("\n") if "ID " in r], 3,
-            "the BYE is suspended")[0]
+        which = suspended(server)
         if not env.stock:
             same("state", state_of(server, call.callid), 4)
             check("END" not in server.log(), "dialog:end has run")
-        index, label = line.split("ID ")[1].split()
-        a.ask("OPTIONS", [("X-Index", index), ("X-Label", label)])
+        a.ask("OPTIONS", which)
         b.reply(b.expect("BYE"), 200)
         a.expect(200, "BYE")
         wait_statistic(server, "active_dialogs", 0)
@@ -166,7 +155,7 @@ def test_ack_committed_at_match(env):
         wait_state(server, side.callid, 4)
 
 
-@parley_only("validate_dialog() and topology modules need part 3")
+@stock_differs(RECEIPT)
 def test_bye_retransmitted_after_refusal(env):
     """The refused BYE, sent again, still changes nothing."""
     routes = script(inside='if (is_method("BYE") && $hdr(X-Bad) == "1") {'

@@ -1,6 +1,7 @@
 """What a case sees: which module it tests, and servers made for it."""
 import contextlib
 import functools
+import re
 
 from . import net, proxy, sip
 
@@ -37,6 +38,17 @@ onreply_route {
 %(more)s
 """
 
+# A request is suspended; an OPTIONS, for the hook first, lets it go on at GO.
+SUSPEND = '''
+    t_suspend();
+    xlog("L_ALERT", "WAITS $T(id_index) $T(id_label)\\n");
+    exit;'''
+CONTINUE = '''
+    if (is_method("OPTIONS")) {
+        t_continue("$(hdr(X-Index){s.int})", "$(hdr(X-Label){s.int})", "GO");
+        sl_send_reply("200", "OK");
+        exit;
+    }'''
 STRANGE = 'sl_send_reply("404", "Not here"); exit;'
 
 
@@ -121,6 +133,15 @@ def check(condition, text, *args):
         raise AssertionError(text % args if args else text)
 
 
+def suspended(server, count=1):
+    """The headers that let the request go on that was suspended last, of
+    @count since the start."""
+    def found():
+        return re.findall(r"WAITS (\d+) (\d+)", server.log())[count - 1:]
+    net.wait_until(found, 3, "a request is suspended")
+    return list(zip(("X-Index", "X-Label"), found()[0]))
+
+
 def dialogs(server):
     """dlg.list as a list, whatever its length."""
     found = server.json("dlg.list")
@@ -145,6 +166,6 @@ def wait_statistic(server, name, value, seconds=5.0):
                    "%s = %d (%r)" % (name, value, server.statistics()))
 
 
-__all__ = ["Env", "Skip", "check", "dialogs", "net", "parley_only", "proxy",
-           "same", "script", "sip", "state_of", "stock_differs",
-           "two_parties", "wait_state", "wait_statistic"]
+__all__ = ["CONTINUE", "Env", "SUSPEND", "Skip", "check", "dialogs", "net",
+           "parley_only", "proxy", "same", "script", "sip", "state_of",
+           "stock_differs", "suspended", "two_parties", "wait_state", "wait_statistic"]
