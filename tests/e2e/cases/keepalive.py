@@ -355,7 +355,7 @@ def test_lost(env):
             sip.Party(second, "c") as c, sip.Party(second, "d") as d:
         calls = _lost_calls(a, b)
         patient = sip.establish(c, d, BOTH)
-        with Asked(a) as at_a, Asked(b) as at_b, Asked(c) as at_c, \
+        with Asked(a) as at_a, Asked(b) as at_b, Asked(c), \
                 Asked(d) as at_d:
             _plan_answers(calls, at_a, at_b)
             at_d.codes[patient.callid] = 481
