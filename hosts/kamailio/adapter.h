@@ -13,6 +13,7 @@
 #define ADAPTER_H
 
 #include "compat.h"
+#include "host.h"
 #include "log.h"
 #include "parley.h"
 
@@ -94,20 +95,6 @@ int params_check(void);
 int params_db_check(void); /* params_db.c */
 /* The engine's settings from ours. */
 void params_config(struct parley_config *config);
-
-/* ------------------------------------------------ the host (host.c) */
-
-/* Makes the engine: memory, locks, log. 0 or -1. */
-int host_init(void);
-void host_fini(void);
-
-/* Monotonic milliseconds and wall clock, as the engine wants them. */
-struct parley_now host_now(void);
-
-/* A call has been ended before it was answered: for the next 64*T1 2xx that
- * cross are looked for. Free of locks. */
-void host_crossing_start(void);
-bool host_crossing_expected(void);
 
 /* ------------------------------------------------ the message (ctx.c) */
 
@@ -241,8 +228,9 @@ const char *sip_terminate_fault(struct parley_id id, enum parley_side side,
 
 int procs_init(void); /* mod_init: register them */
 int procs_child_init(int rank);
-/* From a process without a script of its own: "dialog actions" runs them, in
- * the order in which this process pushes them. */
+/* "dialog actions" runs them, in the order in which this process pushes them. A
+ * process that does flushes now and then. Not before the fork. */
 void procs_push(const struct parley_actions *actions);
+void procs_flush(void);
 
 #endif

@@ -4,6 +4,7 @@
 #include <stdarg.h>
 #include <stdatomic.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <sys/random.h>
 #include <time.h>
 
@@ -21,6 +22,7 @@ enum {
 	RANDOM_STOCK = 32,
 	/* RFC 3261 17.1.1.2: 64*T1 is how long a callee repeats its 2xx. */
 	CROSSING_MS = 64 * 500 + 1000,
+	FREEZE_MS = 500,
 };
 
 /* A cache line each: workers spin on neighbouring locks. */
@@ -40,6 +42,8 @@ struct host_shared {
 
 static struct {
 	struct host_lock *locks;
+	uint32_t lock_count;
+	bool frozen;	   /* main alone is left, and needs no locks */
 	void *locks_block; /* as it was allocated */
 	struct host_shared *shared;
 } host;
@@ -61,13 +65,15 @@ static void host_free(void *self, void *ptr)
 static void host_lock(void *self, uint32_t index)
 {
 	(void)self;
-	lock_get(&host.locks[index].lock);
+	if (!host.frozen)
+		lock_get(&host.locks[index].lock);
 }
 
 static void host_unlock(void *self, uint32_t index)
 {
 	(void)self;
-	lock_release(&host.locks[index].lock);
+	if (!host.frozen)
+		lock_release(&host.locks[index].lock);
 }
 
 /* A stock of the kernel's random numbers, one per process: after a fork the
@@ -279,29 +285,31 @@ static int make_locks(uint32_t count)
 		return -1;
 	block = (uintptr_t)host.locks_block;
 	host.locks = (struct host_lock *)((block + align - 1) & ~(align - 1));
+	host.lock_count = count;
 	for (uint32_t i = 0; i < count; i++)
 		if (!lock_init(&host.locks[i].lock))
 			return -1;
 	return 0;
 }
 
+static const struct parley_host shared_host = {
+	.version = PARLEY_HOST_VERSION,
+	.alloc = host_alloc,
+	.free = host_free,
+	.lock = host_lock,
+	.unlock = host_unlock,
+	.random = host_random,
+	.hash = host_hash,
+	.log = host_log,
+	.pause = host_pause,
+	.show = capi_show,
+	.socket_text = host_socket_text,
+	.socket_find = host_socket_find,
+	.route_find = host_route_find,
+};
+
 int host_init(void)
 {
-	const struct parley_host calls = {
-		.version = PARLEY_HOST_VERSION,
-		.alloc = host_alloc,
-		.free = host_free,
-		.lock = host_lock,
-		.unlock = host_unlock,
-		.random = host_random,
-		.hash = host_hash,
-		.log = host_log,
-		.pause = host_pause,
-		.show = capi_show,
-		.socket_text = host_socket_text,
-		.socket_find = host_socket_find,
-		.route_find = host_route_find,
-	};
 	struct parley_config config;
 	const char *fault;
 
@@ -315,13 +323,56 @@ int host_init(void)
 	if (host.shared)
 		memset(host.shared, 0, sizeof(*host.shared));
 	if (!host.shared || make_locks(parley_locks(&config)) < 0 ||
-	    parley_create(&calls, &config, &adapter.engine) < 0) {
+	    parley_create(&shared_host, &config, &adapter.engine) < 0) {
 		LM_ERR("not enough shared memory to start with hash_size=%u: "
 		       "start kamailio with a larger -m\n",
 		       config.hash_size);
 		return -1;
 	}
 	return 0;
+}
+
+void host_freeze(void)
+{
+	uint64_t end_ms = host_now().ms + FREEZE_MS;
+
+	/* Who was killed inside of a lock never gives it back. */
+	for (uint32_t i = 0; i < host.lock_count; i++)
+		while (lock_try(&host.locks[i].lock) != 0 &&
+		       host_now().ms < end_ms)
+			sleep_us(100);
+	host.frozen = true;
+}
+
+static void *alone_alloc(void *self, size_t size)
+{
+	(void)self;
+	return malloc(size);
+}
+
+static void alone_free(void *self, void *ptr)
+{
+	(void)self;
+	free(ptr);
+}
+
+static void alone_lock(void *self, uint32_t index)
+{
+	(void)self;
+	(void)index;
+}
+
+int host_make_alone(struct parley **enginep)
+{
+	struct parley_host calls = shared_host;
+	struct parley_config config;
+
+	params_config(&config);
+	calls.alloc = alone_alloc;
+	calls.free = alone_free;
+	calls.lock = alone_lock;
+	calls.unlock = alone_lock;
+	return parley_create(&calls, &config, enginep);
 }
 
 void host_fini(void)

@@ -16,6 +16,7 @@
 #define WRITER_H
 
 #include "db_write.h"
+#include "parley_store.h"
 #include "reader.h"
 
 int writer_init(void); /* mod_init: shared counts */
@@ -28,6 +29,7 @@ void writer_watch(void);
 
 /* A process's memory for records on their way into a batch. */
 struct writer_batch {
+	bool has_more; /* the table dialog_more is there; the caller sets it */
 	struct db_link *link; /* NULL: no connection */
 	struct db_batch *batch;
 	struct reader reader;
@@ -53,5 +55,7 @@ void writer_get_stats(struct writer_stats *stats);
 /* main at its end: modes 1 and 2 write what is left, mode 3 everything.
  * (writer_end.c) */
 void writer_finish(void);
+/* The same if the start was not finished: nothing is written. */
+void writer_abandon(void);
 
 #endif
