@@ -5,6 +5,7 @@
 """
 
 import contextlib
+import glob
 import os
 import re
 import select
@@ -29,6 +30,10 @@ COMMAND_SECONDS = 600
 
 class Fault(Exception):
     """A test that did not find what it must."""
+
+
+class Skip(Exception):
+    """A test that does not apply here; the text says why."""
 
 
 def expect(condition, what):
@@ -287,6 +292,45 @@ def test_run_refuses_a_foreign_address(_folder):
         expect(status != 0 and address in output, output)
 
 
+# --------------------------------------------------- servers of the tests
+
+def interrupt_case(folder, ending):
+    """Starts an end-to-end case that has a database server, and ends the run
+    with the signal @ending once the server and Kamailio are there."""
+    child = subprocess.Popen(
+        [sys.executable, "tests/e2e/run.py", "--build", BUILD,
+         "db_stock.restart_postgres"],
+        cwd=ROOT, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT, text=True,
+        env=dict(os.environ, TMPDIR=folder))
+    try:
+        # Two log files: both servers have begun.
+        while child.poll() is None and len(glob.glob(
+                f"{folder}/*/postgres/log") + glob.glob(
+                    f"{folder}/*/kamailio.cfg")) < 2:
+            time.sleep(0.02)
+        child.send_signal(ending)
+        return child.communicate(timeout=COMMAND_SECONDS)[0]
+    finally:
+        if child.poll() is None:
+            child.kill()
+            child.wait()
+
+
+def test_interrupted_cases_leave_no_server(folder):
+    os.chmod(folder, 0o755)  # a database server has another user
+    for ending in (signal.SIGINT, signal.SIGTERM, signal.SIGKILL):
+        output = interrupt_case(folder, ending)
+        if output.startswith("skip "):
+            raise Skip(output.partition(": ")[2].split("\n")[0])
+        expect(not output.startswith("ok "), "it was too late: " + output)
+        await_end(running_under(folder), 60)
+        expect(not running_under(folder), f"{ending!r}: processes left behind")
+        if ending != signal.SIGKILL:
+            expect(os.listdir(folder) == ["parley-ports"],
+                   f"{ending!r}: left: {os.listdir(folder)}")
+
+
 def main():
     report = Report("tools")
     tests = {name[5:]: function for name, function in globals().items()
@@ -296,6 +340,8 @@ def main():
         try:
             tests[name](folder)
             report.ok(name)
+        except Skip as reason:
+            report.skip(name, reason)
         except (Fault, OSError, subprocess.SubprocessError) as fault:
             first, _, rest = str(fault).partition("\n")
             report.fail(name, first, rest)

@@ -105,26 +105,32 @@ def facts(proxy, callid, *without):
     out = {name: dict(value) if name in ("caller", "callee") else value
            for name, value in found
            if name not in VOLATILE and name not in without}
-    # Lists of names and of structures with one member each; the order is
-    # that of creation, or not.
     for name in ("profiles", "variables"):
-        out[name] = sorted((x, "") if isinstance(x, str) else tuple(x)
-                           for x in _flat(out[name]))
+        out[name] = pairs(out[name])
     return out
 
 
-def _flat(found):
+def pairs(found):
+    """Profiles or variables as RPC shows them, which are lists of names and of
+    structures with one member each, in any order."""
+    flat = []
     for item in found:
-        if isinstance(item, list):
-            yield from item
-        else:
-            yield item
+        flat += item if isinstance(item, list) else [item]
+    return sorted((x, "") if isinstance(x, str) else tuple(x) for x in flat)
 
 
 def sizes(proxy):
     """The profiles' sizes: all, callers, callers with the value a."""
     return [int(proxy.rpc("dlg.profile_get_size", *words)) for words in
             (("all",), ("callers",), ("callers", "a"))]
+
+
+def same_facts(what, now, old):
+    # Kamailio's clock of ticks is not the one on the wall.
+    for name in ("timeout", "lifetime"):
+        if now and abs(now[name] - old[name]) <= 2:
+            now[name] = old[name]
+    same(what, now, old)
 
 
 @contextlib.contextmanager
@@ -134,12 +140,8 @@ def kept(what, proxy, *callids, without=()):
     counts = sizes(proxy)
     yield
     for callid, old in zip(callids, before):
-        now = facts(proxy, callid, *without) or {}
-        # Kamailio's clock of ticks is not the one on the wall.
-        for name in ("timeout", "lifetime"):
-            if abs(now.get(name, 0) - old[name]) <= 2:
-                now[name] = old[name]
-        same("%s: dialog %s" % (what, callid), now, old)
+        same_facts("%s: dialog %s" % (what, callid),
+                   facts(proxy, callid, *without), old)
     same(what + ": sizes of the profiles", sizes(proxy), counts)
 
 
@@ -155,5 +157,5 @@ def no_rows(base):
         wait_rows(base, table, 0, 15)
 
 
-__all__ = ["check", "establish", "facts", "kept", "no_rows", "routes",
-           "server", "sizes", "wait_rows", "within"]
+__all__ = ["check", "establish", "facts", "kept", "no_rows", "pairs", "routes",
+           "same_facts", "server", "sizes", "wait_rows", "within"]
