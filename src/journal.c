@@ -144,28 +144,45 @@ static void queue_replace(struct journal *journal, uint32_t at, uint32_t old)
 
 /* ------------------------------------------------ giving up */
 
-void journal_keep(struct journal *journal, struct journal_list *list,
-		  uint32_t at)
+void journal_keep(struct journal *journal, enum journal_kept kept, uint32_t at)
 {
+	struct journal_list *list = &journal->kept[kept];
 	struct journal_slot *slot = &journal->slot[at];
 
-	slot->kept = true;
+	slot->kept = (uint8_t)kept;
 	slot->stamp = journal->epoch;
-	slot->kept_next = 0;
+	slot->kept_before = list->last;
+	slot->kept_after = 0;
 	if (list->last != 0)
-		journal->slot[list->last].kept_next = at;
+		journal->slot[list->last].kept_after = at;
 	else
 		list->first = at;
 	list->last = at;
 }
 
+static void keep_no_more(struct journal *journal, uint32_t at)
+{
+	struct journal_slot *slot = &journal->slot[at];
+	struct journal_list *list = &journal->kept[slot->kept];
+
+	if (slot->kept_before != 0)
+		journal->slot[slot->kept_before].kept_after = slot->kept_after;
+	else
+		list->first = slot->kept_after;
+	if (slot->kept_after != 0)
+		journal->slot[slot->kept_after].kept_before = slot->kept_before;
+	else
+		list->last = slot->kept_before;
+	slot->kept = KEPT_NOT;
+}
+
 /* A record that is in the queue no more. */
-static void give_up(struct journal *journal, struct journal_list *list,
+static void give_up(struct journal *journal, enum journal_kept kept,
 		    uint32_t at)
 {
 	if (journal->keep) {
 		journal->slot[at].state = SLOT_OVER;
-		journal_keep(journal, list, at);
+		journal_keep(journal, kept, at);
 	} else {
 		journal_void(&journal->block[at]);
 		journal_free(journal, at);
@@ -173,16 +190,21 @@ static void give_up(struct journal *journal, struct journal_list *list,
 }
 
 /* A newer one is complete. One that was taken can still be read, but a crash
- * must not bring it back when the newer one is done before it. */
-static void replace_taken(struct journal *journal, uint32_t old)
+ * must not bring it back when the newer one is done before it. Nor must a power
+ * cut, which goes for one that is done as well. */
+static void replace_old(struct journal *journal, uint32_t old)
 {
 	struct journal_slot *slot = &journal->slot[old];
 
-	if (slot->replaced)
+	if (slot->state == SLOT_OVER && slot->kept > KEPT_REPLACED) {
+		keep_no_more(journal, old);
+		journal_keep(journal, KEPT_REPLACED, old);
+	}
+	if (slot->state != SLOT_TAKEN || slot->replaced)
 		return;
 	slot->replaced = true;
 	if (journal->keep)
-		journal_keep(journal, &journal->replaced, old);
+		journal_keep(journal, KEPT_REPLACED, old);
 	else
 		journal_void(&journal->block[old]);
 }
@@ -332,13 +354,13 @@ static void enqueue(struct journal *journal, struct journal_writer *writer,
 	if (state == SLOT_WAITS) {
 		slot->known |= journal->slot[old].known;
 		queue_replace(journal, at, old);
-		give_up(journal, &journal->replaced, old);
+		give_up(journal, KEPT_REPLACED, old);
 		return;
 	}
 	slot->known |= writer->old != 0;
 	journal_queue_add(journal, at, now_ms);
-	if (state == SLOT_TAKEN)
-		replace_taken(journal, old);
+	if (old != 0)
+		replace_old(journal, old);
 }
 
 journal_name journal_commit(struct journal_writer *writer, uint64_t now_ms)
@@ -385,7 +407,7 @@ bool journal_drop(struct journal *journal, journal_name name)
 	       !journal->slot[at].known;
 	if (drop) {
 		queue_remove(journal, at);
-		give_up(journal, &journal->over, at);
+		give_up(journal, KEPT_OVER, at);
 	}
 	journal_unlock(journal);
 	return drop;
@@ -474,8 +496,8 @@ void journal_done(struct journal *journal, journal_name name, bool written)
 			queue_remove(journal, at);
 			slot->state = SLOT_OVER;
 			if (!slot->replaced)
-				give_up(journal, &journal->over, at);
-			else if (!slot->kept)
+				give_up(journal, KEPT_OVER, at);
+			else if (slot->kept == KEPT_NOT)
 				journal_free(journal, at);
 		}
 	}
@@ -508,55 +530,36 @@ uint64_t journal_mark(struct journal *journal)
 	return mark;
 }
 
-/* The first of the list if it was given up before @mark, or 0. */
-static uint32_t kept_before(struct journal *journal, struct journal_list *list,
-			    uint64_t mark)
+/* Takes the first of the list out if it was given up before @mark; or 0. */
+static uint32_t kept_since(struct journal *journal, enum journal_kept kept,
+			   uint64_t mark)
 {
-	uint32_t at = list->first;
+	uint32_t at = journal->kept[kept].first;
 
 	if (at == 0 || journal->slot[at].stamp >= mark)
 		return 0;
-	list->first = journal->slot[at].kept_next;
-	if (list->first == 0)
-		list->last = 0;
+	keep_no_more(journal, at);
 	return at;
 }
 
-/* The record that replaced it is on the disk. */
-static bool clear_replaced(struct journal *journal, uint64_t mark)
+/* One more of those that @mark lets go; false: there are none. Those replaced
+ * come first: that they are void is then in the flush that others wait for. */
+static bool let_go(struct journal *journal, uint64_t mark)
 {
-	uint32_t at = kept_before(journal, &journal->replaced, mark);
+	uint32_t at = kept_since(journal, KEPT_REPLACED, mark);
 
 	if (at == 0)
-		return false;
-	journal_void(&journal->block[at]);
-	journal->slot[at].kept = false;
-	if (journal->slot[at].state == SLOT_OVER)
-		journal_free(journal, at);
-	return true;
-}
-
-/* So is that those which it replaced are void: it cannot uncover them. */
-static bool clear_over(struct journal *journal, uint64_t mark)
-{
-	uint32_t at = kept_before(journal, &journal->cleared, mark);
-
-	if (at == 0)
-		return false;
-	journal_void(&journal->block[at]);
-	journal_free(journal, at);
-	return true;
-}
-
-/* What it has replaced is void now, and will be on the disk next time. */
-static bool next_round(struct journal *journal, uint64_t mark)
-{
-	uint32_t at = kept_before(journal, &journal->over, mark);
-
-	if (at == 0)
-		return false;
-	journal_keep(journal, &journal->cleared, at);
-	return true;
+		at = kept_since(journal, KEPT_CLEARED, mark);
+	if (at != 0) {
+		journal_void(&journal->block[at]);
+		if (journal->slot[at].state == SLOT_OVER)
+			journal_free(journal, at);
+		return true;
+	}
+	at = kept_since(journal, KEPT_OVER, mark);
+	if (at != 0)
+		journal_keep(journal, KEPT_CLEARED, at);
+	return at != 0;
 }
 
 void journal_synced(struct journal *journal, uint64_t mark)
@@ -568,9 +571,7 @@ void journal_synced(struct journal *journal, uint64_t mark)
 	while (more) {
 		journal_lock(journal);
 		for (int i = 0; i < AT_ONCE && more; i++)
-			more = clear_replaced(journal, mark) ||
-			       clear_over(journal, mark) ||
-			       next_round(journal, mark);
+			more = let_go(journal, mark);
 		journal_unlock(journal);
 	}
 }

@@ -67,11 +67,11 @@ struct journal_slot {
 	uint64_t stamp;	   /* when it was given up (keep_replaced) */
 	uint32_t next;	   /* free: another free one; else the next part */
 	uint32_t before, after; /* in the queue; waits or taken */
-	uint32_t kept_next;	/* in a list of struct journal */
+	uint32_t kept_before, kept_after;
 	uint8_t state;
+	uint8_t kept; /* enum journal_kept: the list in which it is */
 	bool known;
 	bool replaced; /* taken, and a newer one is here */
-	bool kept;     /* still valid in the area */
 };
 
 /* The checksum that @block should have. */
@@ -81,6 +81,15 @@ uint64_t journal_sum(const struct journal_block *block);
 
 struct journal_list {
 	uint32_t first, last;
+};
+
+/* With keep_replaced: lists of what is still valid, and given up. */
+enum journal_kept {
+	KEPT_NOT,
+	KEPT_REPLACED, /* goes when what replaced it is on the disk; */
+	KEPT_OVER,     /* done: when what it has replaced is void there, */
+	KEPT_CLEARED,  /* which it will be after the next flush */
+	KEPT_LISTS
 };
 
 struct journal {
@@ -93,8 +102,8 @@ struct journal {
 	uint32_t reserve;
 	struct journal_list queue;
 	uint32_t cursor; /* those that wait are not before it */
-	struct journal_list replaced, over, cleared; /* keep_replaced */
-	uint64_t number, place, epoch;		     /* the last given */
+	struct journal_list kept[KEPT_LISTS];
+	uint64_t number, place, epoch; /* the last given */
 	uint64_t found; /* the highest number that a crash has left */
 	uint64_t waiting, taken, torn;
 	bool keep;

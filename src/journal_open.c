@@ -150,7 +150,7 @@ static uint32_t bucket_of(const struct journal *journal, uint32_t at)
 }
 
 /* Enters the record into a table by identity: slot[bucket].place is the first
- * one's block, slot[record].kept_next leads to the next. Of two with one
+ * one's block, slot[record].kept_after leads to the next. Of two with one
  * identity the older one is taken out and is SLOT_OVER. */
 static void enter(struct journal *journal, uint32_t at)
 {
@@ -164,7 +164,7 @@ static void enter(struct journal *journal, uint32_t at)
 		journal->block[other].id.entry !=
 			journal->block[at].id.entry)) {
 		before = other;
-		other = slot[other].kept_next;
+		other = slot[other].kept_after;
 	}
 	slot[at].state = SLOT_WAITS;
 	slot[at].number = journal->block[at].number;
@@ -172,13 +172,13 @@ static void enter(struct journal *journal, uint32_t at)
 		slot[at].state = SLOT_OVER;
 		return;
 	}
-	slot[at].kept_next = (uint32_t)slot[bucket].place;
+	slot[at].kept_after = (uint32_t)slot[bucket].place;
 	if (other != 0) {
 		slot[other].state = SLOT_OVER;
-		slot[at].kept_next = slot[other].kept_next;
+		slot[at].kept_after = slot[other].kept_after;
 	}
 	if (other != 0 && before != 0)
-		slot[before].kept_next = at;
+		slot[before].kept_after = at;
 	else
 		slot[bucket].place = at;
 }
@@ -212,7 +212,7 @@ static void free_rest(struct journal *journal)
 		struct journal_block *block = &journal->block[at];
 
 		slot->place = 0;
-		slot->kept_next = 0;
+		slot->kept_after = 0;
 		if (slot->stamp != 0) {
 			slot->stamp = 0;
 			continue;
@@ -233,7 +233,7 @@ static void queue_up(struct journal *journal, uint64_t now_ms)
 			slot->known = true;
 			journal_queue_add(journal, at, now_ms);
 		} else if (slot->state == SLOT_OVER && journal->keep) {
-			journal_keep(journal, &journal->replaced, at);
+			journal_keep(journal, KEPT_REPLACED, at);
 		} else if (slot->state == SLOT_OVER) {
 			journal_void(&journal->block[at]);
 			journal_free(journal, at);
@@ -334,7 +334,7 @@ static const char *check_record(const struct journal *journal, uint32_t at)
 	const struct journal_slot *slot = &journal->slot[at];
 	bool is_void = atomic_load(&journal->block[at].sum) == JOURNAL_VOID;
 
-	if (slot->replaced && !slot->kept)
+	if (slot->replaced && slot->kept == KEPT_NOT)
 		return is_void ? NULL : "journal: a replaced record is valid";
 	return chain_whole(journal, at) ? NULL
 					: "journal: a record is not whole";

@@ -40,8 +40,7 @@ void journal_void(struct journal_block *block);
 void journal_free(struct journal *journal, uint32_t at);
 /* It waits, as the last. */
 void journal_queue_add(struct journal *journal, uint32_t at, uint64_t now_ms);
-/* It stays valid until a later journal_synced(). */
-void journal_keep(struct journal *journal, struct journal_list *list,
-		  uint32_t at);
+/* It stays valid until a later journal_synced(); it is in no list yet. */
+void journal_keep(struct journal *journal, enum journal_kept kept, uint32_t at);
 
 #endif
