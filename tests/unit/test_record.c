@@ -70,14 +70,19 @@ static void record(struct call *call, struct bytes *bytes)
 	dialog_unlock(call->engine, call->id);
 }
 
-static int read_all(struct call *call, const char *at, size_t size,
-		    struct parley_image *image, void *buffer, size_t room,
-		    size_t *neededp)
+static struct parley_str text_of(const struct bytes *bytes)
 {
-	const struct parley_str bytes = {at, (uint32_t)size};
+	return (struct parley_str){bytes->at, (uint32_t)bytes->size};
+}
 
-	return record_read(call->engine, call->now, bytes, image, buffer, room,
-			   neededp);
+/* Valid until the next one is read. */
+static int read_all(struct call *call, struct parley_str text,
+		    struct parley_image *image)
+{
+	static _Alignas(max_align_t) char buffer[BYTES];
+
+	return record_read(call->engine, call->now, text, image, buffer,
+			   sizeof(buffer), NULL);
 }
 
 /* ------------------------------------------------ equal images */
@@ -165,14 +170,12 @@ static void same_image(const struct parley_image *a,
 /* The dialog as it is now, as a record, and its image. */
 static void check(struct call *call)
 {
-	static _Alignas(max_align_t) char one[BYTES], other[BYTES];
+	static _Alignas(max_align_t) char other[BYTES];
 	static struct bytes bytes;
 	struct parley_image exported, read;
 
 	record(call, &bytes);
-	assert_int_equal(read_all(call, bytes.at, bytes.size, &read, one,
-				  sizeof(one), NULL),
-			 0);
+	assert_int_equal(read_all(call, text_of(&bytes), &read), 0);
 	assert_int_equal(parley_export(call->engine, call->now, call->id,
 				       &exported, other, sizeof(other), NULL),
 			 0);
@@ -346,7 +349,6 @@ static void each_number(void **state)
 /* Two engines: what one has in memory the other makes of the record. */
 static void the_record_makes_the_dialog(void **state)
 {
-	static _Alignas(max_align_t) char buffer[BYTES];
 	static struct bytes bytes, again;
 	const struct parley_config config = config_of(false);
 	struct call *call = call_of(state);
@@ -366,9 +368,7 @@ static void the_record_makes_the_dialog(void **state)
 	/* The monotonic clock begins anew with the machine. */
 	call->now = (struct parley_now){.ms = 77, .unix_s = now.unix_s};
 	call->id = id;
-	assert_int_equal(read_all(call, bytes.at, bytes.size, &image, buffer,
-				  sizeof(buffer), NULL),
-			 0);
+	assert_int_equal(read_all(call, text_of(&bytes), &image), 0);
 	assert_int_equal(
 		parley_import(call->engine, call->now, &image, &call->actions),
 		0);
@@ -412,7 +412,6 @@ static void what_other_nodes_have(void **state)
 /* The wall clock went on while nothing ran, or was set back. */
 static void time_goes_on(void **state)
 {
-	static _Alignas(max_align_t) char buffer[BYTES];
 	static struct bytes bytes;
 	struct call *call = call_of(state);
 	struct parley_image image;
@@ -424,24 +423,18 @@ static void time_goes_on(void **state)
 		parley_set_lifetime(call->engine, call->now, call->id, 100), 0);
 	record(call, &bytes);
 	call->now.unix_s += 30;
-	assert_int_equal(read_all(call, bytes.at, bytes.size, &image, buffer,
-				  sizeof(buffer), NULL),
-			 0);
+	assert_int_equal(read_all(call, text_of(&bytes), &image), 0);
 	assert_int_equal(image.lifetime_left_ms, 70000);
 	assert_int_equal(image.view.left_s, 70);
 	assert_int_equal(image.state_left_ms, UINT64_MAX);
 	call->now.unix_s += 71;
-	assert_int_equal(read_all(call, bytes.at, bytes.size, &image, buffer,
-				  sizeof(buffer), NULL),
-			 0);
+	assert_int_equal(read_all(call, text_of(&bytes), &image), 0);
 	assert_int_equal(image.lifetime_left_ms, 0);
 	assert_true(image.view.timer_armed);
 	/* What is overdue when it is written is due when it is read. */
 	call->now.ms += 200000;
 	record(call, &bytes);
-	assert_int_equal(read_all(call, bytes.at, bytes.size, &image, buffer,
-				  sizeof(buffer), NULL),
-			 0);
+	assert_int_equal(read_all(call, text_of(&bytes), &image), 0);
 	assert_int_equal(image.lifetime_left_ms, 0);
 }
 
@@ -449,7 +442,6 @@ static void time_goes_on(void **state)
 static void what_is_not_known_any_more(void **state)
 {
 	static const struct parley_profile_config fewer[] = {{"all", false}};
-	static _Alignas(max_align_t) char buffer[BYTES];
 	static struct bytes bytes;
 	struct parley_config config = config_of(false);
 	struct call *call = call_of(state);
@@ -469,9 +461,7 @@ static void what_is_not_known_any_more(void **state)
 	now = call->now;
 	restart(state, &config);
 	call->now = now;
-	assert_int_equal(read_all(call, bytes.at, bytes.size, &image, buffer,
-				  sizeof(buffer), NULL),
-			 0);
+	assert_int_equal(read_all(call, text_of(&bytes), &image), 0);
 	assert_null(image.view.caller.socket);
 	assert_int_equal(image.view.timeout_route, 0);
 	assert_true(same(image.view.timeout_route_name, test_str("OLD")));
@@ -499,13 +489,13 @@ static void only_what_names_it(void **state)
 	record_write_gone(dialog, &sink);
 	assert_int_equal(bytes.size, record_gone_bytes(dialog));
 	dialog_unlock(call->engine, call->id);
-	assert_int_equal(read_all(call, bytes.at, bytes.size, &image, buffer, 3,
-				  &needed),
+	assert_int_equal(record_read(call->engine, call->now, text_of(&bytes),
+				     &image, buffer, 3, &needed),
 			 PARLEY_E_SPACE);
 	assert_int_equal(needed, 6);
-	assert_int_equal(
-		read_all(call, bytes.at, bytes.size, &image, buffer, 6, NULL),
-		0);
+	assert_int_equal(record_read(call->engine, call->now, text_of(&bytes),
+				     &image, buffer, 6, NULL),
+			 0);
 	assert_true(same(image.view.callid, test_str("call-1")));
 	assert_int_equal(image.view.id.entry, call->id.entry);
 	assert_int_equal(image.view.id.id, call->id.id);
@@ -531,8 +521,8 @@ static void every_size_of_a_buffer(void **state)
 		assert_non_null(buffer);
 		assert_true(room <= needed);
 		image.view.state = 99;
-		rc = read_all(call, bytes.at, bytes.size, &image, buffer, room,
-			      &needed);
+		rc = record_read(call->engine, call->now, text_of(&bytes),
+				 &image, buffer, room, &needed);
 		assert_int_equal(rc, room < needed ? PARLEY_E_SPACE : 0);
 		assert_int_equal(image.view.state, rc == 0 ? 2 : 99);
 		free(buffer);
@@ -542,7 +532,6 @@ static void every_size_of_a_buffer(void **state)
 /* Parts of a record, and records with a byte more, are none. */
 static void every_length(void **state)
 {
-	static _Alignas(max_align_t) char buffer[BYTES];
 	static struct bytes bytes;
 	struct call *call = call_of(state);
 	struct parley_image image;
@@ -557,9 +546,11 @@ static void every_length(void **state)
 		assert_non_null(part);
 		memset(part, 0, size + 1);
 		memcpy(part, bytes.at, size < bytes.size ? size : bytes.size);
-		assert_int_equal(read_all(call, part, size, &image, buffer,
-					  sizeof(buffer), NULL),
-				 size == bytes.size ? 0 : PARLEY_E_ARGUMENT);
+		assert_int_equal(
+			read_all(call,
+				 (struct parley_str){part, (uint32_t)size},
+				 &image),
+			size == bytes.size ? 0 : PARLEY_E_ARGUMENT);
 		free(part);
 	}
 }
@@ -567,7 +558,6 @@ static void every_length(void **state)
 /* A byte that is wrong does no harm, here or in the import. */
 static void every_byte(void **state)
 {
-	static _Alignas(max_align_t) char buffer[BYTES];
 	static struct bytes bytes;
 	const struct parley_config config = config_of(false);
 	struct call *call = call_of(state);
@@ -587,8 +577,7 @@ static void every_byte(void **state)
 		char flip = (char)(1 << (i % 4 * 2));
 
 		bytes.at[i / 4] = (char)(bytes.at[i / 4] ^ flip);
-		if (read_all(call, bytes.at, bytes.size, &image, buffer,
-			     sizeof(buffer), NULL) == 0)
+		if (read_all(call, text_of(&bytes), &image) == 0)
 			(void)!parley_import(call->engine, call->now, &image,
 					     &actions);
 		bytes.at[i / 4] = (char)(bytes.at[i / 4] ^ flip);
