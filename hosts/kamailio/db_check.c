@@ -235,8 +235,7 @@ static void make_create(struct sql *sql)
 	static const char *const keys[] = {
 		[DB_SQLITE] = "id INTEGER PRIMARY KEY NOT NULL",
 		[DB_POSTGRES] = "id SERIAL PRIMARY KEY NOT NULL",
-		[DB_MYSQL] = "id INT(10) UNSIGNED AUTO_INCREMENT PRIMARY KEY "
-			     "NOT NULL",
+		[DB_MYSQL] = "id INT(10) UNSIGNED PRIMARY KEY AUTO_INCREMENT",
 	};
 	static const char *const images[] = {
 		[DB_SQLITE] = "TEXT",
