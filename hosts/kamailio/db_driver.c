@@ -114,7 +114,13 @@ int db_bind(void)
 		return -1;
 	}
 	driver.kind = kind_of(module + strlen("db_"));
-	if (db_can_raw() && !DB_CAPABILITY(driver.functions, DB_CAP_RAW_QUERY))
+	/* A driver of that name that is not the packaged one. */
+	if ((db_can_raw() &&
+	     !DB_CAPABILITY(driver.functions, DB_CAP_RAW_QUERY)) ||
+	    (driver.kind == DB_POSTGRES &&
+	     !(driver.functions.start_transaction &&
+	       driver.functions.end_transaction &&
+	       driver.functions.abort_transaction)))
 		driver.kind = DB_OTHER;
 	return 0;
 }
@@ -131,10 +137,21 @@ void db_listen(void)
 	reset_local_debug_level();
 }
 
-/* A driver may say what is wrong once in a while. */
-static bool may_speak(void)
+bool db_hear(bool brief)
 {
-	return driver.heard == 0 || time(NULL) - driver.heard >= HEARD_SECONDS;
+	bool heard = brief && (driver.heard == 0 ||
+			       time(NULL) - driver.heard >= HEARD_SECONDS);
+
+	if (!heard)
+		db_hush();
+	return heard;
+}
+
+void db_heard(bool heard, bool failed)
+{
+	db_listen();
+	if (heard && failed)
+		driver.heard = time(NULL);
 }
 
 void db_let_explain(void)
@@ -143,40 +160,32 @@ void db_let_explain(void)
 		driver.heard = 0;
 }
 
-static void has_spoken(void)
-{
-	driver.heard = time(NULL);
-}
-
 /* ------------------------------------------------ connections */
 
 struct db_link *db_open(void)
 {
 	const db_func_t *functions = &driver.functions;
 	struct db_link *link = calloc(1, sizeof(*link));
-	bool heard = may_speak();
+	bool heard;
 
 	if (!link) {
 		LM_ERR("no memory left for a connection to the database\n");
 		return NULL;
 	}
 	link->sql.kind = driver.kind;
-	if (!heard)
-		db_hush();
+	heard = db_hear(true);
 	/* One of our own, if that can be had: what other modules do in this
 	 * process is not to be part of our transactions. */
 	link->con = functions->init2 ? functions->init2(&adapter.set.db.url,
 							DB_POOLING_NONE)
 				     : functions->init(&adapter.set.db.url);
-	db_listen();
+	db_heard(heard, !link->con);
 	if (link->con)
 		return link;
-	if (heard) {
-		has_spoken();
+	if (heard)
 		LM_ERR("no connection to the database %s: see the lines above; "
 		       "check db_url, and whether the server runs\n",
 		       db_shown_url());
-	}
 	free(link);
 	return NULL;
 }
@@ -214,15 +223,10 @@ void db_free(struct db_link *link, db1_res_t *res)
 
 int db_raw(struct db_link *link, struct parley_str sql, db1_res_t **resp)
 {
-	bool heard = sql.len < SHOWN_STATEMENT && may_speak();
-	int result;
+	bool heard = db_hear(sql.len < SHOWN_STATEMENT);
+	int result = run(link, sql, resp);
 
-	if (!heard)
-		db_hush();
-	result = run(link, sql, resp);
-	db_listen();
-	if (result < 0 && heard)
-		has_spoken();
+	db_heard(heard, result < 0);
 	return result;
 }
 
@@ -268,14 +272,11 @@ static bool is_marked(struct db_link *link)
 
 static int begin_postgres(struct db_link *link)
 {
-	int result;
+	bool heard = db_hear(true);
+	int result =
+		driver.functions.start_transaction(link->con, DB_LOCKING_NONE);
 
-	if (!driver.functions.start_transaction)
-		return db_raw(link, SQL("BEGIN"), NULL);
-	if (!may_speak())
-		db_hush();
-	result = driver.functions.start_transaction(link->con, DB_LOCKING_NONE);
-	db_listen();
+	db_heard(heard, result < 0);
 	return result;
 }
 
@@ -300,29 +301,27 @@ enum db_result db_begin(struct db_link *link)
 		/* At once, with what the lock allows: a reader that becomes a
 		 * writer later is refused if another has written. */
 		result = db_raw(link, SQL("BEGIN IMMEDIATE"), NULL);
-	if (result < 0) {
-		if (driver.kind == DB_POSTGRES)
-			has_spoken();
+	if (result < 0)
 		return DB_GONE;
-	}
 	link->in_transaction = true;
 	return DB_DONE;
 }
 
+static int commit_postgres(struct db_link *link)
+{
+	bool heard = db_hear(true);
+	int result = driver.functions.end_transaction(link->con);
+
+	db_heard(heard, result < 0);
+	return result;
+}
+
 enum db_result db_commit(struct db_link *link)
 {
-	int result;
+	int result = driver.kind == DB_POSTGRES
+			     ? commit_postgres(link)
+			     : db_raw(link, SQL("COMMIT"), NULL);
 
-	if (driver.kind == DB_POSTGRES && driver.functions.end_transaction) {
-		if (!may_speak())
-			db_hush();
-		result = driver.functions.end_transaction(link->con);
-		db_listen();
-		if (result < 0)
-			has_spoken();
-	} else {
-		result = db_raw(link, SQL("COMMIT"), NULL);
-	}
 	if (result == 0 && driver.kind == DB_MYSQL && !is_marked(link)) {
 		link->marked = false;
 		result = -1;
@@ -341,7 +340,7 @@ void db_rollback(struct db_link *link)
 		return;
 	link->in_transaction = false;
 	db_hush();
-	if (driver.kind == DB_POSTGRES && driver.functions.abort_transaction)
+	if (driver.kind == DB_POSTGRES)
 		driver.functions.abort_transaction(link->con);
 	else
 		run(link, SQL("ROLLBACK"), NULL);

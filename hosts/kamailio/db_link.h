@@ -34,6 +34,10 @@ const db_func_t *db_functions(void);
 /* What the driver says until db_listen() does not get into the log. */
 void db_hush(void);
 void db_listen(void);
+/* Around what may fail again and again: the driver is heard if it is @brief and
+ * has not been for a minute. db_heard() takes what db_hear() has returned. */
+bool db_hear(bool brief);
+void db_heard(bool heard, bool failed);
 /* The next failure is to be explained, if none was in this second. */
 void db_let_explain(void);
 

@@ -310,7 +310,8 @@ static void add_replaced(struct sql *sql, struct parley_str text)
 	while (at < text.len) {
 		uint32_t length = utf8_length(s + at, text.len - at);
 
-		if (length == 0 || s[at] == 0 || (sql->plain && length > 1)) {
+		if (length == 0 || s[at] == 0 ||
+		    (sql->loss == SQL_LOSES_CHARACTERS && length > 1)) {
 			copy[at++] = '?';
 			continue;
 		}
@@ -325,7 +326,8 @@ void sql_add_literal(struct sql *sql, struct parley_str text)
 {
 	if (is_simple(text))
 		add_quoted(sql, text);
-	else if (sql->plain || !sql_can_hold(sql->kind, text))
+	else if (sql->loss != SQL_LOSES_NOTHING ||
+		 !sql_can_hold(sql->kind, text))
 		add_replaced(sql, text);
 	else
 		add_special(sql, text);

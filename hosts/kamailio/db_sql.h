@@ -21,10 +21,13 @@
 /* What a database understands. DB_OTHER is told values, never statements. */
 enum db_kind { DB_SQLITE, DB_POSTGRES, DB_MYSQL, DB_REDIS, DB_OTHER };
 
+/* What is written as '?', if the database's character set has refused it: what
+ * is not UTF-8, or all that is more than ASCII. */
+enum sql_loss { SQL_LOSES_NOTHING, SQL_LOSES_BYTES, SQL_LOSES_CHARACTERS };
+
 struct sql {
 	enum db_kind kind;
-	bool plain; /* what the database's character set may not hold is
-		     * written as '?' */
+	enum sql_loss loss;
 	bool failed;
 	char *s;
 	size_t len, room;

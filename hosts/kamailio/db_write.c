@@ -206,9 +206,12 @@ static enum db_result write_alone(struct db_batch *batch, uint32_t index)
 	result = attempt(batch, index, index + 1);
 	if (result != DB_REFUSED)
 		return result;
-	batch->inserted.plain = true;
-	result = attempt(batch, index, index + 1);
-	batch->inserted.plain = false;
+	for (enum sql_loss loss = SQL_LOSES_BYTES;
+	     loss <= SQL_LOSES_CHARACTERS && result == DB_REFUSED; loss++) {
+		batch->inserted.loss = loss;
+		result = attempt(batch, index, index + 1);
+	}
+	batch->inserted.loss = SQL_LOSES_NOTHING;
 	if (result == DB_DONE)
 		log_limited(LOG_CAUSE_DB, L_WARN,
 			    "dialog %u.%u (Call-ID %.*s): has characters that "

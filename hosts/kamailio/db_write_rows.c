@@ -184,34 +184,38 @@ static bool answers(struct db_link *link)
 	uint64_t key;
 	int result;
 
-	db_hush();
 	reader = db_read(link, DB_DIALOG, &filter);
 	result = reader ? db_read_next(reader, &row, &key) : DB_GONE;
 	db_read_end(reader);
-	db_listen();
 	return result >= 0;
+}
+
+/* Once more if it fails: the driver may have connected anew. */
+static enum db_result try_entry(struct db_batch *batch,
+				struct batch_entry *entry)
+{
+	entry->written = write_entry(batch, entry);
+	if (entry->written)
+		return DB_DONE;
+	if (!answers(batch->link))
+		return DB_GONE;
+	entry->erase = true;
+	entry->written = write_entry(batch, entry);
+	entry->refused = !entry->written && answers(batch->link);
+	if (entry->refused)
+		db_say_refused(entry);
+	return entry->written || entry->refused ? DB_DONE : DB_GONE;
 }
 
 enum db_result db_write_rows(struct db_batch *batch)
 {
-	for (uint32_t i = 0; i < batch->count; i++) {
-		struct batch_entry *entry = &batch->entries[i];
+	bool heard = db_hear(true);
+	enum db_result result = DB_DONE;
 
-		entry->written = write_entry(batch, entry);
-		if (entry->written)
-			continue;
-		/* Once more: the driver may have connected anew. */
-		if (!answers(batch->link))
-			return DB_GONE;
-		entry->erase = true;
-		entry->written = write_entry(batch, entry);
-		entry->refused = !entry->written && answers(batch->link);
-		if (entry->refused)
-			db_say_refused(entry);
-		else if (!entry->written)
-			return DB_GONE;
-	}
-	return DB_DONE;
+	for (uint32_t i = 0; i < batch->count && result == DB_DONE; i++)
+		result = try_entry(batch, &batch->entries[i]);
+	db_heard(heard, result != DB_DONE);
+	return result;
 }
 
 /* ------------------------------------------------ all of them */

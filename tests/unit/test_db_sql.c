@@ -152,9 +152,13 @@ static void characters(void **state)
 
 static void replaced(void **state)
 {
-	struct sql sql = {.kind = DB_MYSQL, .plain = true};
+	struct sql sql = {.kind = DB_MYSQL, .loss = SQL_LOSES_BYTES};
 
 	(void)state;
+	sql_add_literal(&sql, test_str("a\xc3\xa4\xff'"));
+	check(&sql, "CONCAT('a\xc3\xa4?',_ascii X'27')");
+	sql_empty(&sql);
+	sql.loss = SQL_LOSES_CHARACTERS;
 	sql_add_literal(&sql, test_str("a\xc3\xa4\xff'"));
 	check(&sql, "CONCAT('a??\?',_ascii X'27')");
 	sql_free(&sql);
