@@ -134,7 +134,7 @@ static bool write_table(struct db_batch *batch, const struct batch_entry *entry,
 	bool over = db_kind() == DB_REDIS;
 	const struct db_value *row = entry->rows[table];
 
-	for (uint32_t i = 0; i < entry->count[table]; i++) {
+	for (uint32_t i = 0; row && i < entry->count[table]; i++) {
 		const struct parley_str *key =
 			table == DB_VARS ? &row[DB_V_KEY].text : NULL;
 
