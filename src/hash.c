@@ -145,14 +145,24 @@ uint64_t hash_id(const struct hash_key *key, struct parley_id id)
 }
 
 /* Each step can be undone, so a change of one word lasts to the end. */
+static inline uint64_t add_word(uint64_t sum, const char *word)
+{
+	sum = (sum ^ load_word(word)) * 0xd6e8feb86659fd93U;
+	return sum ^ sum >> 32;
+}
+
 uint64_t hash_words(const void *words, size_t count)
 {
 	const char *at = words;
 	uint64_t sum = 0x9e3779b97f4a7c15U;
 
-	for (size_t i = 0; i < count; i++) {
-		sum = (sum ^ load_word(at + i * 8)) * 0xd6e8feb86659fd93U;
-		sum ^= sum >> 32;
+	for (; count >= 4; count -= 4, at += 32) {
+		sum = add_word(sum, at);
+		sum = add_word(sum, at + 8);
+		sum = add_word(sum, at + 16);
+		sum = add_word(sum, at + 24);
 	}
+	for (; count > 0; count--, at += 8)
+		sum = add_word(sum, at);
 	return sum;
 }

@@ -243,6 +243,17 @@ static uint32_t chain_take(struct journal *journal, uint32_t parts)
 	return first;
 }
 
+static struct journal_block *write_into(struct journal_writer *writer,
+					uint32_t at)
+{
+	struct journal_block *block = &writer->journal->block[at];
+
+	writer->at = at;
+	writer->to = block->body;
+	writer->room = JOURNAL_BODY;
+	return block;
+}
+
 bool journal_begin(struct journal *journal, struct journal_writer *writer,
 		   const struct journal_item *item)
 {
@@ -266,11 +277,10 @@ bool journal_begin(struct journal *journal, struct journal_writer *writer,
 		.old = item->old,
 		.number = number,
 		.first = first,
-		.at = first,
 		.parts = parts,
 		.known = item->known,
 	};
-	block = &journal->block[first];
+	block = write_into(writer, first);
 	atomic_store_explicit(&block->sum, JOURNAL_WRITING,
 			      memory_order_relaxed);
 	block->number = number;
@@ -304,10 +314,8 @@ static void next_part(struct journal_writer *writer)
 
 	if (writer->part > 0)
 		seal(&journal->block[writer->at]);
-	writer->at = journal->slot[writer->at].next;
+	block = write_into(writer, journal->slot[writer->at].next);
 	writer->part++;
-	writer->used = 0;
-	block = &journal->block[writer->at];
 	atomic_store_explicit(&block->sum, JOURNAL_VOID, memory_order_relaxed);
 	block->number = first->number;
 	block->first = writer->first;
@@ -324,20 +332,18 @@ void journal_write(struct journal_writer *writer, const void *bytes,
 {
 	const char *from = bytes;
 
-	while (size > 0) {
-		size_t room = JOURNAL_BODY - writer->used;
-		size_t now = size < room ? size : room;
+	while (size > writer->room) {
+		size_t now = writer->room;
 
-		memcpy(writer->journal->block[writer->at].body + writer->used,
-		       from, now);
-		writer->used += (uint32_t)now;
+		assert(writer->part + 1 < writer->parts);
+		memcpy(writer->to, from, now);
 		from += now;
 		size -= now;
-		if (size == 0)
-			break;
-		assert(writer->part + 1 < writer->parts);
 		next_part(writer);
 	}
+	memcpy(writer->to, from, size);
+	writer->to += size;
+	writer->room -= size;
 }
 
 /* Puts it into the queue, for @writer->old or behind all others. */

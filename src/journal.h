@@ -138,7 +138,8 @@ struct journal_writer {
 	uint64_t number;
 	uint32_t first, at;   /* blocks */
 	uint32_t part, parts; /* of the record */
-	uint32_t used;	      /* bytes of the block at @at */
+	char *to;	      /* in the block at @at */
+	size_t room;	      /* that is left there */
 	bool known;
 };
 
