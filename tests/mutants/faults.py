@@ -283,6 +283,54 @@ FAULTS = [
           "if (old != NULL && var_size(old->key_len, old->value_len) == "
           "size) {", "if (old != NULL) {"),
 
+    # ------------------------------------------------- the journal
+    Fault("replaced_before_the_new_one_is_there", "src/journal.c",
+          "\tif (first == 0)\n\t\treturn false;\n",
+          "\tif (first == 0)\n\t\treturn false;\n"
+          "\tif (find(journal, item->old) != 0)\n"
+          "\t\tjournal_void(&journal->block[find(journal, item->old)]);\n"),
+    Fault("complete_after_the_old_one_is_void", "src/journal.c",
+          "\tseal(&journal->block[writer->first]);\n"
+          "\tjournal_lock(journal);\n\tenqueue(journal, writer, now_ms);\n",
+          "\tjournal_lock(journal);\n\tenqueue(journal, writer, now_ms);\n"
+          "\tseal(&journal->block[writer->first]);\n"),
+    Fault("checksum_is_not_looked_at", "src/journal_open.c",
+          "sum == journal_sum(block);", "true;"),
+    Fault("older_record_holds", "src/journal_open.c",
+          "slot[other].number > slot[at].number",
+          "slot[other].number < slot[at].number"),
+    Fault("no_blocks_are_kept_for_ends", "src/journal.c",
+          "\treturn journal->reserve;\n", "\treturn 0;\n"),
+    Fault("taken_record_is_freed", "src/journal.c",
+          "\tif (state == SLOT_WAITS) {",
+          "\tif (state == SLOT_WAITS || state == SLOT_TAKEN) {"),
+    Fault("taken_record_comes_back", "src/journal.c",
+          "\telse\n\t\tjournal_void(&journal->block[old]);\n",
+          "\telse\n\t\tslot->known = true;\n"),
+    Fault("place_in_the_queue_is_lost", "src/journal.c",
+          "\t\tqueue_replace(journal, at, old);\n",
+          "\t\tqueue_remove(journal, old);\n"
+          "\t\tjournal_queue_add(journal, at, now_ms);\n"
+          "\t\t(void)queue_replace;\n"),
+    Fault("refused_record_waits_longer", "src/journal.c",
+          "\tif (cursor == 0 || slot->place < ",
+          "\tif (cursor == 0 || slot->place + 1 < "),
+    Fault("taken_record_is_unknown", "src/journal.c",
+          "\tslot->known |= writer->old != 0;\n", ""),
+    Fault("power_cut_uncovers_an_older_record", "src/journal.c",
+          "slot->state == SLOT_OVER && slot->kept > KEPT_REPLACED", "false"),
+    Fault("done_is_void_with_what_it_replaced", "src/journal.c",
+          "\tif (at != 0)\n\t\tjournal_keep(journal, KEPT_CLEARED, at);\n",
+          "\tif (at != 0) {\n\t\tjournal_void(&journal->block[at]);\n"
+          "\t\tjournal_free(journal, at);\n\t}\n"),
+    Fault("unknown_profile_is_the_first", "src/record.c",
+          "\t\tif (one.profile < 0)\n\t\t\tcontinue;\n",
+          "\t\tif (one.profile < 0)\n\t\t\tone.profile = 0;\n"),
+    Fault("record_with_the_monotonic_clock", "src/record.c",
+          "wall + (due_ms - now.ms)", "wall + due_ms"),
+    Fault("record_of_too_many_bytes", "src/record.c",
+          "\tin->bad |= in->left > 0;\n", ""),
+
     # ------------------------------------------------- requests of the proxy
     Fault("refer_to_the_other_side", "hosts/kamailio/calls.c",
           "\t\t.towards = side == PARLEY_SIDE_CALLER ?",

@@ -47,8 +47,12 @@ static void content(struct bed_record what, unsigned char *bytes)
 
 	memcpy(bytes, &what.version, 4);
 	memcpy(bytes + 4, &what.bytes, 4);
-	for (uint32_t i = 8; i < what.bytes; i++)
-		bytes[i] = (unsigned char)test_random(&state);
+	for (uint32_t i = 8; i < what.bytes; i += 8) {
+		uint64_t word = test_random(&state);
+
+		memcpy(bytes + i, &word,
+		       what.bytes - i < 8 ? what.bytes - i : 8);
+	}
 }
 
 bool bed_start(struct bed *bed, struct journal_writer *writer, uint32_t id,
