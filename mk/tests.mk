@@ -6,7 +6,7 @@ FUZZ_RUNS ?= 1000000
 JOBS := $(shell nproc)
 QUIET_MAKE = $(MAKE) --no-print-directory -s -j$(JOBS)
 
-TEST_FLAGS := $(ENGINE_FLAGS) -Itests -Ihosts/kamailio
+TEST_FLAGS := $(ENGINE_FLAGS) -Itests -Ihosts/kamailio -Itests/fuzz
 
 .PHONY: test run bench mutants list-names list-slice list-check $(LEVELS)
 
@@ -52,28 +52,31 @@ compilers:
 # A unit test is tests/unit/test_*.c. It says which objects of the engine it is
 # linked with, which keeps the parts separable: /* objects: mem.o index.o */
 # "all" stands for the whole engine and tests/unit/call.c; an object may be one
-# of tests/unit, or one of hosts/kamailio that includes nothing of Kamailio:
-# hosts/header_lines.o. tests/unit/support*.c is linked with every test.
+# of tests/unit or tests/fuzz, or one of hosts/kamailio that includes nothing of
+# Kamailio: hosts/header_lines.o. tests/unit/support*.c is linked with every test.
 # One that says "threads" is run under the thread sanitizer too.
 UNIT_NAMES := $(sort $(patsubst tests/unit/%.c,%,$(wildcard tests/unit/test_*.c)))
 UNIT_SUPPORT := $(sort $(patsubst tests/unit/%.c,%,$(wildcard tests/unit/support*.c)))
 UNIT_THREADED := $(patsubst tests/unit/%.c,%,$(if $(UNIT_NAMES),$(shell \
 	grep -l '^/\* threads \*/' $(UNIT_NAMES:%=tests/unit/%.c))))
 
-unit_words = $(shell awk '/\/\* objects:/ { on = 1 } \
-	on { print } on && /\*\// { exit }' tests/unit/$(1).c)
+words_of = $(shell awk '/\/\* objects:/ { on = 1 } \
+	on { print } on && /\*\// { exit }' $(1))
+unit_words = $(call words_of,tests/unit/$(1).c)
 unit_named = $(filter %.o,$(1)) $(if $(filter all,$(1)),$(ENGINE_NAMES) call.o)
 # $(call unit_objects,names,variant): where each of them is made.
 unit_objects = $(foreach object,$(1),$(BUILD)/$(2)/$(if \
 	$(filter hosts/%,$(object)),,$(if \
-	$(wildcard tests/unit/$(object:.o=.c)),tests/unit_,src/))$(object))
+	$(wildcard tests/unit/$(object:.o=.c)),tests/unit_,$(if \
+	$(wildcard tests/fuzz/$(object:.o=.c)),tests/fuzz_,src/)))$(object))
 
 # Parts of the adapter that know nothing of Kamailio can be tested like the
-# engine, as hosts/name.o.
+# engine, as hosts/name.o; tests/fuzz/core stands for the little that they need
+# of its headers.
 define pure_host_objects
 $(BUILD)/$(1)/hosts/%.o: hosts/kamailio/%.c $(BUILD)/$(1)/flags
 	@mkdir -p $$(@D)
-	$($(1).CC) $(ENGINE_FLAGS) $($(1).FLAGS) -MMD -MP -c -o $$@ $$<
+	$($(1).CC) $(TEST_FLAGS) $($(1).FLAGS) -MMD -MP -c -o $$@ $$<
 endef
 $(foreach variant,plain asan tsan fuzz,\
 	$(eval $(call pure_host_objects,$(variant))))
@@ -90,6 +93,7 @@ endef
 
 UNIT_PROGRAMS :=
 $(foreach variant,plain asan tsan,$(eval $(call test_objects,$(variant),unit)))
+$(foreach variant,plain asan,$(eval $(call test_objects,$(variant),fuzz)))
 $(foreach variant,plain asan,$(foreach name,$(UNIT_NAMES),\
 	$(eval $(call unit_test,$(name),$(variant)))))
 $(foreach name,$(UNIT_THREADED),$(eval $(call unit_test,$(name),tsan)))
@@ -123,11 +127,8 @@ CLUSTER_PROGRAM := $(BUILD)/asan/cluster
 
 $(BUILD)/asan/tests/cluster_%.o: tests/cluster/%.c $(BUILD)/asan/flags
 	@mkdir -p $(@D)
-	$(asan.CC) $(TEST_FLAGS) -Itests/cluster -Itests/sim -Itests/fuzz \
+	$(asan.CC) $(TEST_FLAGS) -Itests/cluster -Itests/sim \
 		$(asan.FLAGS) -MMD -MP -c -o $@ $<
-$(BUILD)/asan/tests/fuzz_json.o: tests/fuzz/json.c $(BUILD)/asan/flags
-	@mkdir -p $(@D)
-	$(asan.CC) $(TEST_FLAGS) -Itests/fuzz $(asan.FLAGS) -MMD -MP -c -o $@ $<
 $(CLUSTER_PROGRAM): $(CLUSTER_NAMES:%=$(BUILD)/asan/tests/cluster_%.o) \
 		$(CLUSTER_SHARED:%=$(BUILD)/asan/tests/sim_%.o) \
 		$(BUILD)/asan/tests/fuzz_json.o $(BUILD)/asan/hosts/dmq_rules.o \
@@ -151,13 +152,14 @@ FUZZ_SUPPORT := $(filter-out $(FUZZ_NAMES),\
 FUZZ_PROGRAMS := $(FUZZ_NAMES:%=$(BUILD)/fuzz/%)
 
 $(eval $(call test_objects,fuzz,fuzz))
-fuzz_words = $(shell sed -n 's,^/\* objects: \(.*\) \*/,\1,p' tests/fuzz/$(1).c)
+$(eval $(call test_objects,fuzz,unit))
+fuzz_words = $(call words_of,tests/fuzz/$(1).c)
 
 # $(call fuzz_test,name)
 define fuzz_test
 $(BUILD)/fuzz/$(1): $(BUILD)/fuzz/tests/fuzz_$(1).o \
 		$(FUZZ_SUPPORT:%=$(BUILD)/fuzz/tests/fuzz_%.o) \
-		$(call unit_objects,$(call fuzz_words,$(1)),fuzz) \
+		$(call unit_objects,$(filter %.o,$(call fuzz_words,$(1))),fuzz) \
 		$(ENGINE_NAMES:%=$(BUILD)/fuzz/src/%)
 	$(fuzz.CC) $(fuzz.FLAGS) -fsanitize=fuzzer -o $$@ $$^
 endef

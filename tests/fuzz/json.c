@@ -4,31 +4,44 @@
  * The reader and the writer are Kamailio's in the server; here are small ones
  * with the same interface, which forgive as much.
  */
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "image_json.h"
 
-static srjson_t *item_new(int type)
+static void *take(srjson_doc_t *doc, size_t size)
 {
-	srjson_t *item = calloc(1, sizeof(*item));
+	void *taken = doc->malloc_fn(size);
 
-	if (!item)
+	if (!taken)
 		abort();
+	memset(taken, 0, size);
+	return taken;
+}
+
+static srjson_t *item_new(srjson_doc_t *doc, int type)
+{
+	srjson_t *item = take(doc, sizeof(*item));
+
 	item->type = type;
 	return item;
 }
 
-static char *text_of(const char *s, size_t len)
+static char *text_of(srjson_doc_t *doc, const char *s, size_t len)
 {
-	char *copy = calloc(1, len + 1);
+	char *copy = take(doc, len + 1);
 
-	if (!copy)
-		abort();
 	/* Up to a zero byte, as in the server. */
 	for (size_t i = 0; i < len && s[i] != '\0'; i++)
 		copy[i] = s[i];
 	return copy;
+}
+
+static void give(srjson_doc_t *doc, void *ptr)
+{
+	if (ptr)
+		doc->free_fn(ptr);
 }
 
 static void item_add(srjson_t *list, srjson_t *item)
@@ -46,40 +59,36 @@ void srjson_Delete(srjson_doc_t *doc, srjson_t *item)
 		srjson_t *next = item->next;
 
 		srjson_Delete(doc, item->child);
-		free(item->string);
-		free(item->valuestring);
-		free(item);
+		give(doc, item->string);
+		give(doc, item->valuestring);
+		give(doc, item);
 		item = next;
 	}
 }
 
 srjson_t *srjson_CreateObject(srjson_doc_t *doc)
 {
-	(void)doc;
-	return item_new(srjson_Object);
+	return item_new(doc, srjson_Object);
 }
 
 srjson_t *srjson_CreateArray(srjson_doc_t *doc)
 {
-	(void)doc;
-	return item_new(srjson_Array);
+	return item_new(doc, srjson_Array);
 }
 
 srjson_t *srjson_CreateNumber(srjson_doc_t *doc, double number)
 {
-	srjson_t *item = item_new(srjson_Number);
+	srjson_t *item = item_new(doc, srjson_Number);
 
-	(void)doc;
 	item->valuedouble = number;
 	return item;
 }
 
 srjson_t *srjson_CreateStr(srjson_doc_t *doc, const char *s, int len)
 {
-	srjson_t *item = item_new(srjson_String);
+	srjson_t *item = item_new(doc, srjson_String);
 
-	(void)doc;
-	item->valuestring = text_of(s, (size_t)len);
+	item->valuestring = text_of(doc, s, (size_t)len);
 	return item;
 }
 
@@ -97,8 +106,7 @@ void srjson_AddItemToArray(srjson_doc_t *doc, srjson_t *array, srjson_t *item)
 void srjson_AddStrItemToObject(srjson_doc_t *doc, srjson_t *object,
 			       const char *name, int len, srjson_t *item)
 {
-	(void)doc;
-	item->string = text_of(name, (size_t)len);
+	item->string = text_of(doc, name, (size_t)len);
 	item_add(object, item);
 }
 
@@ -108,18 +116,99 @@ void srjson_AddItemToObject(srjson_doc_t *doc, srjson_t *object,
 	srjson_AddStrItemToObject(doc, object, name, (int)strlen(name), item);
 }
 
-/* Only ever prints what a stock node gets as a text in its text. */
-char *srjson_PrintUnformatted(srjson_doc_t *doc, srjson_t *item)
+/* ------------------------------------------------ printing */
+
+struct out {
+	char *s; /* NULL: only counted */
+	size_t len;
+};
+
+static void put(struct out *out, const char *text)
 {
-	(void)doc;
-	(void)item;
-	return text_of("{\"profiles\":[{\"name\":\"out\",\"value\":\"x\"}]}",
-		       64);
+	size_t len = strlen(text);
+
+	if (out->s)
+		memcpy(out->s + out->len, text, len);
+	out->len += len;
 }
 
-static const char *parse_item(const char *at, srjson_t **itemp);
+static void put_text(struct out *out, const char *text)
+{
+	char one[8];
 
-static const char *parse_quoted(const char *at, char **textp)
+	put(out, "\"");
+	for (; text && *text; text++) {
+		if (*text == '"' || *text == '\\')
+			snprintf(one, sizeof(one), "\\%c", *text);
+		else if ((unsigned char)*text < ' ')
+			snprintf(one, sizeof(one), "\\u%04x",
+				 (unsigned)(unsigned char)*text);
+		else
+			snprintf(one, sizeof(one), "%c", *text);
+		put(out, one);
+	}
+	put(out, "\"");
+}
+
+static void put_item(struct out *out, const srjson_t *item)
+{
+	bool object = item->type == srjson_Object;
+	char number[64];
+
+	if (item->type == srjson_String) {
+		put_text(out, item->valuestring);
+		return;
+	}
+	if (!object && item->type != srjson_Array) {
+		snprintf(number, sizeof(number), "%.0f", item->valuedouble);
+		put(out, number);
+		return;
+	}
+	put(out, object ? "{" : "[");
+	for (const srjson_t *one = item->child; one; one = one->next) {
+		if (object) {
+			put_text(out, one->string);
+			put(out, ":");
+		}
+		put_item(out, one);
+		put(out, one->next ? "," : "");
+	}
+	put(out, object ? "}" : "]");
+}
+
+char *srjson_PrintUnformatted(srjson_doc_t *doc, srjson_t *item)
+{
+	struct out out = {0};
+
+	put_item(&out, item);
+	out.s = take(doc, out.len + 1);
+	out.len = 0;
+	put_item(&out, item);
+	return out.s;
+}
+
+/* ------------------------------------------------ reading */
+
+static const char *parse_item(srjson_doc_t *doc, const char *at,
+			      srjson_t **itemp);
+
+static const char *unescape(const char *from, char *to)
+{
+	static const char letters[] = "bfnrt", meant[] = "\b\f\n\r\t";
+	const char *letter = *from ? strchr(letters, *from) : NULL;
+	char digits[5] = "";
+
+	*to = *from;
+	if (letter)
+		*to = meant[letter - letters];
+	if (*from != 'u' || strlen(from) < 5)
+		return from;
+	memcpy(digits, from + 1, 4);
+	*to = (char)strtoul(digits, NULL, 16);
+	return from + 4;
+}
+
+static const char *parse_quoted(srjson_doc_t *doc, const char *at, char **textp)
 {
 	const char *begin = ++at;
 	size_t len = 0;
@@ -127,11 +216,12 @@ static const char *parse_quoted(const char *at, char **textp)
 
 	while (*at && *at != '"')
 		at += *at == '\\' && at[1] ? 2 : 1;
-	text = text_of(begin, (size_t)(at - begin));
+	text = text_of(doc, begin, (size_t)(at - begin));
 	for (const char *from = text; *from; from++) {
 		if (*from == '\\' && from[1])
-			from++;
-		text[len++] = *from;
+			from = unescape(from + 1, &text[len++]);
+		else
+			text[len++] = *from;
 	}
 	text[len] = '\0';
 	*textp = text;
@@ -145,36 +235,38 @@ static const char *skip(const char *at)
 	return at;
 }
 
-static const char *parse_name(const char *at, char **namep)
+static const char *parse_name(srjson_doc_t *doc, const char *at, char **namep)
 {
-	at = *at == '"' ? parse_quoted(at, namep) : NULL;
+	at = *at == '"' ? parse_quoted(doc, at, namep) : NULL;
 	at = at ? skip(at) : NULL;
 	return at && *at == ':' ? skip(at + 1) : NULL;
 }
 
-static const char *parse_member(const char *at, srjson_t *list)
+static const char *parse_member(srjson_doc_t *doc, const char *at,
+				srjson_t *list)
 {
 	srjson_t *item = NULL;
 	char *name = NULL;
 
 	if (list->type == srjson_Object)
-		at = parse_name(at, &name);
+		at = parse_name(doc, at, &name);
 	if (at)
-		at = parse_item(at, &item);
+		at = parse_item(doc, at, &item);
 	if (item) {
 		item->string = name;
 		item_add(list, item);
 	} else {
-		free(name);
+		give(doc, name);
 	}
 	return at ? skip(at) : NULL;
 }
 
-static const char *parse_list(const char *at, srjson_t *list, char end)
+static const char *parse_list(srjson_doc_t *doc, const char *at, srjson_t *list,
+			      char end)
 {
 	at = skip(at + 1);
 	while (at && *at && *at != end) {
-		at = parse_member(at, list);
+		at = parse_member(doc, at, list);
 		if (at && *at == ',')
 			at = skip(at + 1);
 		else if (at && *at != end)
@@ -183,19 +275,21 @@ static const char *parse_list(const char *at, srjson_t *list, char end)
 	return at && *at == end ? at + 1 : NULL;
 }
 
-static const char *parse_item(const char *at, srjson_t **itemp)
+static const char *parse_item(srjson_doc_t *doc, const char *at,
+			      srjson_t **itemp)
 {
 	char *end;
 
 	if (*at == '{' || *at == '[') {
-		*itemp = item_new(*at == '{' ? srjson_Object : srjson_Array);
-		return parse_list(at, *itemp, *at == '{' ? '}' : ']');
+		*itemp = item_new(doc,
+				  *at == '{' ? srjson_Object : srjson_Array);
+		return parse_list(doc, at, *itemp, *at == '{' ? '}' : ']');
 	}
 	if (*at == '"') {
-		*itemp = item_new(srjson_String);
-		return parse_quoted(at, &(*itemp)->valuestring);
+		*itemp = item_new(doc, srjson_String);
+		return parse_quoted(doc, at, &(*itemp)->valuestring);
 	}
-	*itemp = item_new(srjson_Number);
+	*itemp = item_new(doc, srjson_Number);
 	(*itemp)->valuedouble = strtod(at, &end);
 	if (end != at)
 		return end;
@@ -207,7 +301,7 @@ srjson_t *srjson_Parse(srjson_doc_t *doc, const char *text)
 {
 	srjson_t *item = NULL;
 
-	if (parse_item(skip(text), &item))
+	if (parse_item(doc, skip(text), &item))
 		return item;
 	srjson_Delete(doc, item);
 	return NULL;
