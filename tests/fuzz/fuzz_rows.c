@@ -66,6 +66,18 @@ static uint64_t take_number(struct input *input, uint32_t column)
 	}
 }
 
+/* A database knows no zero bytes. */
+static struct parley_str take_text(struct input *input)
+{
+	struct parley_str text = input_long(input, TEXT_MAX);
+
+	const char *zero = text.len > 0 ? memchr(text.s, 0, text.len) : NULL;
+
+	if (zero)
+		text.len = (uint32_t)(zero - text.s);
+	return text;
+}
+
 static void take_row(struct input *input, enum db_table table,
 		     struct db_row *row)
 {
@@ -85,7 +97,7 @@ static void take_row(struct input *input, enum db_table table,
 		else if (cseq && input_below(input, 4) > 0)
 			value->text = (struct parley_str){"12", 2};
 		else
-			value->text = input_long(input, TEXT_MAX);
+			value->text = take_text(input);
 	}
 }
 
