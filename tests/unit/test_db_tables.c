@@ -1,5 +1,5 @@
 /* objects: hosts/json_line.o hosts/db_tables.o hosts/db_image.o
- * hosts/db_sides.o hosts/image_json.o json.o db_names.o */
+ * hosts/image_json.o json.o db_names.o */
 /*
  * Dialogs as rows, and rows as dialogs, of both modules.
  */
@@ -7,7 +7,6 @@
 #include <string.h>
 
 #include "db_names.h"
-#include "db_sides.h"
 #include "support.h"
 #include "text.h"
 
@@ -272,9 +271,10 @@ static void a_route_that_is_too_long_is_none(void **state)
 static void contacts_are_cut_before_a_parameter(void **state)
 {
 	struct bed *bed = *state;
+	const struct parley_str start = test_str("sip:b;c@d.e");
 	struct parley_str text = repeated(";p=12345678", 40);
 
-	memcpy(long_text, "sip:b;c@d.e", 11);
+	memcpy(long_text, start.s, start.len);
 	bed->legs[0].contact = text;
 	write_rows(bed);
 	text = column(bed, DB_D_CALLEE_CONTACT)->text;
@@ -709,85 +709,6 @@ static void images_that_are_none(void **state)
 	}
 }
 
-/* ------------------------------------------------ sides */
-
-static void many_identities(void **state)
-{
-	struct db_ids ids = {0}, others = {0};
-
-	(void)state;
-	assert_false(db_ids_has(&ids, (struct parley_id){1, 1}));
-	for (uint32_t i = 1; i <= 5000; i++)
-		assert_int_equal(db_ids_add(&ids, (struct parley_id){i % 7, i}),
-				 1);
-	assert_int_equal(db_ids_add(&ids, (struct parley_id){1, 8}), 0);
-	assert_int_equal(db_ids_add(&others, (struct parley_id){9, 9}), 1);
-	assert_int_equal(db_ids_join(&others, &ids), 0);
-	assert_int_equal(others.count, 5001);
-	for (uint32_t i = 1; i <= 5000; i++)
-		assert_true(db_ids_has(&others, (struct parley_id){i % 7, i}));
-	assert_false(db_ids_has(&ids, (struct parley_id){9, 9}));
-	db_ids_fini(&ids);
-	db_ids_fini(&others);
-}
-
-static struct db_row var_row(uint32_t id, const char *key, const char *value)
-{
-	struct db_row row = {0};
-
-	row.values[DB_V_ID].number = id;
-	row.values[DB_V_KEY] = (struct db_value){
-		.null = !key, .text = test_str(key ? key : "")};
-	row.values[DB_V_VALUE] = (struct db_value){
-		.null = !value, .text = test_str(value ? value : "")};
-	return row;
-}
-
-static void rows_find_their_dialog(void **state)
-{
-	struct bed *bed = *state;
-	struct db_sides sides;
-	const struct db_side *side;
-	struct db_rows rows = {0};
-	struct db_row row;
-	uint32_t cursor = 0, count = 0;
-	int rc = 0;
-
-	assert_int_equal(db_sides_init(&sides), 0);
-	for (uint32_t i = 1; i <= 3000; i++) {
-		row = var_row(i, "a", "1");
-		assert_null(db_sides_put_var(&sides, &row, i, &rc));
-	}
-	/* The later one of two counts, in whatever order they come. */
-	row = var_row(5, "a", "2");
-	assert_null(db_sides_put_var(&sides, &row, 9000, &rc));
-	row = var_row(5, "a", "3");
-	assert_null(db_sides_put_var(&sides, &row, 8000, &rc));
-	row = var_row(5, "b", "");
-	assert_null(db_sides_put_var(&sides, &row, 9001, &rc));
-	row = var_row(5, "c", NULL);
-	assert_non_null(db_sides_put_var(&sides, &row, 9002, &rc));
-	row = var_row(0, "c", "");
-	assert_non_null(db_sides_put_var(&sides, &row, 9003, &rc));
-	row = var_row(5, NULL, "");
-	assert_non_null(db_sides_put_var(&sides, &row, 9004, &rc));
-	side = db_sides_find(&sides, (struct parley_id){0, 5});
-	assert_non_null(side);
-	assert_true(db_side_rows(side, bed->arena, &rows));
-	assert_false(rows.has_more);
-	assert_int_equal(rows.var_count, 2);
-	assert_text(rows.vars[0].values[DB_V_VALUE].text, "2");
-	assert_text(rows.vars[1].values[DB_V_KEY].text, "b");
-	row = var_row(5, "x", "");
-	assert_null(db_sides_put_more(&sides, &row, 1, &rc));
-	assert_non_null(db_sides_put_more(&sides, &row, 2, &rc));
-	for (side = NULL;
-	     (side = db_sides_next(&sides, &cursor, (void *)(uintptr_t)side));)
-		count++;
-	assert_int_equal(count, 3000);
-	db_sides_fini(&sides);
-}
-
 #define TEST(name) cmocka_unit_test_setup_teardown(name, make_bed, free_bed)
 
 int main(void)
@@ -819,8 +740,6 @@ int main(void)
 		TEST(texts_that_make_no_dialog),
 		TEST(what_is_left_out),
 		TEST(images_that_are_none),
-		TEST(many_identities),
-		TEST(rows_find_their_dialog),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
