@@ -9,11 +9,11 @@
  *          Strings passed in are copied, strings passed out are copies in the
  *          caller's buffer. No bare pointer into the engine ever leaves it.
  * Time:    an argument (struct parley_now). The engine reads no clock.
- * Locking: inside. One lock per shard, one per profile shard, one for memory,
- *          all through host->lock(). A shard lock and a profile lock are never
- *          held together, nor two of one kind; the memory lock is a leaf. No
- *          lock is held while a subscriber runs or an action is executed, so
- *          both may call back into the engine.
+ * Locking: inside. One lock per shard, one per profile shard, one for the
+ *          journal, one for memory, all through host->lock(). A shard lock and
+ *          a profile lock are never held together, nor two of one kind; the
+ *          last two are leaves. No lock is held while a subscriber runs or an
+ *          action is executed, so both may call back into the engine.
  * Always:  parley_check() holds between any two calls.
  * Errors:  0 or a negative PARLEY_E_ code. Output arguments are written only
  *          on success unless their description says otherwise.
@@ -37,7 +37,8 @@ struct parley_str {
 };
 
 /* h_entry.h_id as users know it from RPC and from the Record-Route cookie.
- * entry is below hash_size; id is 1 to 2^31-1. {0, 0} names no dialog. */
+ * entry is below hash_size, or was when the dialog was made (parley_import());
+ * id is 1 to 2^31-1. {0, 0} names no dialog. */
 struct parley_id {
 	uint32_t entry;
 	uint32_t id;
@@ -916,12 +917,24 @@ PARLEY_MUST_CHECK int parley_export(struct parley *engine,
  * as an event, @actions as in parley_feed(). What is made here tells LOADED if
  * it is this node's. Errors, nothing having changed:
  *   ARGUMENT  a field is outside what is allowed; the entry of the identity is
- *             not that of the Call-ID; a call that is up without such a leg
+ *             not that of the Call-ID modulo the number of shards; a call that
+ *             is up without such a leg
  *   CONFLICT  another call has the identity
  *   OLD       it says nothing that is not known
  *   STATE     the call has ended here
  *   NO_DIALOG it has ended there, and is unknown here
  *   MEMORY    the next image will bring what is missing; the state is right
+ *
+ * Any hash_size can load what another has made: all are powers of two, so the
+ * entries of a Call-ID end alike, and the dialog keeps its identity. One that
+ * was made with fewer entries than there are shards gets a new one (stored or
+ * record only; actions->id says which), and the rows of the old one go.
+ *
+ * With `stored` or `record` it comes from the database or the journal, and is
+ * written there only when it differs. What is here already stays as it is; it
+ * counts as stored from now on. The end of a call that was under way is asked
+ * for again. An INVITE's transaction is gone: replies and ACK that still pass
+ * confirm the call, or it leaves at early_timeout, 300 s if there is none.
  */
 PARLEY_MUST_CHECK int parley_import(struct parley *engine,
 				    struct parley_now now,

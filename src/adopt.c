@@ -3,8 +3,8 @@
  *
  * Another node takes them over, or forgets them.
  */
-#include "copy.h"
 #include "ping.h"
+#include "store.h"
 
 /* The lock is held if the dialog is returned. */
 static struct dialog *find_of_owner(struct parley *engine, struct parley_id id,
@@ -44,6 +44,7 @@ int parley_adopt(struct parley *engine, struct parley_now now,
 	copy = step.dialog->copy;
 	text_fini(&engine->mem, &copy->owner);
 	copy->replica = false;
+	step.dialog->known = true; /* by its owner's word, perhaps */
 	copy->epoch = ((copy->epoch >> 16) + 1) << 16 | engine->config.node;
 	step.notes = copy_notes_due(step.dialog);
 	copy->loaded = true;
@@ -55,7 +56,7 @@ int parley_adopt(struct parley *engine, struct parley_now now,
 		(void)!terminate_answered(&step, PARLEY_SIDE_ALL);
 	ping_update_locked(engine, step.dialog, now);
 	dialog_arm_locked(engine, step.dialog);
-	copy_changed(engine, step.dialog);
+	dialog_changed(engine, step.dialog);
 	step_end(&step);
 	return 0;
 }

@@ -1,8 +1,8 @@
 /*
  * check.c - every invariant, executable; called by tests after each step
  */
-#include "copy.h"
 #include "ping.h"
+#include "store.h"
 
 #define REQUIRE(condition)                                                     \
 	do {                                                                   \
@@ -77,14 +77,15 @@ static const char *check_times(const struct parley *engine,
 	return NULL;
 }
 
-static const char *check_dialog(const struct parley *engine,
+static const char *check_dialog(struct parley *engine,
 				const struct dialog *dialog)
 {
 	REQUIRE(dialog->linked);
 	REQUIRE(dialog->state >= PARLEY_STATE_UNCONFIRMED &&
 		dialog->state < PARLEY_STATES);
 	REQUIRE(dialog->id.id > 0 && dialog->id.id <= INT32_MAX);
-	REQUIRE(dialog->id.entry < engine->config.hash_size);
+	REQUIRE(shard_of(engine, dialog->id.entry) ==
+		shard_of(engine, entry_of(engine, dialog_callid(dialog))));
 	REQUIRE(dialog->callid_len > 0 && dialog->from_tag_len > 0);
 	REQUIRE(!dialog->invite_held || dialog->holds > 0);
 	REQUIRE(dialog->lifetime_s > 0);
@@ -92,10 +93,13 @@ static const char *check_dialog(const struct parley *engine,
 	/* What nothing holds has been destroyed. */
 	REQUIRE(dialog->state != PARLEY_STATE_DELETED || dialog->destroying ||
 		dialog->holds > 0 || dialog->byes > 0 || dialog->refs > 0 ||
-		dialog->linger || copy_holds(dialog) || area_pins(dialog) > 0);
+		dialog->linger || copy_holds(dialog) || store_holds(dialog) ||
+		area_pins(dialog) > 0);
 	const char *fault = check_legs(dialog);
 	if (!fault)
 		fault = copy_check(dialog);
+	if (!fault)
+		fault = store_check(engine, dialog);
 	if (!fault)
 		fault = note_check(dialog);
 	return fault ? fault : check_times(engine, dialog);
@@ -104,19 +108,20 @@ static const char *check_dialog(const struct parley *engine,
 struct sums {
 	uint64_t in_state[PARLEY_STATES];
 	uint64_t legs;
-	uint64_t members;
+	uint64_t members, unrecorded;
 };
 
 static void add_dialog(struct sums *sums, const struct dialog *dialog)
 {
 	sums->in_state[dialog->state]++;
 	sums->legs += dialog->leg_count;
+	sums->unrecorded += dialog->unrecorded;
 	for (const struct parley_member *m = dialog->members; m; m = m->next)
 		sums->members++;
 }
 
-static const char *check_shard(const struct parley *engine,
-			       const struct shard *shard, struct sums *sums)
+static const char *check_shard(struct parley *engine, const struct shard *shard,
+			       struct sums *sums)
 {
 	const char *fault = index_check(&shard->by_id);
 	if (!fault)
@@ -150,6 +155,7 @@ static const char *check_sums(struct parley *engine, const struct sums *sums)
 		REQUIRE(atomic_load(&engine->count.in_state[s]) ==
 			sums->in_state[s]);
 	REQUIRE(atomic_load(&engine->count.legs) == sums->legs);
+	REQUIRE(atomic_load(&engine->count.unrecorded) == sums->unrecorded);
 	/* Reserved places belong to no dialog yet. */
 	REQUIRE(profile_members(engine) >= sums->members);
 	return NULL;
@@ -172,5 +178,9 @@ const char *parley_check(struct parley *engine)
 		fault = profile_check(engine);
 	if (!fault)
 		fault = mem_check(&engine->mem);
-	return fault ? fault : mem_check(&engine->brief);
+	if (!fault)
+		fault = mem_check(&engine->brief);
+	if (!fault && engine->store)
+		fault = journal_check(&engine->journal);
+	return fault;
 }

@@ -1,4 +1,4 @@
-#include "copy.h"
+#include "store.h"
 
 /* A node that is gone is noticed within about two minutes; for so long its end
  * of a call is waited for, in units of config.ack_wait_ms. */
@@ -31,7 +31,7 @@ void copy_fini(struct parley *engine, struct dialog *dialog)
 	dialog->copy = NULL;
 }
 
-void copy_changed_slow(struct parley *engine, struct dialog *dialog)
+void copy_changed(struct parley *engine, struct dialog *dialog)
 {
 	struct shard *shard =
 		&engine->shards[shard_of(engine, dialog->id.entry)];
@@ -51,16 +51,6 @@ void copy_changed_slow(struct parley *engine, struct dialog *dialog)
 		shard->changed_first = dialog;
 	shard->changed_last = dialog;
 	count_one(&engine->count.changed);
-}
-
-int copy_change_unlock(struct parley *engine, struct dialog *dialog, int rc)
-{
-	if (rc == 0)
-		copy_changed(engine, dialog);
-	dialog_unlock(engine, dialog->id);
-	if (rc == PARLEY_E_MEMORY)
-		count_one(&engine->count.no_memory);
-	return rc;
 }
 
 static bool take_changed(struct parley *engine, uint32_t number,

@@ -59,17 +59,8 @@ static inline uint64_t copy_grace_ms(const struct parley *engine)
 	return 2 * (uint64_t)engine->config.ack_wait_ms;
 }
 
-void copy_changed_slow(struct parley *engine, struct dialog *dialog);
-/* Something of the dialog has changed. */
-static inline void copy_changed(struct parley *engine, struct dialog *dialog)
-{
-	if (dialog->copy)
-		copy_changed_slow(engine, dialog);
-}
-
-/* The end of a change by command: @rc, which is returned, is what came of it.
- */
-int copy_change_unlock(struct parley *engine, struct dialog *dialog, int rc);
+/* Something of the dialog, which has a copy, has changed: see store.h. */
+void copy_changed(struct parley *engine, struct dialog *dialog);
 
 /* Of @notes, what may be told here. */
 uint32_t copy_notes(struct dialog *dialog, uint32_t notes);

@@ -24,7 +24,8 @@ struct engine_counts {
 	_Atomic uint64_t turns_missed, quarantined;
 	_Atomic uint64_t remote; /* entries of other servers, now */
 	_Atomic uint64_t lag_ms, lag_until_ms;
-	_Atomic uint64_t changed; /* dialogs in the lists of changed ones */
+	_Atomic uint64_t changed;    /* dialogs in the lists of changed ones */
+	_Atomic uint64_t unrecorded; /* dialogs: see store.h */
 };
 
 static inline void count_one(_Atomic uint64_t *counter)

@@ -12,7 +12,7 @@
  * names that number, too (RFC 3262 7.2), so what was added to the last INVITE
  * is kept apart.
  */
-#include "copy.h"
+#include "store.h"
 
 /* RFC 3261 8.1.1.5: below 2^31. */
 enum { CSEQ_MAX = INT32_MAX };
@@ -127,7 +127,7 @@ int parley_cseq_raise(struct parley *engine, struct parley_id id,
 	rc = request->leg == 0 ? raise_initial(dialog, request)
 			       : raise_within(dialog, request);
 	if (rc == 0)
-		copy_changed(engine, dialog);
-	dialog_unlock(engine, id);
+		dialog_changed(engine, dialog);
+	dialog_write_unlock(engine, dialog);
 	return rc;
 }

@@ -1,5 +1,5 @@
-#include "copy.h"
 #include "ping.h"
+#include "store.h"
 
 /* ------------------------------------------------ texts */
 
@@ -171,7 +171,7 @@ void dialog_discard(struct parley *engine, struct dialog *dialog)
 	mem_free(&engine->mem, dialog, dialog->size);
 }
 
-void dialog_pick_id(struct parley *engine, struct dialog *dialog)
+uint32_t dialog_pick_id(const struct parley *engine)
 {
 	const struct parley_config *config = &engine->config;
 	uint32_t id;
@@ -181,7 +181,7 @@ void dialog_pick_id(struct parley *engine, struct dialog *dialog)
 		id -= id % config->h_id_step;
 		id += config->h_id_start % config->h_id_step;
 	} while (id == 0 || id > INT32_MAX);
-	dialog->id.id = id;
+	return id;
 }
 
 bool dialog_link_locked(struct parley *engine, struct dialog *dialog,
@@ -281,6 +281,7 @@ struct parley_member *dialog_set_state(struct parley *engine,
 		count_one_less(&engine->count.in_state[old]);
 	count_one(&engine->count.in_state[state]);
 	dialog->state = state;
+	dialog->unwritten = engine->store;
 
 	switch ((enum parley_state)state) {
 	case PARLEY_STATE_UNCONFIRMED:
@@ -359,7 +360,8 @@ bool dialog_settle_locked(struct dialog *dialog)
 {
 	if (dialog->state != PARLEY_STATE_DELETED || dialog->destroying ||
 	    dialog->holds > 0 || dialog->byes > 0 || dialog->refs > 0 ||
-	    dialog->linger || copy_holds(dialog) || area_pins(dialog) > 0)
+	    dialog->linger || copy_holds(dialog) || store_holds(dialog) ||
+	    area_pins(dialog) > 0)
 		return false;
 	dialog->destroying = true;
 	return true;

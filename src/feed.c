@@ -5,8 +5,8 @@
  * transition table this is, applies it, and then stores what the message said
  * (CSeq, contact, route set). Nothing is stored when the table refuses.
  */
-#include "copy.h"
 #include "ping.h"
+#include "store.h"
 
 /* ------------------------------------------------ the step */
 
@@ -80,6 +80,9 @@ void step_end(struct step *step)
 		actions->note.old_state = actions->old_state;
 		actions->note.new_state = actions->new_state;
 	}
+	store_now(step->engine, dialog, step->now);
+	if (dialog->unwritten)
+		store_write_locked(step->engine, dialog);
 	bool over = dialog_settle_locked(dialog);
 	dialog_unlock(step->engine, id);
 
@@ -127,7 +130,7 @@ static int feed_invite(struct step *step)
 	step->dialog = dialog;
 	step->dir = PARLEY_DIR_DOWNSTREAM;
 	for (;;) {
-		dialog_pick_id(engine, dialog);
+		dialog->id.id = dialog_pick_id(engine);
 		profile_take(engine, dialog->members, dialog->id);
 		shard_lock(engine, shard_of(engine, dialog->id.entry));
 		if (dialog_link_locked(engine, dialog, step->now))
@@ -135,7 +138,7 @@ static int feed_invite(struct step *step)
 		dialog_unlock(engine, dialog->id);
 	}
 	count_one(&engine->count.processed);
-	copy_changed(engine, dialog);
+	dialog_changed(engine, dialog);
 	step->notes = PARLEY_NOTE_CREATED;
 	step_end(step);
 	return 0;
@@ -524,8 +527,9 @@ static const handler handlers[PARLEY_EVENTS] = {
 	[PARLEY_EV_BRANCH_FAILED] = feed_branch_failed,
 };
 
-/* False: nothing that another node would have to know. */
-static bool tells_others(const struct step *step)
+/* False: nothing that another node, or who comes after a crash, would have to
+ * know. */
+static bool changes(const struct step *step)
 {
 	const struct parley_event *event = step->event;
 
@@ -535,7 +539,6 @@ static bool tells_others(const struct step *step)
 	case PARLEY_EV_SPIRAL:
 	case PARLEY_EV_CANCEL:
 	case PARLEY_EV_BYE_DONE:
-	case PARLEY_EV_TIMEOUT_ROUTE_DONE:
 	case PARLEY_EV_PING_DONE:
 		return false;
 	case PARLEY_EV_RELEASE:
@@ -568,8 +571,9 @@ int parley_feed(struct parley *engine, struct parley_now now,
 		return PARLEY_E_NO_DIALOG;
 	actions->old_state = step.dialog->state;
 	int rc = handlers[event->type](&step);
-	if (rc == 0 && tells_others(&step))
-		copy_changed(engine, step.dialog);
+	/* Without memory a part may have been changed. */
+	if (rc == PARLEY_E_MEMORY || (rc == 0 && changes(&step)))
+		dialog_changed(engine, step.dialog);
 	step_end(&step);
 	return rc;
 }

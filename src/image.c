@@ -1,124 +1,13 @@
 /*
- * image.c - dialogs out of the engine and into it
+ * image.c - dialogs into the engine
  *
  * An image is brought in under one hold of the shard's lock, as an event: the
  * state changes through the table only. Memberships of profiles are taken
  * before, since the two locks are never held together.
  */
-#include "copy.h"
+#include "image.h"
 #include "ping.h"
-
-/* ------------------------------------------------ export */
-
-static uint64_t left_ms(uint64_t due_ms, struct parley_now now)
-{
-	if (due_ms == UINT64_MAX)
-		return UINT64_MAX;
-	return due_ms > now.ms ? due_ms - now.ms : 0;
-}
-
-/* NOLINTNEXTLINE(readability-function-size): parley.h has it so. */
-int parley_export(struct parley *engine, struct parley_now now,
-		  struct parley_id id, struct parley_image *image, void *buffer,
-		  size_t size, size_t *neededp)
-{
-	const struct dialog *dialog = dialog_find_lock_any(engine, id);
-	struct parley_image copy = {0};
-	size_t used;
-
-	if (!dialog)
-		return PARLEY_E_NO_DIALOG;
-	if (dialog->copy && dialog->copy->quiet) {
-		dialog_unlock(engine, id);
-		return PARLEY_E_ABSENT;
-	}
-	used = view_locked(dialog, now, &copy.view, buffer, size);
-	if (dialog->copy) {
-		copy.epoch = dialog->copy->epoch;
-		copy.version = dialog->copy->version;
-		copy.by = dialog->copy->by;
-		copy.end_untold = dialog->copy->end_untold;
-		if (dialog->copy->replica)
-			copy.view.ending |= dialog->copy->owner_ending;
-	}
-	copy.invite_cseq = dialog->invite_cseq;
-	copy.invite_shift = dialog->invite_shift;
-	copy.lifetime_left_ms = left_ms(dialog->due_lifetime_ms, now);
-	copy.state_left_ms = left_ms(dialog->due_state_ms, now);
-	dialog_unlock(engine, id);
-	if (neededp)
-		*neededp = used;
-	if (used > size)
-		return PARLEY_E_SPACE;
-	*image = copy;
-	return 0;
-}
-
-/* ------------------------------------------------ what an image may say */
-
-static bool text_fits(struct parley_str text)
-{
-	return text.len <= PARLEY_STR_MAX && (text.len == 0 || text.s);
-}
-
-static bool legs_fit(const struct parley_view *view)
-{
-	bool up = false;
-
-	if (view->leg_count > PARLEY_LEGS_MAX)
-		return false;
-	for (uint32_t i = 0; i < view->leg_count; i++) {
-		const struct parley_leg_view *leg = &view->legs[i];
-
-		if ((leg->tag.len == 0 && leg->state <= PARLEY_LEG_EARLY) ||
-		    !text_fits(leg->tag) || !text_fits(leg->contact) ||
-		    !text_fits(leg->route_set) ||
-		    leg->state < PARLEY_LEG_EARLY ||
-		    leg->state > PARLEY_LEG_ENDED || leg->number == 0 ||
-		    leg->number > INT32_MAX)
-			return false;
-		up |= leg->state == PARLEY_LEG_ANSWERED ||
-		      leg->state == PARLEY_LEG_CONFIRMED;
-	}
-	return up || view->state < PARLEY_STATE_ANSWERED ||
-	       view->state == PARLEY_STATE_DELETED;
-}
-
-static bool lists_fit(struct parley *engine, const struct parley_view *view)
-{
-	for (uint32_t i = 0; i < view->var_count; i++)
-		if (view->vars[i].key.len == 0 || !view->vars[i].key.s ||
-		    view->vars[i].key.len > PARLEY_VALUE_MAX ||
-		    !text_fits(view->vars[i].value))
-			return false;
-	for (uint32_t i = 0; i < view->profile_count; i++)
-		if (!parley_profile_name(engine, view->profiles[i].profile) ||
-		    view->profiles[i].value.len > PARLEY_VALUE_MAX ||
-		    !text_fits(view->profiles[i].value))
-			return false;
-	return true;
-}
-
-static bool image_fits(struct parley *engine, const struct parley_view *view)
-{
-	const struct parley_str *texts[] = {
-		&view->callid,	       &view->caller.tag,
-		&view->from_uri,       &view->to_uri,
-		&view->req_uri,	       &view->timeout_route_name,
-		&view->end_reason,     &view->owner,
-		&view->caller.contact, &view->caller.route_set,
-	};
-
-	for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++)
-		if (!text_fits(*texts[i]))
-			return false;
-	return view->callid.len > 0 && view->caller.tag.len > 0 &&
-	       view->id.id > 0 && view->id.id <= INT32_MAX &&
-	       view->id.entry == entry_of(engine, view->callid) &&
-	       view->state >= PARLEY_STATE_UNCONFIRMED &&
-	       view->state < PARLEY_STATES && view->lifetime_s > 0 &&
-	       legs_fit(view) && lists_fit(engine, view);
-}
+#include "store.h"
 
 /* ------------------------------------------------ merging */
 
@@ -126,14 +15,19 @@ static bool image_fits(struct parley *engine, const struct parley_view *view)
 struct import {
 	struct step step;
 	const struct parley_image *image;
+	/* Not NULL: it was this one, whose dialog gets a new identity. */
+	const struct parley_image *renamed;
 	struct parley_member *members; /* taken for the image's profiles */
 	bool has_members;
 	bool newer;	/* than what is here: everything is taken over */
 	bool changed;	/* something was */
 	bool more;	/* is known here, of what never goes back */
 	bool concluded; /* with what was known here it means the end */
+	bool differs;	/* from what the store has */
 	int rc;
 };
+
+enum { EARLY_LEFT_MS = 300000 };
 
 static void merge_number(struct import *import, uint32_t *here, uint32_t there)
 {
@@ -163,6 +57,7 @@ static struct leg *leg_of(struct import *import,
 			  const struct parley_leg_view *view)
 {
 	struct dialog *dialog = import->step.dialog;
+	uint32_t next = dialog->next_leg;
 	struct leg *leg = leg_find(dialog, view->tag);
 	const struct parley_event event = {
 		.type = view->state > PARLEY_LEG_EARLY ? PARLEY_EV_REPLY_2XX
@@ -182,8 +77,10 @@ static struct leg *leg_of(struct import *import,
 		return NULL;
 	}
 	import->changed = true;
-	if (!leg_find_number(dialog, view->number))
+	if (!leg_find_number(dialog, view->number)) {
 		leg->number = view->number;
+		dialog->next_leg = next;
+	}
 	if (dialog->next_leg <= leg->number)
 		dialog->next_leg = leg->number + 1;
 	return leg;
@@ -333,6 +230,19 @@ static uint64_t due_after(const struct import *import, uint64_t left)
 	return import->step.now.ms + left;
 }
 
+/* A call that rings ends with its transaction, which has died with the
+ * processes: without early_timeout somebody has to end it. */
+static void limit_early(struct import *import)
+{
+	struct dialog *dialog = import->step.dialog;
+
+	if (!image_from_store(import->image) ||
+	    dialog->due_state_ms != UINT64_MAX)
+		return;
+	dialog->due_state_ms = due_after(import, EARLY_LEFT_MS);
+	import->differs = true;
+}
+
 /* Until when its timers run here, should they run here. */
 static void take_times(struct import *import)
 {
@@ -346,6 +256,7 @@ static void take_times(struct import *import)
 		return;
 	if (dialog->state < PARLEY_STATE_ANSWERED) {
 		dialog->due_state_ms = due_after(import, image->state_left_ms);
+		limit_early(import);
 	} else {
 		/* Being ended elsewhere, it has none; it is over soon. */
 		if (lifetime == UINT64_MAX || image->view.ending)
@@ -415,7 +326,7 @@ static void owner_changed(struct import *import)
 	struct copy *copy = dialog->copy;
 
 	/* Others may have the call by this node's word only. */
-	copy_changed(import->step.engine, dialog);
+	dialog_changed(import->step.engine, dialog);
 	if (copy->replica)
 		return;
 	import->step.notes |= copy_notes_due(dialog);
@@ -494,12 +405,12 @@ static void tell_others(struct import *import, bool ended_before)
 	if (ended_before) {
 		if (import->image->view.state == PARLEY_STATE_DELETED)
 			return;
-		copy_changed(import->step.engine, dialog);
+		dialog_changed(import->step.engine, dialog);
 	} else if (!copy_replica(dialog) && import->changed &&
 		   (ended || !import->newer)) {
 		if (dialog->copy->version < import->image->version)
 			dialog->copy->version = import->image->version;
-		copy_changed(import->step.engine, dialog);
+		dialog_changed(import->step.engine, dialog);
 	}
 }
 
@@ -544,7 +455,7 @@ static void replica_learns(struct import *import)
 	/* Who says that it has ended may not reach its later owner. */
 	if (import->concluded || (import->newer && import->more) ||
 	    (!import->newer && dialog->state == PARLEY_STATE_DELETED))
-		copy_changed(import->step.engine, dialog);
+		dialog_changed(import->step.engine, dialog);
 }
 
 static void import_locked(struct import *import)
@@ -572,6 +483,7 @@ static void import_locked(struct import *import)
 		import->rc = PARLEY_E_OLD;
 	if (import->newer)
 		take_again(import);
+	dialog->unwritten = import->step.engine->store;
 }
 
 /* ------------------------------------------------ new ones */
@@ -597,6 +509,8 @@ static struct dialog *dialog_of(struct import *import)
 	if (!dialog)
 		return NULL;
 	dialog->id = view->id;
+	dialog->record = import->image->record;
+	dialog->known = image_from_store(import->image);
 	if (!dialog->copy)
 		return dialog;
 	/* Whatever is known about it is newer than nothing. */
@@ -630,7 +544,7 @@ static void tell_new(struct import *import)
 	if (!replica && copy && copy->epoch == 0)
 		copy->epoch = 1U << 16 | step->engine->config.node;
 	if (!replica)
-		copy_changed(step->engine, dialog);
+		dialog_changed(step->engine, dialog);
 	if (replica && !import->image->tell_loaded)
 		return;
 	step->notes = PARLEY_NOTE_LOADED;
@@ -640,6 +554,42 @@ static void tell_new(struct import *import)
 	step->notes = copy_notes_due(dialog);
 	copy->loaded = true;
 	copy->end_untold = false;
+}
+
+/* The end of a call of this node's was under way when the processes died. */
+static void end_again(struct import *import)
+{
+	struct dialog *dialog = import->step.dialog;
+
+	if (dialog->state >= PARLEY_STATE_ANSWERED) {
+		(void)!terminate_answered(&import->step, PARLEY_SIDE_ALL);
+		return;
+	}
+	/* The final reply may have been lost; a 2xx gets ACK and BYE. */
+	dialog->ending = true;
+	dialog->ended_by_us = true;
+	dialog->end_sides = PARLEY_SIDE_ALL;
+}
+
+/* What the database or the journal has said is not told to it again. */
+static void from_store(struct import *import)
+{
+	struct parley *engine = import->step.engine;
+	struct dialog *dialog = import->step.dialog;
+
+	if (!image_from_store(import->image) || copy_replica(dialog))
+		return;
+	if (import->image->view.ending)
+		end_again(import);
+	else if (!dialog->copy && !import->differs)
+		dialog->unwritten = false;
+	if (!import->renamed)
+		return;
+	dialog->record = 0;
+	dialog->known = false;
+	store_write_locked(engine, dialog);
+	store_renamed_locked(engine, dialog, import->renamed->view.id,
+			     import->renamed->record);
 }
 
 static int import_new(struct import *import)
@@ -670,6 +620,8 @@ static int import_new(struct import *import)
 	take_times(import);
 	take_again(import);
 	tell_new(import);
+	store_now(step->engine, dialog, step->now);
+	from_store(import);
 	step_end(step);
 	return import->rc;
 }
@@ -745,12 +697,52 @@ static int import_known(struct import *import)
 		return PARLEY_E_CONFLICT;
 	}
 	step->actions->old_state = dialog->state;
+	dialog->known |= import->image->stored;
 	if (dialog->state == PARLEY_STATE_DELETED)
 		import_ended(import);
+	else if (image_from_store(import->image) && !dialog->copy)
+		import->rc = PARLEY_E_OLD; /* memory knows better */
 	else
 		import_locked(import);
 	step_end(step);
 	return import->rc;
+}
+
+static int import_image(struct import *import)
+{
+	struct parley *engine = import->step.engine;
+	int rc = prepare_members(import);
+
+	if (rc == 0) {
+		import->step.dialog =
+			dialog_find_lock(engine, import->image->view.id);
+		rc = import->step.dialog ? import_known(import)
+					 : import_new(import);
+	}
+	profile_leave_all(engine, import->members);
+	return rc;
+}
+
+/* A free identity for @image; false: the call has one, a crash came between it
+ * and the end of the old one. */
+static bool rename_image(struct parley *engine, struct parley_image *image)
+{
+	struct parley_id old = image->view.id;
+	struct dialog *dialog;
+	bool same = false;
+
+	image->view.id.entry = entry_of(engine, image->view.callid);
+	while (!same &&
+	       (dialog = dialog_find_lock_any(engine, image->view.id))) {
+		same = same_call(dialog, &image->view);
+		if (same)
+			store_renamed_locked(engine, dialog, old,
+					     image->record);
+		else
+			image->view.id.id = dialog_pick_id(engine);
+		shard_unlock(engine, shard_of(engine, image->view.id.entry));
+	}
+	return !same;
 }
 
 int parley_import(struct parley *engine, struct parley_now now,
@@ -758,18 +750,20 @@ int parley_import(struct parley *engine, struct parley_now now,
 		  struct parley_actions *actions)
 {
 	struct import import = {.image = image};
+	struct parley_image renamed;
 	int rc;
 
 	step_init(&import.step, engine, now, actions);
-	if (!image_fits(engine, &image->view))
+	if (!image_fits(engine, image))
 		return PARLEY_E_ARGUMENT;
-	rc = prepare_members(&import);
-	if (rc == 0) {
-		import.step.dialog = dialog_find_lock(engine, image->view.id);
-		rc = import.step.dialog ? import_known(&import)
-					: import_new(&import);
+	if (image_is_of_small_hash(engine, image)) {
+		renamed = *image;
+		import.renamed = image;
+		import.image = &renamed;
+		if (!rename_image(engine, &renamed))
+			return PARLEY_E_OLD;
 	}
-	profile_leave_all(engine, import.members);
+	rc = import_image(&import);
 	if (rc == PARLEY_E_MEMORY)
 		count_one(&engine->count.no_memory);
 	return rc;

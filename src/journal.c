@@ -402,7 +402,7 @@ enum journal_fate journal_fate(struct journal *journal, journal_name name)
 	return fate;
 }
 
-bool journal_drop(struct journal *journal, journal_name name)
+static bool drop_waiting(struct journal *journal, journal_name name, bool known)
 {
 	bool drop;
 	uint32_t at;
@@ -410,13 +410,23 @@ bool journal_drop(struct journal *journal, journal_name name)
 	journal_lock(journal);
 	at = find(journal, name);
 	drop = at != 0 && journal->slot[at].state == SLOT_WAITS &&
-	       !journal->slot[at].known;
+	       (known || !journal->slot[at].known);
 	if (drop) {
 		queue_remove(journal, at);
 		give_up(journal, KEPT_OVER, at);
 	}
 	journal_unlock(journal);
 	return drop;
+}
+
+bool journal_drop(struct journal *journal, journal_name name)
+{
+	return drop_waiting(journal, name, false);
+}
+
+void journal_forget(struct journal *journal, journal_name name)
+{
+	(void)drop_waiting(journal, name, true);
 }
 
 /* ------------------------------------------------ for the database */

@@ -168,6 +168,8 @@ enum journal_fate journal_fate(struct journal *journal, journal_name name);
 /* Makes the record void if the database can have heard nothing of the thing: it
  * waits and is not known. False: it was not, a GONE has to say so. */
 PARLEY_MUST_CHECK bool journal_drop(struct journal *journal, journal_name name);
+/* The record is somebody else's now: if it waits, it is void. */
+void journal_forget(struct journal *journal, journal_name name);
 
 /* ------------------------------------------------ for the database */
 

@@ -1,6 +1,6 @@
 /* See ping.h. */
-#include "copy.h"
 #include "ping.h"
+#include "store.h"
 
 enum { KA_OPTIONS = PARLEY_OPT_KA_CALLER | PARLEY_OPT_KA_CALLEE };
 
@@ -98,7 +98,7 @@ static void shorten(struct step *step)
 	dialog->lifetime_s = left_s;
 	dialog->due_lifetime_ms = until;
 	dialog_arm_locked(step->engine, dialog);
-	copy_changed(step->engine, dialog);
+	dialog_changed(step->engine, dialog);
 }
 
 int ping_done(struct step *step)

@@ -7,7 +7,7 @@
  */
 #include <stddef.h>
 
-#include "copy.h"
+#include "store.h"
 
 void profile_lock(struct parley *engine, uint32_t shard)
 {
@@ -400,9 +400,9 @@ static int join_link(struct parley *engine, const struct profile_key *key,
 	} else {
 		member->next = dialog->members;
 		dialog->members = member;
-		copy_changed(engine, dialog);
+		dialog_changed(engine, dialog);
 	}
-	dialog_unlock(engine, id);
+	dialog_write_unlock(engine, dialog);
 	return rc;
 }
 
@@ -442,8 +442,8 @@ int parley_profile_leave(struct parley *engine, struct parley_id id,
 		return PARLEY_E_NO_DIALOG;
 	removed = list_remove(&dialog->members, &key);
 	if (removed != NULL)
-		copy_changed(engine, dialog);
-	dialog_unlock(engine, id);
+		dialog_changed(engine, dialog);
+	dialog_write_unlock(engine, dialog);
 	profile_leave_all(engine, removed);
 	return removed == NULL ? PARLEY_E_ABSENT : 0;
 }

@@ -5,8 +5,8 @@
  * callee, each with the next CSeq of that party (RFC 3261 12.2.1.1), but for
  * keep-alives.
  */
-#include "copy.h"
 #include "ping.h"
+#include "store.h"
 
 /* One direction of one leg. */
 struct way {
@@ -113,7 +113,7 @@ int parley_request_prepare(struct parley *engine, struct parley_id id,
 	else if (way.leg)
 		rc = prepare_locked(&way, request, buffer, size, neededp);
 	if (rc == 0 && kind == PARLEY_REQUEST_NEXT)
-		copy_changed(engine, dialog);
-	dialog_unlock(engine, id);
+		dialog_changed(engine, dialog);
+	dialog_write_unlock(engine, dialog);
 	return rc;
 }

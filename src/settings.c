@@ -1,8 +1,8 @@
 /*
  * settings.c - what the script may set on a dialog: flags, options, route
  */
-#include "copy.h"
 #include "ping.h"
+#include "store.h"
 
 enum {
 	OPTIONS_KNOWN = PARLEY_OPT_BYE_ON_TIMEOUT | PARLEY_OPT_KA_CALLER |
@@ -19,9 +19,9 @@ int parley_flags(struct parley *engine, struct parley_id id, uint32_t set,
 	*flagsp = (dialog->flags | set) & ~clear;
 	if (*flagsp != dialog->flags) {
 		dialog->flags = *flagsp;
-		copy_changed(engine, dialog);
+		dialog_changed(engine, dialog);
 	}
-	dialog_unlock(engine, id);
+	dialog_write_unlock(engine, dialog);
 	return 0;
 }
 
@@ -40,11 +40,12 @@ int parley_options(struct parley *engine, struct parley_now now,
 	*optionsp = (dialog->options | set) & ~clear;
 	if (*optionsp != dialog->options) {
 		dialog->options = *optionsp;
-		copy_changed(engine, dialog);
+		dialog_changed(engine, dialog);
 	}
 	ping_update_locked(engine, dialog, now);
 	dialog_arm_locked(engine, dialog);
-	dialog_unlock(engine, id);
+	store_now(engine, dialog, now);
+	dialog_write_unlock(engine, dialog);
 	return 0;
 }
 
@@ -59,7 +60,7 @@ int parley_set_timeout_route(struct parley *engine, struct parley_id id,
 	rc = text_set(&engine->mem, &dialog->timeout_route_name, name);
 	if (rc == 0)
 		dialog->timeout_route = route;
-	return copy_change_unlock(engine, dialog, rc);
+	return dialog_change_unlock(engine, dialog, rc);
 }
 
 /* The places that hold what is known about one end. */
@@ -105,7 +106,7 @@ int parley_set_target(struct parley *engine, struct parley_id id,
 				   target->contact);
 	if (rc == 0 && target->socket)
 		*end.socket = target->socket;
-	return copy_change_unlock(engine, dialog, rc);
+	return dialog_change_unlock(engine, dialog, rc);
 }
 
 int parley_set_host_ref(struct parley *engine, struct parley_id id,

@@ -7,7 +7,7 @@
  */
 #include <stddef.h>
 
-#include "copy.h"
+#include "store.h"
 
 /* Sizes are rounded, so that most new values fit where the old one was. */
 enum { VAR_ROUND = 16 };
@@ -105,7 +105,7 @@ int parley_var_set(struct parley *engine, struct parley_id id,
 	if (dialog == NULL)
 		return PARLEY_E_NO_DIALOG;
 	rc = var_set_locked(engine, dialog, key, value);
-	return copy_change_unlock(engine, dialog, rc);
+	return dialog_change_unlock(engine, dialog, rc);
 }
 
 /* NOLINTNEXTLINE(readability-function-size): parley.h has it so. */

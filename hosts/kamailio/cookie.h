@@ -20,7 +20,7 @@ enum { COOKIE_MAX = 2 * 8 + 1 };
 uint32_t cookie_print(struct parley_id id, char buffer[COOKIE_MAX]);
 
 /* True if the value is one that cookie_print() could have written, letters in
- * either case; entry may still be beyond hash_size. */
+ * either case; entry may still be beyond PARLEY_HASH_SIZE_MAX. */
 bool cookie_parse(struct parley_str value, struct parley_id *id);
 
 #endif

@@ -66,13 +66,14 @@ static void complain(const struct incoming *in, const char *what,
 /* Why the engine did not want it. */
 static const char *refusal(const struct parley_view *view, int rc)
 {
-	uint32_t mask = (uint32_t)(adapter.set.hash_size - 1);
+	uint32_t mask = (uint32_t)(adapter.set.hash_size - 1) & 63;
 	str callid = to_str(view->callid);
 
+	/* See parley_import(). */
 	if (callid.len > 0 &&
-	    (core_hash(&callid, NULL, 0) & mask) != view->id.entry)
+	    ((core_hash(&callid, NULL, 0) ^ view->id.entry) & mask) != 0)
 		return "its h_entry does not belong to its Call-ID; give "
-		       "hash_size the same value on all nodes";
+		       "hash_size the same value on all nodes, or 64 at least";
 	return parley_error_text(rc);
 }
 

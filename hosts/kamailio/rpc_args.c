@@ -98,9 +98,10 @@ bool rpc_page_next(rpc_t *rpc, void *c, struct rpc_page *page)
 		return true;
 	if (arg == RPC_ARG_BAD)
 		return false;
-	if (page->after.entry >= (uint32_t)adapter.set.hash_size) {
-		rpc->fault(c, 400, "h_entry must be below hash_size (%d)",
-			   adapter.set.hash_size);
+	/* Calls that were loaded keep an entry of another hash_size. */
+	if (page->after.entry >= PARLEY_HASH_SIZE_MAX) {
+		rpc->fault(c, 400, "h_entry must be below %d",
+			   PARLEY_HASH_SIZE_MAX);
 		return false;
 	}
 	arg = rpc_number_next(rpc, c, "h_id", &page->after.id);

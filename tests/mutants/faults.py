@@ -15,9 +15,9 @@ FAULTS = [
           "\tprofile_unlock(engine, shard);\n\tif (rc == PARLEY_E_FULL)",
           "\tif (rc == PARLEY_E_FULL)"),
     Fault("lost_unlock_of_a_shard", "src/settings.c",
-          "\t\tdialog->flags = *flagsp;\n\t\tcopy_changed(engine, dialog);\n"
-          "\t}\n\tdialog_unlock(engine, id);",
-          "\t\tdialog->flags = *flagsp;\n\t\tcopy_changed(engine, dialog);\n"
+          "\t\tdialog->flags = *flagsp;\n\t\tdialog_changed(engine, dialog);\n"
+          "\t}\n\tdialog_write_unlock(engine, dialog);",
+          "\t\tdialog->flags = *flagsp;\n\t\tdialog_changed(engine, dialog);\n"
           "\t}"),
     Fault("note_without_reference", "src/notify.c",
           "\tdialog->refs++;\n\tif ((uint16_t)", "\tif ((uint16_t)"),
@@ -567,7 +567,7 @@ FAULTS = [
           "if (notes & ends)"),
     Fault("lost_party_is_a_secret", "src/ping.c",
           "\tdialog_arm_locked(step->engine, dialog);\n"
-          "\tcopy_changed(step->engine, dialog);\n",
+          "\tdialog_changed(step->engine, dialog);\n",
           "\tdialog_arm_locked(step->engine, dialog);\n"),
     Fault("copy_rings_on", "src/terminate.c",
           "timers have stood still so far. */\n"

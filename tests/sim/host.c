@@ -111,9 +111,10 @@ static void host_lock(void *self, uint32_t index)
 			host_fail(host, "lock %u taken twice", index);
 	if (host->held_count == 2)
 		host_fail(host, "lock %u is the third", index);
-	if (host->held_count == 1 && host->held[0] == host->locks - 1)
-		host_fail(host, "lock %u inside the memory lock", index);
-	if (host->held_count == 1 && index != host->locks - 1)
+	/* The journal's and memory's are the last two. */
+	if (host->held_count == 1 && host->held[0] >= host->locks - 2)
+		host_fail(host, "lock %u inside lock %u", index, host->held[0]);
+	if (host->held_count == 1 && index < host->locks - 2)
 		host_fail(host, "lock %u inside lock %u", index, host->held[0]);
 	host->held[host->held_count++] = index;
 }
@@ -164,6 +165,36 @@ static bool host_pause(void *self)
 	return host->owner.pause(host->owner.self);
 }
 
+/* A socket is its address, in letters. */
+static struct parley_str host_socket_text(void *self, void *socket)
+{
+	struct host *host = self;
+	char *text = host->text[host->text_next++ % 4];
+	int len;
+
+	if (socket == NULL)
+		return (struct parley_str){NULL, 0};
+	len = snprintf(text, sizeof(host->text[0]), "%p", socket);
+	return (struct parley_str){text, (uint32_t)len};
+}
+
+static void *host_socket_find(void *self, struct parley_str text)
+{
+	char copy[24] = {0};
+	void *socket = NULL;
+
+	(void)self;
+	memcpy(copy, text.s, text.len < 23 ? text.len : 23);
+	return sscanf(copy, "%p", &socket) == 1 ? socket : NULL;
+}
+
+int32_t host_route(void *self, struct parley_str name)
+{
+	(void)self;
+	/* "red", "blue", "green", "ON_TIMEOUT" */
+	return name.len == 0 ? 0 : (int32_t)name.len;
+}
+
 void host_fill(struct host *host, uint32_t locks, struct parley_host *out)
 {
 	if (locks == 0 || locks > HOST_LOCKS_MAX)
@@ -180,4 +211,7 @@ void host_fill(struct host *host, uint32_t locks, struct parley_host *out)
 	out->hash = host_hash;
 	out->log = host_log;
 	out->pause = host_pause;
+	out->socket_text = host_socket_text;
+	out->socket_find = host_socket_find;
+	out->route_find = host_route;
 }

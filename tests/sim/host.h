@@ -6,8 +6,8 @@
  *          "process" deliver its note.
  * Owns:    every block that the engine has not given back.
  * Locking: checks the rules of parley.h: locks are not recursive; at most one
- *          shard or profile lock plus the memory lock, which is the last one;
- *          none is held where the engine calls out.
+ *          shard or profile lock plus the journal's or the memory lock, which
+ *          are the last ones; none is held where the engine calls out.
  */
 #ifndef SIM_HOST_H
 #define SIM_HOST_H
@@ -41,6 +41,8 @@ struct host {
 	uint32_t held_count;
 	uint32_t held[2];
 	uint64_t log_lines;
+	char text[4][24]; /* names of sockets, in turn */
+	uint32_t text_next;
 };
 
 void host_init(struct host *host, const struct host_owner *owner,
@@ -51,5 +53,7 @@ void host_fini(struct host *host);
 void host_fill(struct host *host, uint32_t locks, struct parley_host *out);
 /* The hash that gives h_entry; the model uses it too. */
 uint32_t host_hash(void *self, struct parley_str callid);
+/* The number of a timeout route; 0: there is none of this name. */
+int32_t host_route(void *self, struct parley_str name);
 
 #endif

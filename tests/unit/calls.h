@@ -20,7 +20,7 @@ enum {
 	CALLER,
 	OWN,
 	CALLS_PROFILES,
-	CALLS_LOCKS = 8 + 32 + 1, /* shards, profiles, memory */
+	CALLS_LOCKS = 8 + 32 + 2, /* shards, profiles, journal, memory */
 };
 
 static inline struct parley_now calls_now(void)

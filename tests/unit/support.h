@@ -9,7 +9,7 @@
  * Locking: the host may be used by several threads.
  * Always:  a lock is taken by a thread that has not got it and released by the
  *          one that has; with a leaf set, no thread holds two locks unless the
- *          second is the leaf, and nothing is taken below the leaf; log() and
+ *          second is a leaf, and nothing is taken below the leaf; log() and
  *          pause() are called without any. A breach aborts.
  */
 #ifndef SUPPORT_H
@@ -55,7 +55,8 @@ struct test_host {
 	_Atomic uint64_t live_bytes;
 
 	uint32_t locks;
-	uint32_t leaf; /* lock that may be taken below another */
+	uint32_t leaf; /* this lock and those after it may be taken below
+			* another */
 	_Atomic uint64_t lock_calls;
 	struct test_lock lock[TEST_LOCKS_MAX];
 

@@ -192,7 +192,7 @@ def test_faults(env):
                 (400, ("h_id",), "dlg.list", 5, 1),
                 (400, ("h_entry",), "dlg.list", 5, "x", 1),
                 (400, ("h_id",), "dlg.list", 5, 1, "x"),
-                (400, ("h_entry", "4096"), "dlg.list", 5, 4096, 1),
+                (400, ("h_entry", "16777216"), "dlg.list", 5, 16777216, 1),
                 (400, ("Unknown parameter: xxx",), "dlg.stats", "x" * 5000),
                 (404, ("not found: yyy",), "dlg.profile_list", "y" * 5000),
                 (400, ("Unknown parameter",), "dlg.list", 5, 1, 1, 1),
