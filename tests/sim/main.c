@@ -3,11 +3,12 @@
  *
  *   sim [--seconds T | --seeds N] [--start S] [--steps M]
  *	   plays the seeds of seeds.txt, the canary, the allocation ladder, all
- *	   orders of a forked call's messages, then N seeds from S on, or as
+ *	   orders of a forked call's messages, crashes after each step, then
+ *	   N seeds from S on, or as
  *	   many as fit into T seconds (50); fails at the first fault, and if
  *	   something that can be reached was not reached (cover.h)
  *   sim X, sim --seed X [--verbose]	replays one seed; --letters N --first
- *	   N: words of orders.c; --branches N --answers N: forks
+ *	   N: words of orders.c; --branches N --answers N: forks; --crashes 1
  *   sim --letters N		how long the words are (orders.c; 4)
  *   sim --list FILE		another file of seeds
  *   sim --canary		plants a fault in each world, so it must fail
@@ -25,7 +26,7 @@ struct run {
 	struct sim_options options;
 	struct coverage coverage;
 	struct sim sim;
-	uint64_t events, fed, worlds, failures;
+	uint64_t events, fed, worlds, failures, looks, crashes;
 	uint32_t letters;
 };
 
@@ -34,6 +35,8 @@ enum {
 	LADDER_SEEDS = 10,
 	LADDER_MAX = 400,
 	WORLDS_MAX = 50,
+	CRASH_SEEDS = 40,
+	CRASH_STEPS = 100,
 	FORKS_MAX = 300
 };
 
@@ -45,6 +48,8 @@ static void print_fault(const struct sim *sim)
 		       (unsigned long long)sim->options.fail_at);
 	printf("# replay: sim --seed %llu --verbose",
 	       (unsigned long long)sim->seed);
+	if (sim->options.crashes)
+		printf(" --crashes 1 --steps %u", sim->options.steps);
 	if (sim->options.letters > 0)
 		printf(" --letters %u --first %u", sim->options.letters,
 		       sim->options.first_letter);
@@ -69,6 +74,8 @@ static bool play(void *self, uint64_t seed)
 	if (!good && !run->quiet)
 		print_fault(sim);
 	sim_fini(sim);
+	run->looks += sim->store.looks;
+	run->crashes += sim->store.crashes;
 	return good;
 }
 
@@ -166,6 +173,26 @@ static bool play_forks(struct run *run)
 	return good;
 }
 
+/* Short worlds in which all that a crash could leave is looked at, after each
+ * step. */
+static bool play_crashes(struct run *run)
+{
+	uint64_t looks = run->looks, crashes = run->crashes;
+	uint32_t steps = run->options.steps;
+	bool good = true;
+
+	run->options.crashes = true;
+	run->options.steps = CRASH_STEPS;
+	for (uint64_t seed = 0; seed < CRASH_SEEDS && good; seed++)
+		good = play(run, seed);
+	run->options.crashes = false;
+	run->options.steps = steps;
+	printf("%s sim crashes: %llu moments, %llu crashes in earnest\n",
+	       good ? "ok" : "not ok", (unsigned long long)(run->looks - looks),
+	       (unsigned long long)(run->crashes - crashes));
+	return good;
+}
+
 static bool play_all(void *self)
 {
 	struct run *run = self;
@@ -173,7 +200,7 @@ static bool play_all(void *self)
 
 	if (!seeds_play_list(&run->seeds) || !play_canary(run) ||
 	    !play_ladder(run) || !play_orders(run) || !play_forks(run) ||
-	    !seeds_play_batches(&run->seeds))
+	    !play_crashes(run) || !seeds_play_batches(&run->seeds))
 		return false;
 	reached = cover_reached(&run->coverage, &all);
 	missed = cover_report(&run->coverage, run->options.verbose);
@@ -194,6 +221,8 @@ static bool option(void *self, const char *name, uint64_t value)
 
 	if (strcmp(name, "--steps") == 0) {
 		options->steps = (uint32_t)value;
+	} else if (strcmp(name, "--crashes") == 0) {
+		options->crashes = value > 0;
 	} else if (strcmp(name, "--letters") == 0) {
 		run->letters = (uint32_t)value;
 	} else if (strcmp(name, "--first") == 0) {

@@ -91,8 +91,7 @@ static void bye(const struct story *story, struct model_leg *leg,
 	act(story, PARLEY_ACT_BYE, leg, towards);
 }
 
-/* BYEs to what is up and has not been asked for. */
-static int end_answered(const struct story *story, uint8_t sides)
+int story_end_answered(const struct story *story, uint8_t sides)
 {
 	struct model_dialog *dialog = story->dialog;
 	bool asked = false;
@@ -239,7 +238,7 @@ static int story_2xx(const struct story *story)
 		story->result->notes = PARLEY_NOTE_ANSWERED;
 	}
 	if (dialog->ending)
-		(void)end_answered(story, dialog->end_sides);
+		(void)story_end_answered(story, dialog->end_sides);
 	return 0;
 }
 
@@ -511,7 +510,7 @@ static int story_terminate(const struct story *story)
 			return PARLEY_E_STATE;
 		end_early(story, event->code);
 	} else {
-		rc = end_answered(story, (uint8_t)event->side);
+		rc = story_end_answered(story, (uint8_t)event->side);
 		if (rc == 0 && dialog->end_sides == PARLEY_SIDE_ALL)
 			story->result->notes = PARLEY_NOTE_TERMINATED;
 	}
@@ -569,7 +568,7 @@ static int lifetime_over(const struct story *story)
 	}
 	sim->model.stats.expired++;
 	story->result->notes = PARLEY_NOTE_TERMINATED;
-	return end_answered(story, PARLEY_SIDE_ALL);
+	return story_end_answered(story, PARLEY_SIDE_ALL);
 }
 
 static int story_expire(const struct story *story)

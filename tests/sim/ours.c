@@ -193,6 +193,8 @@ void proxy_run_slow(struct sim *sim, uint32_t index)
 {
 	struct proxy_slow slow = sim->slow[index];
 
+	if (!slow.used) /* it has died in a crash */
+		return;
 	sim->slow[index].used = false;
 	proxy_run(sim, &slow.actions, (int)slow.call);
 }

@@ -67,8 +67,9 @@ void script_before(struct sim *sim, struct script_facts *facts)
 	if (rng_chance(&sim->rng, 300))
 		facts->create.lifetime_s = rng_range(&sim->rng, 3, 200);
 	if (rng_chance(&sim->rng, 200)) {
-		facts->create.timeout_route = 7;
 		facts->create.timeout_route_name = str_of("ON_TIMEOUT");
+		facts->create.timeout_route =
+			host_route(NULL, facts->create.timeout_route_name);
 	}
 	facts->vars[0].key = str_of("account");
 	facts->vars[0].value = str_of("4711");
@@ -162,6 +163,7 @@ static void settings_act(struct sim *sim, struct model_dialog *dialog)
 {
 	uint32_t set = (uint32_t)rng_next(&sim->rng);
 	uint32_t clear = (uint32_t)rng_next(&sim->rng);
+	struct parley_str route;
 	uint32_t got = 0;
 	int rc;
 
@@ -184,9 +186,9 @@ static void settings_act(struct sim *sim, struct model_dialog *dialog)
 			sim_fail(sim, "options(): %d, %x", rc, got);
 		break;
 	case 2:
+		route = str_of(set & 3 ? some_value(sim) : "");
 		rc = parley_set_timeout_route(sim->engine, dialog->id,
-					      (int32_t)(set & 3),
-					      str_of(some_value(sim)));
+					      host_route(NULL, route), route);
 		expect(sim, "set_timeout_route()", rc, 0);
 		if (rc == 0) {
 			struct parley_view view;
@@ -195,7 +197,7 @@ static void settings_act(struct sim *sim, struct model_dialog *dialog)
 			rc = parley_read(sim->engine, sim_now(sim), dialog->id,
 					 &view, buffer, sizeof(buffer), NULL);
 			expect(sim, "read()", rc, 0);
-			dialog->timeout_route = (int32_t)(set & 3);
+			dialog->timeout_route = host_route(NULL, route);
 			text_copy(dialog->route_name, MODEL_TEXT,
 				  view.timeout_route_name);
 		}
@@ -574,7 +576,10 @@ void script_timer(struct sim *sim, const struct item *item)
 		}
 		break;
 	case SCRIPT_CLOCK:
-		/* The wall clock is set, forwards or backwards. */
+		/* The wall clock is set, forwards or backwards. It moves the
+		 * ends of calls that a crash brings back. */
+		if (sim->store.on)
+			break;
 		sim->wall_jump = (int32_t)rng_below(&sim->rng, 200000) - 100000;
 		sim_event(sim, "wall clock jumps by %d s", sim->wall_jump);
 		break;

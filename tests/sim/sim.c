@@ -39,7 +39,7 @@ static void clock_tick(struct sim *sim)
 		      (uint32_t)sim->wall_jump;
 }
 
-static void trace(void *param, int state, int event, int next)
+void sim_trace(void *param, int state, int event, int next)
 {
 	struct sim *sim = param;
 
@@ -60,6 +60,7 @@ static bool engine_start(struct sim *sim)
 	int rc;
 
 	config_plan(sim);
+	store_plan(sim);
 	host_fill(&sim->host, parley_locks(&sim->config), &host);
 	if (sim->options.fail_count > 0) {
 		sim->host.fail_at = sim->options.fail_at;
@@ -72,7 +73,8 @@ static bool engine_start(struct sim *sim)
 	}
 	if (rc != 0)
 		sim_fail(sim, "create: %s", parley_error_text(rc));
-	parley_set_trace(sim->engine, trace, sim);
+	store_open(sim);
+	parley_set_trace(sim->engine, sim_trace, sim);
 	told_subscribe(sim);
 	return true;
 }
@@ -150,6 +152,7 @@ static bool step(struct sim *sim)
 	}
 	if (sim->steps % CHECK_EVERY == 0)
 		compare_all(sim);
+	store_step(sim);
 	return true;
 }
 
@@ -187,6 +190,7 @@ static void world(struct sim *sim)
 	compare_all(sim);
 	if (model_count(&sim->model) != 0)
 		sim_fail(sim, "%u dialogs are left", model_count(&sim->model));
+	store_end(sim);
 	wire_check(sim);
 	cover_calls(sim);
 }
@@ -241,4 +245,5 @@ void sim_fini(struct sim *sim)
 {
 	net_fini(&sim->net);
 	host_fini(&sim->host);
+	store_fini(&sim->store);
 }

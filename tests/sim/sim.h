@@ -16,6 +16,7 @@
 #include "parley.h"
 #include "proxy.h"
 #include "rand.h"
+#include "store.h"
 #include "trail.h"
 #include "ua.h"
 
@@ -84,6 +85,7 @@ struct sim_options {
 	uint32_t letters, first_letter;
 	/* Calls with so many branches, 0: as it comes; and so many 2xx. */
 	uint32_t branches, answers;
+	bool crashes; /* all that a crash could leave is looked at */
 };
 
 struct sim {
@@ -114,6 +116,7 @@ struct sim {
 	uint32_t notifying; /* note that comes with no change */
 	bool pause_refused; /* somebody could not wait any longer */
 	char text[8192];    /* of our request */
+	struct store store;
 	struct coverage *coverage;
 	uint64_t steps, events, fed, words;
 	struct trail trail;
@@ -131,6 +134,9 @@ _Noreturn void sim_fail(struct sim *sim, const char *format, ...)
 void sim_event(struct sim *sim, const char *format, ...)
 	__attribute__((format(printf, 2, 3)));
 struct parley_now sim_now(const struct sim *sim);
+
+/* For parley_set_trace(): what cells are reached. */
+void sim_trace(void *param, int state, int event, int next);
 
 /* The host's pause(): another process delivers a waiting note. */
 bool sim_pause(struct sim *sim);

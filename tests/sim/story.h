@@ -20,6 +20,8 @@ struct story {
 void story_move(const struct story *story, uint8_t state);
 /* The call ends; @counter is who did it, or NULL. */
 void story_end(const struct story *story, uint32_t note, uint64_t *counter);
+/* BYEs to what is up and has not been asked for. */
+int story_end_answered(const struct story *story, uint8_t sides);
 
 /* model_legs.c */
 /* A leg from the event; NULL and result->rc if there can be none. */

@@ -100,6 +100,14 @@ static void made(struct sim *sim, struct model_dialog *dialog,
 		dialog->made[i] += wanted >> i & 1;
 }
 
+void tell_check(struct sim *sim, struct model_dialog *dialog,
+		const struct model_result *result,
+		const struct parley_actions *actions)
+{
+	check_actions(sim, result, actions);
+	made(sim, dialog, result, actions);
+}
+
 /* After a step of the engine on @dialog: all of it must agree. */
 static void compare_step(struct sim *sim, struct model_dialog *dialog,
 			 bool refused)
@@ -112,6 +120,7 @@ static void compare_step(struct sim *sim, struct model_dialog *dialog,
 	else
 		compare_gone(sim, id);
 	compare_stats(sim);
+	store_look_sometimes(sim);
 }
 
 int tell_feed(struct sim *sim, const struct parley_event *event,

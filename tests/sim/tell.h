@@ -33,6 +33,10 @@ int tell_prepare(struct sim *sim, const struct proxy_target *target,
 		 enum parley_request_kind kind, struct parley_request *request);
 int tell_create(struct sim *sim, const struct parley_event *event,
 		struct parley_actions *actions);
+/* After a step of the engine: what it wants to be done and told. */
+void tell_check(struct sim *sim, struct model_dialog *dialog,
+		const struct model_result *result,
+		const struct parley_actions *actions);
 void tell_deliver(struct sim *sim, const struct parley_note *note,
 		  void *message, bool may_wait);
 

@@ -141,6 +141,8 @@ void proxy_commit(struct sim *sim, uint32_t index)
 {
 	struct proxy_pending pending = sim->pending[index];
 
+	if (!pending.used) /* it was lost in a crash */
+		return;
 	sim->pending[index].used = false;
 	request_go(sim, &pending.msg, pending.matched, &pending.match);
 }
