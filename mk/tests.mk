@@ -127,7 +127,7 @@ CLUSTER_PROGRAM := $(BUILD)/asan/cluster
 
 $(BUILD)/asan/tests/cluster_%.o: tests/cluster/%.c $(BUILD)/asan/flags
 	@mkdir -p $(@D)
-	$(asan.CC) $(TEST_FLAGS) -Itests/cluster -Itests/sim \
+	$(asan.CC) -Itests/cluster -Itests/sim $(TEST_FLAGS) \
 		$(asan.FLAGS) -MMD -MP -c -o $@ $<
 $(CLUSTER_PROGRAM): $(CLUSTER_NAMES:%=$(BUILD)/asan/tests/cluster_%.o) \
 		$(CLUSTER_SHARED:%=$(BUILD)/asan/tests/sim_%.o) \
