@@ -4,7 +4,7 @@
 #   tools/install.sh install MODDIR FILE...
 #   tools/install.sh uninstall MODDIR
 #
-# Headers among the files go into MODDIR/include.
+# Headers among the files go into MODDIR/include, what makes tables into MODDIR/sql.
 # DESTDIR in the environment is put before MODDIR, as packagers expect. The file
 # parley.manifest in MODDIR lists what was installed, with checksums; nothing
 # else is ever overwritten or removed. Its comment lines name folders made.
@@ -28,6 +28,7 @@ name_of()
 {
 	case $1 in
 	*.h) echo "include/$(basename "$1")" ;;
+	*/sql/*) echo "sql/${1##*/sql/}" ;;
 	*) basename "$1" ;;
 	esac
 }
@@ -46,10 +47,12 @@ install_files()
 
 	made=
 	for file; do
-		case $(name_of "$file") in
-		include/*) [ -d "$folder/include" ] || made="$folder/include
-" ;;
-		esac
+		below=$(dirname "$(name_of "$file")")
+		while [ "$below" != . ]; do
+			[ -d "$folder/$below" ] || made="$made$folder/$below
+"
+			below=$(dirname "$below")
+		done
 	done
 	parent=$folder
 	while [ ! -d "$parent" ]; do
@@ -67,7 +70,8 @@ install_files()
 	done
 	{
 		echo "# Installed by Parley's make install."
-		echo "$made" | sed -n 's/^./# made &/p'
+		# What is in a folder is removed before it.
+		echo "$made" | sort -ru | sed -n 's/^./# made &/p'
 		cd "$folder"
 		for file; do
 			sha256sum "$(name_of "$file")"

@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "core/globals.h"
+#include "core/sr_module.h"
 
 #include "db_link.h"
 
@@ -43,9 +44,24 @@ static const char *dialog_file(void)
 	return db_kind() == DB_REDIS ? "dialog" : "dialog-create.sql";
 }
 
+/* In the folder of the module that runs. */
 static const char *more_file(void)
 {
-	return db_kind() == DB_REDIS ? "dialog_more" : "dialog_more-create.sql";
+	static const char *const names[] = {
+		[DB_SQLITE] = "sqlite/dialog_more-create.sql",
+		[DB_POSTGRES] = "postgres/dialog_more-create.sql",
+		[DB_MYSQL] = "mysql/dialog_more-create.sql",
+		[DB_REDIS] = "redis/dialog_more",
+		[DB_OTHER] = "mysql/dialog_more-create.sql",
+	};
+	static char path[256];
+	const struct sr_module *own = find_module_by_name((char *)adapter.name);
+	const char *slash = own ? strrchr(own->path, '/') : NULL;
+
+	snprintf(path, sizeof(path), "%.*ssql/%s",
+		 slash ? (int)(slash - own->path) + 1 : 0, own ? own->path : "",
+		 names[db_kind()]);
+	return path;
 }
 
 /* ------------------------------------------------ versions */
@@ -313,16 +329,17 @@ static bool check_more(struct db_link *link)
 	if (db_kind() == DB_REDIS)
 		LM_WARN("database %s: no table %.*s: put %s where schema_path "
 			"of db_redis points to, and add modparam(\"db_redis\", "
-			"\"keys\", \"%.*s=entry:hash_entry,hash_id\"); until "
-			"then early dialogs, further legs and long texts are "
-			"not stored\n",
+			"\"keys\", "
+			"\"%.*s=entry:hash_entry,hash_id&cid:callid\"); "
+			"until then early dialogs, further legs and long texts "
+			"are not stored\n",
 			db_shown_url(), SHOWN(name), more_file(), SHOWN(name));
 	else
 		LM_WARN("database %s: the table %.*s is not there, or is "
 			"another one, and could not be made: make it with "
-			"%s/%s; until then early dialogs, further legs and "
-			"long texts are not stored\n",
-			db_shown_url(), SHOWN(name), folder(), more_file());
+			"%s; until then early dialogs, further legs and long "
+			"texts are not stored\n",
+			db_shown_url(), SHOWN(name), more_file());
 	return false;
 }
 

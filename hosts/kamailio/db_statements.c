@@ -69,19 +69,9 @@ static void add_erasure(struct sql *sql, const struct db_layout *layout,
 		for (uint32_t i = 2; i < layout->count; i++)
 			sql_add(sql, ",NULL");
 		sql_add(sql, "),");
-	} else if (sql->kind == DB_POSTGRES) {
+	} else {
 		add_id(sql, "(", id);
 		sql_add(sql, "),");
-	} else { /* MySQL uses the index for this, and not for lists of pairs */
-		sql_add(sql, "(");
-		add_name(sql, layout, 0);
-		sql_add(sql, "=");
-		sql_add_integer(sql, id.entry);
-		sql_add(sql, " AND ");
-		add_name(sql, layout, 1);
-		sql_add(sql, "=");
-		sql_add_integer(sql, id.id);
-		sql_add(sql, ") OR ");
 	}
 }
 
@@ -111,22 +101,45 @@ static void add_insert(struct sql *sql, const struct db_layout *layout)
 	sql_add(sql, ") VALUES ");
 }
 
-static void add_delete(struct sql *sql, const struct db_layout *layout,
-		       const struct sql *erased)
+/* "(a,b) IN (VALUES ...)" makes PostgreSQL read the whole table as soon as it
+ * is more than a few; for a list of rows' places it goes by the index. */
+static void add_delete_postgres(struct sql *sql, const struct db_layout *layout,
+				const struct sql *erased)
 {
 	sql_add(sql, "DELETE FROM ");
 	sql_add_name(sql, to_parley(layout->name));
-	sql_add(sql, " WHERE ");
-	if (sql->kind == DB_POSTGRES) {
-		sql_add(sql, "(");
-		add_name(sql, layout, 0);
-		sql_add(sql, ",");
-		add_name(sql, layout, 1);
-		sql_add(sql, ") IN (VALUES ");
-	}
+	sql_add(sql, " WHERE ctid=ANY(ARRAY(SELECT r.ctid FROM (VALUES ");
 	sql_add_text(sql, sql_text(erased));
-	sql_cut(sql, sql->kind == DB_POSTGRES ? 1 : strlen(" OR "));
-	sql_add(sql, sql->kind == DB_POSTGRES ? ")" : "");
+	sql_cut(sql, 1);
+	sql_add(sql, ") v(e,i), LATERAL (SELECT ctid FROM ");
+	sql_add_name(sql, to_parley(layout->name));
+	sql_add(sql, " WHERE ");
+	add_name(sql, layout, 0);
+	sql_add(sql, "=v.e AND ");
+	add_name(sql, layout, 1);
+	sql_add(sql, "=v.i OFFSET 0) r))");
+}
+
+/* MariaDB goes by the index for two pairs and more, so that the first one is
+ * there twice. */
+static void add_delete_mysql(struct sql *sql, const struct db_layout *layout,
+			     const struct sql *erased)
+{
+	const char *end = memchr(erased->s, ')', erased->len);
+
+	sql_add(sql, "DELETE FROM ");
+	sql_add_name(sql, to_parley(layout->name));
+	sql_add(sql, " WHERE (");
+	add_name(sql, layout, 0);
+	sql_add(sql, ",");
+	add_name(sql, layout, 1);
+	sql_add(sql, ") IN (");
+	sql_add_text(sql, sql_text(erased));
+	if (end)
+		sql_add_text(sql, (struct parley_str){
+					  erased->s,
+					  (uint32_t)(end - erased->s) + 1});
+	sql_add(sql, ")");
 }
 
 /* What goes, and what comes: for SQLite both are rows. */
@@ -142,42 +155,61 @@ static enum db_result run_sqlite(struct db_batch *batch,
 	return run(batch, sql);
 }
 
-static enum db_result run_both(struct db_batch *batch,
-			       const struct db_layout *layout)
+static void add_inserts(struct db_batch *batch, const struct db_layout *layout)
+{
+	add_insert(&batch->statement, layout);
+	sql_add_text(&batch->statement, sql_text(&batch->inserted));
+	sql_cut(&batch->statement, 1);
+}
+
+static enum db_result run_postgres(struct db_batch *batch,
+				   const struct db_layout *layout)
 {
 	struct sql *sql = &batch->statement;
-	bool as_one = sql->kind == DB_POSTGRES && batch->inserted.len > 0;
-	enum db_result result;
+	bool both = batch->erased.len > 0 && batch->inserted.len > 0;
+
+	sql_add(sql, both ? "WITH gone AS (" : "");
+	if (batch->erased.len > 0)
+		add_delete_postgres(sql, layout, &batch->erased);
+	sql_add(sql, both ? ") " : "");
+	if (batch->inserted.len > 0)
+		add_inserts(batch, layout);
+	return run(batch, sql);
+}
+
+static enum db_result run_mysql(struct db_batch *batch,
+				const struct db_layout *layout)
+{
+	struct sql *sql = &batch->statement;
+	enum db_result result = DB_DONE;
 
 	if (batch->erased.len > 0) {
-		sql_add(sql, as_one ? "WITH gone AS (" : "");
-		add_delete(sql, layout, &batch->erased);
-		sql_add(sql, as_one ? ") " : "");
-		if (!as_one) {
-			result = run(batch, sql);
-			if (result != DB_DONE || batch->inserted.len == 0)
-				return result;
-			sql_empty(sql);
-		}
+		add_delete_mysql(sql, layout, &batch->erased);
+		result = run(batch, sql);
 	}
-	add_insert(sql, layout);
-	sql_add_text(sql, sql_text(&batch->inserted));
-	sql_cut(sql, 1);
+	if (result != DB_DONE || batch->inserted.len == 0)
+		return result;
+	sql_empty(sql);
+	add_inserts(batch, layout);
 	return run(batch, sql);
 }
 
 static enum db_result flush(struct db_batch *batch,
 			    const struct db_layout *layout)
 {
-	enum db_result result = DB_DONE;
+	enum db_result result;
 
 	sql_empty(&batch->statement);
 	batch->statement.failed =
 		batch->erased.failed || batch->inserted.failed;
-	if (batch->erased.len + batch->inserted.len > 0)
-		result = batch->statement.kind == DB_SQLITE
-				 ? run_sqlite(batch, layout)
-				 : run_both(batch, layout);
+	if (batch->erased.len + batch->inserted.len == 0)
+		result = DB_DONE;
+	else if (batch->statement.kind == DB_SQLITE)
+		result = run_sqlite(batch, layout);
+	else if (batch->statement.kind == DB_POSTGRES)
+		result = run_postgres(batch, layout);
+	else
+		result = run_mysql(batch, layout);
 	sql_empty(&batch->erased);
 	sql_empty(&batch->inserted);
 	return result;

@@ -25,6 +25,9 @@ from report import Report  # noqa: E402
 BUILD = os.path.abspath(os.environ.get("PARLEY_BUILD", "build"))
 MODULES = ("dialog.so", "ims_dialog.so", "dialog_ng.so")
 HEADER = "include/parley_api.h"  # here as well as where it is installed
+SQL = "hosts/kamailio/sql"
+SQL_FILES = sorted(f"{kind}/{name}" for kind in os.listdir(f"{ROOT}/{SQL}")
+                   for name in os.listdir(f"{ROOT}/{SQL}/{kind}"))
 COMMAND_SECONDS = 600
 
 
@@ -55,7 +58,8 @@ def run(command, **env):
 def install(folder, moddir, *files):
     return run(["tools/install.sh", "install", moddir,
                 *(files or [os.path.join(BUILD, name)
-                            for name in MODULES] + [HEADER])],
+                            for name in MODULES] + [HEADER] +
+                  [f"{SQL}/{name}" for name in SQL_FILES])],
                DESTDIR=folder)
 
 
@@ -71,6 +75,8 @@ def test_install_and_uninstall(folder):
         expect(os.path.exists(f"{folder}/lib/parley/{name}"), name)
     expect("-I/lib/parley/include\n" in output, output)
     expect(os.path.exists(f"{folder}/lib/parley/{HEADER}"), HEADER)
+    for name in SQL_FILES:
+        expect(os.path.exists(f"{folder}/lib/parley/sql/{name}"), name)
     status, output = install(folder, "/lib/parley")
     expect(status == 0, "again: " + output)
     status, output = uninstall(folder, "/lib/parley")

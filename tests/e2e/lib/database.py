@@ -302,7 +302,9 @@ class Redis(_OnServer):
     KEYS = {"version": (("table_name",), None),
             "dialog": (("hash_entry", "hash_id"), None),
             "dialog_vars": (("hash_entry", "hash_id", "dialog_key"),
-                            ("dialog", ("hash_entry", "hash_id")))}
+                            ("dialog", ("hash_entry", "hash_id"))),
+            "dialog_more": (("hash_entry", "hash_id"),
+                            ("cid", ("callid",)))}
 
     def _new_name(self):
         # A number of its own per case, counted on the server.
