@@ -4,9 +4,6 @@
  * The drivers' words about a failed statement go into the log as they are; the
  * line that follows says which table, which column, and what to do.
  */
-#include <fcntl.h>
-#include <unistd.h>
-
 #include "core/globals.h"
 #include "core/sr_module.h"
 
@@ -205,41 +202,23 @@ static int check_columns(struct db_link *link, enum db_table table)
 
 /* ------------------------------------------------ writing */
 
-/* A file that may not be written; else the file is locked by another. */
-static bool sqlite_is_readonly(void)
-{
-	const char *path = strstr(adapter.set.db.url.s, "://");
-
-	/* After the slashes comes the name, as the driver takes it. */
-	path = path ? strchr(path + strlen("://"), '/') : NULL;
-	return path && path[1] &&
-	       faccessat(AT_FDCWD, path + 1, W_OK, AT_EACCESS) != 0;
-}
-
-/* Nothing is deleted; but who may not write is told so. */
-static int check_writable(struct db_link *link)
+/* Nothing is deleted; but who may not write is told so. The stock module starts
+ * with such a database. Who can be written again gets what has waited. */
+static void check_writable(struct db_link *link)
 {
 	struct sql *sql = &link->sql;
 
 	if (!db_can_raw())
-		return 0;
+		return;
 	sql_empty(sql);
 	sql_add(sql, "DELETE FROM ");
 	sql_add_name(sql, name_of(DB_DIALOG));
 	sql_add(sql, " WHERE 1=0");
-	if (db_raw(link, sql_text(sql), NULL) == 0)
-		return 0;
-	if (db_kind() == DB_SQLITE && !sqlite_is_readonly()) {
-		LM_WARN("database %s: cannot be written at present: locked by "
-			"another program, or opened for reading only "
-			"(db_set_readonly); calls wait until it can be\n",
-			db_shown_url());
-		return 0;
-	}
-	LM_ERR("database %s: cannot be written: give the user that the proxy "
-	       "runs as the right to, or set db_mode to 0\n",
-	       db_shown_url());
-	return -1;
+	if (db_raw(link, sql_text(sql), NULL) < 0)
+		LM_ERR("database %s: can be read only at present: by lack of "
+		       "rights, by its settings, or because another program "
+		       "has locked it; calls wait until it can be written\n",
+		       db_shown_url());
 }
 
 /* ------------------------------------------------ our own table */
@@ -349,8 +328,7 @@ int db_check_tables(struct db_link *link, bool *morep)
 		if (check_version(link, table) < 0 ||
 		    check_columns(link, table) < 0)
 			return -1;
-	if (check_writable(link) < 0)
-		return -1;
+	check_writable(link);
 	*morep = check_more(link);
 	return 0;
 }
