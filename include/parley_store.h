@@ -39,7 +39,8 @@ struct parley_store_config {
  * before the first dialog and the second process. ARGUMENT: the size or the
  * alignment. CONFLICT: the area holds something else, or is of a version that
  * is not known; it is untouched. OLD: it was made with another size, and has
- * records; untouched as well (parley_store_size() tells which). */
+ * records, or was larger, so that nobody can look; untouched as well
+ * (parley_store_size() tells which). */
 PARLEY_MUST_CHECK int
 parley_store_open(struct parley *engine, struct parley_now now,
 		  const struct parley_store_config *config);
