@@ -544,10 +544,8 @@ static int f_set_state(struct sip_msg *msg, char *param, char *p2)
 
 static int f_db_load_callid(struct sip_msg *msg, char *callid, char *p2)
 {
-	(void)msg;
-	(void)callid;
 	(void)p2;
-	return op_db_load("dlg_db_load_callid");
+	return with_text(msg, callid, op_db_load_callid);
 }
 
 static int f_db_load_extra(struct sip_msg *msg, char *p1, char *p2)
@@ -555,7 +553,7 @@ static int f_db_load_extra(struct sip_msg *msg, char *p1, char *p2)
 	(void)msg;
 	(void)p1;
 	(void)p2;
-	return op_db_load("dlg_db_load_extra");
+	return op_db_load_extra();
 }
 
 /* clang-format off */

@@ -208,18 +208,15 @@ static int ki_set_state(sip_msg_t *msg, str *name)
 	return op_set_state(msg, name);
 }
 
-/* Nothing can be loaded as long as nothing is stored. */
 static int ki_db_load_callid(sip_msg_t *msg, str *callid)
 {
-	(void)msg;
-	(void)callid;
-	return op_db_load("dlg_db_load_callid");
+	return op_db_load_callid(msg, callid);
 }
 
 static int ki_db_load_extra(sip_msg_t *msg)
 {
 	(void)msg;
-	return op_db_load("dlg_db_load_extra");
+	return op_db_load_extra();
 }
 
 static int ki_var_sets(sip_msg_t *msg, str *name, str *value)

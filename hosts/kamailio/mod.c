@@ -4,16 +4,23 @@
  * Kamailio looks for `exports` and then for `_<file name>_exports`. There is
  * no `exports` here, so each of the three installed files finds its own.
  */
+#include "core/events.h"
 #include "core/script_cb.h"
 
+#include "asks.h"
 #include "capi.h"
 #include "cseq.h"
 #include "events.h"
 #include "db_tables.h"
 #include "dmq.h"
 #include "exports.h"
+#include "journal_apply.h"
+#include "journal_file.h"
+#include "late.h"
+#include "loaded.h"
 #include "own_mark.h"
 #include "params_db.h"
+#include "writer.h"
 
 struct adapter adapter = {
 	.set =
@@ -104,9 +111,50 @@ static int bind_others(void)
 
 /* ------------------------------------------------ start and end */
 
+static bool started;
+static sr_corecb_void_f others_shutdown;
+
+/* Dialogs that are written by main must not be left half changed by those that
+ * it ends. */
+static void freeze(void)
+{
+	if (others_shutdown)
+		others_shutdown();
+	host_freeze();
+}
+
+static void freeze_at_end(void)
+{
+	sr_corecb_t *calls = sr_corecb_get();
+
+	others_shutdown = calls->app_shutdown;
+	calls->app_shutdown = freeze;
+}
+
+/* What is in the journal and the database comes when everybody is there who
+ * wants to hear of it, and before the processes. */
+static int start_database(void)
+{
+	bool rest = false;
+
+	if (adapter.set.db.mode == 0)
+		return 0;
+	if (writer_init() < 0 || asks_init() < 0 || late_init() < 0 ||
+	    loaded_init() < 0)
+		return -1;
+	if (adapter.set.db.mode != 3 && journal_file_open() < 0)
+		return -1;
+	if (db_load_start(&rest) < 0)
+		return -1;
+	if (adapter.set.db.mode == 3)
+		freeze_at_end();
+	return 0;
+}
+
 static int start(const char *name)
 {
 	const struct sr_module *own = find_module_by_name((char *)name);
+	bool apply = journal_apply_wanted();
 
 	adapter.name = name;
 	if (!own || check_alone(own->path) < 0 || params_check() < 0 ||
@@ -119,13 +167,17 @@ static int start(const char *name)
 		return -1;
 	}
 	db_rules_init();
-	if (dmq_bind() < 0 || host_init() < 0)
+	if (dmq_bind() < 0 || (adapter.set.db.mode != 0 && db_bind() < 0) ||
+	    host_init() < 0)
 		return -1;
+	if (apply)
+		journal_apply();
 	own_mark_init();
 	if (dmq_init() < 0 || events_init() < 0 || capi_init() < 0 ||
 	    sip_in_init() < 0 || stats_init() < 0 || procs_init() < 0 ||
-	    cseq_init() < 0)
+	    cseq_init() < 0 || start_database() < 0)
 		return -1;
+	started = true;
 	return 0;
 }
 
@@ -147,8 +199,16 @@ static int start_dialog_ng(void)
 static void stop(void)
 {
 	cseq_fini();
+	if (started)
+		writer_finish();
+	else
+		writer_abandon();
 	host_fini();
 	dmq_fini();
+	asks_fini();
+	late_fini();
+	loaded_fini();
+	writer_fini();
 }
 
 #define EXPORTS(module)                                                        \

@@ -5,6 +5,7 @@
 #include "core/lvalue.h"
 #include "core/route.h"
 
+#include "asks.h"
 #include "ops.h"
 #include "reader.h"
 #include "text.h"
@@ -265,12 +266,30 @@ int op_timeout_by_profile(int profile, struct parley_str value, int seconds)
 	return error < 0 ? -1 : 1;
 }
 
-int op_db_load(const char *function)
+static int load(const char *function, enum ask_what what, str text)
 {
-	log_limited(LOG_CAUSE_SCRIPT, L_ERR,
-		    "%s(): this version has no database, nothing is loaded\n",
-		    function);
+	struct db_load_count count = {0};
+	const char *fault = asks_put(what, to_parley(&text), &count);
+
+	if (!fault)
+		return 1;
+	log_limited(LOG_CAUSE_SCRIPT, L_ERR, "%s(): %s\n", function, fault);
 	return -1;
+}
+
+int op_db_load_callid(struct sip_msg *msg, const str *callid)
+{
+	(void)msg;
+	if (callid->len > 0)
+		return load("dlg_db_load_callid", ASK_LOAD_CALLID, *callid);
+	log_limited(LOG_CAUSE_SCRIPT, L_ERR,
+		    "dlg_db_load_callid(): a Call-ID is needed\n");
+	return -1;
+}
+
+int op_db_load_extra(void)
+{
+	return load("dlg_db_load_extra", ASK_LOAD_EXTRA, (str){0});
 }
 
 /* What is wrong, or NULL; fills @facts. */

@@ -68,8 +68,10 @@ int op_update_socket(struct sip_msg *msg);
 /* A new lifetime for all calls of a profile. */
 int op_timeout_by_profile(int profile, struct parley_str value, int seconds);
 
-/* There is no database: false, after a line that says so. */
-int op_db_load(const char *function);
+/* The calls of a Call-ID, or all that are missing here, out of the database: by
+ * the writer, for which they wait 2 s at the most. */
+int op_db_load_callid(struct sip_msg *msg, const str *callid);
+int op_db_load_extra(void);
 
 /* Places of other servers' calls. */
 struct op_remote {

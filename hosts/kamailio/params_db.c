@@ -48,11 +48,5 @@ int params_db_check(void)
 
 	PARAMS_DB_NAMES(CHECK_NAME)
 	name_node(db);
-	if (db->mode != 0) {
-		LM_ERR("db_mode=%d: must be 0: this version stores no calls in "
-		       "a database\n",
-		       db->mode);
-		return -1;
-	}
 	return 0;
 }

@@ -1,5 +1,5 @@
 /*
- * procs.c - two processes of our own
+ * procs.c - processes of our own
  *
  * "dialog timer" pulls expired timers out of the engine ten times a second and
  * does nothing that takes time. What they lead to - routes of the script, BYEs,
@@ -18,7 +18,9 @@
 #include "core/receive.h"
 #include "core/ut.h"
 
+#include "db_load.h"
 #include "dmq.h"
+#include "writer.h"
 
 enum { TICK_US = 100 * 1000 };
 
@@ -65,7 +67,7 @@ static bool queue_write(const struct record *record)
 	       (ssize_t)record->size;
 }
 
-static void queue_flush(void)
+void procs_flush(void)
 {
 	while (queue.first && queue_write(&queue.first->record)) {
 		struct waiting *done = queue.first;
@@ -119,9 +121,10 @@ static void timer_loop(void)
 	for (;;) {
 		sleep_us(TICK_US);
 		cfg_update();
-		queue_flush();
+		procs_flush();
 		while (parley_expire(adapter.engine, host_now(), &actions))
 			procs_push(&actions);
+		writer_watch();
 		log_flush();
 	}
 }
@@ -178,9 +181,21 @@ static void actions_loop(void)
 
 /* ------------------------------------------------ start */
 
+static bool has_database(void)
+{
+	return adapter.set.db.mode != 0;
+}
+
+static bool flushes_journal(void)
+{
+	return has_database() && adapter.set.db.mode != 3 &&
+	       adapter.set.db.journal_sync;
+}
+
 static int processes(void)
 {
-	return adapter.set.enable_dmq ? 3 : 2;
+	return 2 + (adapter.set.enable_dmq != 0) + has_database() +
+	       flushes_journal();
 }
 
 int procs_init(void)
@@ -217,12 +232,30 @@ static int start_process(int rank, char *name, int sockets, void (*loop)(void))
 	exit(1);
 }
 
+/* The database's: nobody else's child_init, so that connections are their
+ * own. */
+static int start_writers(void)
+{
+	static char writer_name[] = "dialog writer";
+	static char journal_name[] = "dialog journal";
+
+	if (has_database() &&
+	    start_process(PROC_NOCHLDINIT, writer_name, 0, writer_loop) < 0)
+		return -1;
+	if (flushes_journal() && start_process(PROC_NOCHLDINIT, journal_name, 0,
+					       writer_flush_loop) < 0)
+		return -1;
+	return 0;
+}
+
 int procs_child_init(int rank)
 {
 	static char timer_name[] = "dialog timer";
 	static char actions_name[] = "dialog actions";
 	static char dmq_name[] = "dialog dmq";
 
+	if (rank == 1 && has_database())
+		db_load_tell();
 	if (rank != PROC_MAIN)
 		return 0;
 	/* Routes may use what other modules set up for a timer process. */
@@ -230,6 +263,8 @@ int procs_child_init(int rank)
 		return -1;
 	if (adapter.set.enable_dmq &&
 	    start_process(PROC_TIMER, dmq_name, 1, dmq_loop) < 0)
+		return -1;
+	if (start_writers() < 0)
 		return -1;
 	return start_process(PROC_NOCHLDINIT, timer_name, 0, timer_loop);
 }

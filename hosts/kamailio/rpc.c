@@ -5,9 +5,10 @@
  * calls them from the script. So they keep nothing and wait for nothing.
  */
 #include "exports.h"
-#include "reader.h"
 #include "rpc_args.h"
 #include "rpc_bridge.h"
+#include "rpc_counts.h"
+#include "rpc_db.h"
 #include "rpc_dlg2.h"
 #include "rpc_dump.h"
 #include "rpc_end.h"
@@ -57,22 +58,9 @@ static void rpc_stats_active(rpc_t *rpc, void *c)
 		rpc->fault(c, 500, "Server failure");
 }
 
-/* An int as long as it fits, because kamcmd shows all else as a fraction. */
-static bool add_count(rpc_t *rpc, void *h, const char *name, uint64_t count)
-{
-	if (count <= INT32_MAX)
-		return rpc->struct_add(h, "d", reader_name(name), (int)count) >=
-		       0;
-	return rpc->struct_add(h, "J", reader_name(name),
-			       (unsigned long long)count) >= 0;
-}
-
 static bool add_stats(rpc_t *rpc, void *h, const struct parley_stats *s)
 {
-	const struct {
-		const char *name;
-		uint64_t count;
-	} fields[] = {
+	const struct rpc_count counts[] = {
 		{"unconfirmed", s->now_in[PARLEY_STATE_UNCONFIRMED]},
 		{"early", s->now_in[PARLEY_STATE_EARLY]},
 		{"answered", s->now_in[PARLEY_STATE_ANSWERED]},
@@ -100,10 +88,8 @@ static bool add_stats(rpc_t *rpc, void *h, const struct parley_stats *s)
 		{"remote_members", s->remote_members},
 	};
 
-	for (size_t i = 0; i < sizeof(fields) / sizeof(fields[0]); i++)
-		if (!add_count(rpc, h, fields[i].name, fields[i].count))
-			return false;
-	return true;
+	return rpc_add_counts(rpc, h, counts,
+			      sizeof(counts) / sizeof(counts[0]));
 }
 
 static void rpc_stats(rpc_t *rpc, void *c)
@@ -145,6 +131,11 @@ DOC(doc_profile_size, "Count the dialogs in a profile: profile [value]");
 DOC(doc_profile_list, "List the dialogs in a profile: profile [value]");
 DOC(doc_stats_active, "Count the calls by state");
 DOC(doc_stats, "All counters");
+DOC(doc_db_stats, "How far the database is behind, and what was written");
+DOC(doc_db_flush, "Write what waits for the database now");
+DOC(doc_db_adopt, "Take over the calls of a node that is gone: node");
+DOC(doc_db_load_callid, "Load the calls of a Call-ID: callid");
+DOC(doc_db_load_extra, "Load what is in the database and not in memory");
 DOC(doc_dlg2_list, "List all dialogs as ims_dialog does: [limit [h_entry "
 		   "h_id]]; the ids are those of the last dialog of the page "
 		   "before");
@@ -171,6 +162,11 @@ rpc_export_t adapter_rpcs[] = {
 	{"dlg.is_alive", rpc_is_alive, doc_is_alive, 0},
 	{"dlg.stats_active", rpc_stats_active, doc_stats_active, 0},
 	{"dlg.stats", rpc_stats, doc_stats, 0},
+	{"dlg.db_stats", rpc_db_stats, doc_db_stats, 0},
+	{"dlg.db_flush", rpc_db_flush, doc_db_flush, 0},
+	{"dlg.db_adopt", rpc_db_adopt, doc_db_adopt, 0},
+	{"dlg.db_load_callid", rpc_db_load_callid, doc_db_load_callid, 0},
+	{"dlg.db_load_extra", rpc_db_load_extra, doc_db_load_extra, 0},
 	{"dlg2.list", rpc_dlg2_list, doc_dlg2_list, 0},
 	{"dlg2.end_dlg", rpc_dlg2_end_dlg, doc_dlg2_end_dlg, 0},
 	{"dlg2.end_all_active_dlg", rpc_dlg2_end_all, doc_dlg2_end_all, 0},

@@ -49,16 +49,36 @@ def test_hash_size(env):
                  ["hash_size", value, "power of two"])
 
 
-@parley_only("it has a database")
+@parley_only(QUIET)
 def test_db_mode(env):
-    """Nobody may believe that calls are stored. The names of the database's
-    other parameters load."""
+    """A database that cannot be used stops the start, and none is looked for
+    as long as none is asked for."""
     for value in (1, 2, 3):
-        _refused(env, [("db_mode", value), ("db_url", "mysql://a:b@c/d")],
-                 ["db_mode", value, "stores no calls"], early=False)
-    _refused(env, [("db_mode", 4)], ["db_mode", 4, "from 0 to 3"])
+        for url, words in (("mysql://a:b@c/d", ["mysql://", "db_mysql.so"]),
+                           ("nothing", ["db_url"])):
+            _refused(env, [("db_mode", value), ("db_url", url)], words,
+                     early=False)
+    for value in (-1, 4):
+        _refused(env, [("db_mode", value)], ["db_mode", value, "from 0 to 3"])
     with env.proxy([("db_mode", 0), ("db_url", "mysql://a:b@c/d")]) as server:
         check("db_" not in server.log(), "a line about the database")
+
+
+@parley_only(QUIET)
+def test_journal(env):
+    """The parameters of the journal, and of the node."""
+    for name, values, words in (
+            ("journal_size", (0, -1, 65537), ["from 1 to 65536"]),
+            ("journal_dir", ("", "calls", "./calls"), ["full path"]),
+            ("journal_dir", ("/run", "/run/kamailio", "/var/run/x"),
+             ["emptied"]),
+            ("db_node", ("n" * 65,), ["at most 64"])):
+        for value in values:
+            _refused(env, [(name, value)], [name] + words)
+    with env.proxy([("journal_dir", "/nowhere"), ("journal_size", 65536),
+                    ("journal_sync", 1), ("db_load_wait", 0),
+                    ("db_node", "n" * 64), ("more_table_name", "m")]):
+        pass
 
 
 @parley_only(QUIET)

@@ -117,11 +117,12 @@ TABLES = (
     ("functions.md", "functions*.c", r'\{"(\w+)", FUNCTION'),
     ("parameters.md", "params*.c",
      r'\bBY_(?:INT|TEXT)\((\w+)|\{"(\w+)", PARAM_'),
+    ("parameters.md", "params_db.h", r"\bX\((\w+), \w+, "),
     ("variables.md", "pv.c", r'\{STR_STATIC_INIT\("(\w+)"\), PVT'),
     ("variables.md", "pv*.c", r'\[(?:KEY|CTX)_\w+\] = "(\w+)"'),
     ("rpc.md", "rpc*.c", r'\{"(dlg2?\.\w+)"'),
     ("kemi.md", "kemi*.c", r'\bKEMI\("(\w+)"'),
-    ("statistics.md", "stats.c", r'"(\w+_dialogs)"|COUNTER\("(\w+)"'),
+    ("statistics.md", "stats.c", r'STAT\((\w+)|COUNTER\("(\w+)"'),
 )
 
 

@@ -4,9 +4,9 @@ import itertools
 import re
 import threading
 
-from lib import modules, proxy
+from lib import database, modules, proxy, stored
 from lib.case import (check, net, parley_only, same, script, sip,
-                      state_of, wait_state)
+                      state_of, two_parties, wait_state)
 from lib.rpc import Fault
 
 LONG = ("gone_after_end", "end_all_while_calls_come_and_go")
@@ -508,13 +508,20 @@ def refused(server):
     raise AssertionError("it starts with %r" % server.params)
 
 
-@parley_only("it has a database")
-def test_no_database(env):
+@parley_only("ims_dialog stores what dialog_ng's users expect of it")
+def test_rows(env):
+    """Each name stores its calls."""
     for name in NAMES:
-        for mode in (1, 2, 3):
-            log = refused(env.proxy([("db_mode", mode)], name=name))
-            check("db_mode=%d: must be 0" % mode in log, "%s: %s", name,
-                  log[-500:])
+        with database.fresh("sqlite") as base:
+            base.create_stock_tables()
+            with two_parties(env.proxy(
+                    [("db_mode", 1), ("db_url", base.url),
+                     ("journal_dir", stored.folder_of_journal(base))],
+                    name=name, first=base.load())) as (server, a, b):
+                call = sip.establish(a, b)
+                stored.wait_rows(base, "dialog", 1)
+                call.hang_up()
+                stored.no_rows(base)
 
 
 def test_refused(env):

@@ -221,7 +221,7 @@ def test_kemi(env):
             "manage": "1", "early": "1", "wrong": "-1", "empty": "-1",
             "load": "-1", "extra": "-1", "deleted": "1"})
         same("ended", server.rpc("dlg.stats")["ended_by_us"], 1)
-        same("lines", server.log().count("has no database"), 2)
+        same("lines", server.log().count("db_mode is 0"), 2)
 
 
 def test_no_database(env):
@@ -237,5 +237,5 @@ def test_no_database(env):
         check("LOAD -1" in server.log(), "it is true")
         check("LOAD 1" not in server.log(), "it is true")
         if not env.stock:
-            lines = server.log().count("has no database")
+            lines = server.log().count("db_mode is 0")
             check(2 <= lines <= 20, "%d lines", lines)

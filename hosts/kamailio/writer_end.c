@@ -1,0 +1,178 @@
+/*
+ * What main writes when the other processes are gone.
+ *
+ * They were ended wherever they were, perhaps inside of a lock. The journal can
+ * be read without any, so it is read as after a crash, with an engine that is
+ * made for it. Mode 3 has none, and has to use the dialogs as they were left.
+ */
+#include <stdlib.h>
+
+#include "db_load.h"
+#include "journal_file.h"
+#include "loaded.h"
+#include "writer.h"
+
+static uint64_t left_in(struct parley *engine)
+{
+	struct parley_store_stats stats = {0};
+
+	parley_store_get_stats(engine, host_now(), &stats);
+	return stats.waiting + stats.taken;
+}
+
+/* ------------------------------------------------ modes 1 and 2 */
+
+static void drain(struct parley *engine)
+{
+	struct writer_batch batch = {.has_more = db_load_has_more()};
+	int rc = DB_GONE;
+
+	if (left_in(engine) > 0 && writer_connect(&batch))
+		do {
+			rc = writer_step(&batch, engine);
+		} while (rc > 0);
+	writer_disconnect(&batch);
+	reader_fini(&batch.reader);
+}
+
+static void finish_journal(void)
+{
+	struct parley_store_config area = journal_file_area();
+	struct parley *engine = NULL;
+	uint64_t left;
+
+	if (!area.area)
+		return;
+	area.keep_replaced = false;
+	if (host_make_alone(&engine) < 0 ||
+	    parley_store_open(engine, host_now(), &area) != 0) {
+		LM_ERR("journal %s: cannot be written into the database; it "
+		       "stays for the next start\n",
+		       journal_file_path());
+		journal_file_close(false);
+		return;
+	}
+	drain(engine);
+	left = left_in(engine);
+	if (left > 0)
+		LM_ERR("database: %llu dialogs could not be written; they stay "
+		       "in the journal %s for the next start\n",
+		       (unsigned long long)left, journal_file_path());
+	parley_destroy(engine);
+	journal_file_close(left == 0);
+}
+
+/* ------------------------------------------------ mode 3 */
+
+enum { ALL_MAX = 2000 }; /* dialogs of one batch */
+
+struct finish {
+	struct writer_batch batch;
+	struct parley_id *loaded; /* what the database has rows of */
+	uint32_t loaded_count;
+	uint64_t written, lost;
+	bool gone; /* the database is, nothing more is tried */
+};
+
+static void flush(struct finish *finish)
+{
+	uint32_t count = finish->batch.puts;
+
+	if (finish->batch.puts + finish->batch.gone == 0)
+		return;
+	if (writer_put(&finish->batch) == DB_DONE) {
+		finish->written += count;
+	} else {
+		finish->lost += count;
+		finish->gone = true;
+	}
+}
+
+/* 1: it is to be written; 0: the call is over, or another node's. */
+static int export(struct finish *finish, struct parley_id id,
+		  struct parley_image *image)
+{
+	struct reader *reader = &finish->batch.reader;
+	size_t needed = sizeof(*image);
+	int rc;
+
+	do {
+		if (!reader_reserve(reader, needed))
+			return PARLEY_E_MEMORY;
+		rc = parley_export(adapter.engine, host_now(), id, image,
+				   reader->buffer, reader->size, &needed);
+	} while (rc == PARLEY_E_SPACE);
+	return rc == 0 && image->view.owner.len == 0 &&
+	       image->view.state != PARLEY_STATE_DELETED;
+}
+
+static void write_dialog(struct finish *finish, struct parley_id id)
+{
+	struct parley_image image;
+	int rc = export(finish, id, &image);
+	bool known = loaded_has(finish->loaded, finish->loaded_count, id);
+
+	if (rc == 0)
+		return;
+	if (rc > 0 && !finish->gone &&
+	    db_batch_put(finish->batch.batch, &image, known, 0, host_now()) ==
+		    0)
+		finish->batch.puts++;
+	else
+		finish->lost++;
+	if (finish->batch.puts >= ALL_MAX)
+		flush(finish);
+}
+
+/* The rows of a call that was loaded and is over. */
+static void delete_dialog(struct finish *finish, struct parley_id id)
+{
+	struct parley_image image;
+
+	if (finish->gone || export(finish, id, &image) != 0)
+		return;
+	if (db_batch_gone(finish->batch.batch, id, (struct parley_str){0}, 0) ==
+	    0)
+		finish->batch.gone++;
+	if (finish->batch.gone >= ALL_MAX)
+		flush(finish);
+}
+
+static void finish_all(void)
+{
+	struct finish finish = {0};
+	struct parley_id id = {0, 0};
+
+	finish.batch.has_more = db_load_has_more();
+	finish.gone = !writer_connect(&finish.batch);
+	finish.loaded = loaded_sorted(&finish.loaded_count);
+	while (parley_next(adapter.engine, &id))
+		write_dialog(&finish, id);
+	for (uint32_t i = 0; i < finish.loaded_count; i++)
+		delete_dialog(&finish, finish.loaded[i]);
+	if (!finish.gone)
+		flush(&finish);
+	if (finish.lost > 0)
+		LM_ERR("database: %llu dialogs could not be written and are "
+		       "lost\n",
+		       (unsigned long long)finish.lost);
+	LM_NOTICE("database: %llu dialogs written at the end\n",
+		  (unsigned long long)finish.written);
+	free(finish.loaded);
+	writer_disconnect(&finish.batch);
+	reader_fini(&finish.batch.reader);
+}
+
+void writer_abandon(void)
+{
+	if (adapter.engine)
+		journal_file_close(left_in(adapter.engine) == 0);
+}
+
+void writer_finish(void)
+{
+	if (adapter.set.db.mode == 3)
+		finish_all();
+	else if (adapter.set.db.mode != 0)
+		finish_journal();
+}
