@@ -10,7 +10,8 @@ SQL_FILES := $(sort $(wildcard hosts/kamailio/sql/*/*))
 .PHONY: install uninstall
 install: all
 	@DESTDIR='$(DESTDIR)' tools/install.sh install '$(MODDIR)' \
-		$(MODULES) include/parley_api.h $(SQL_FILES)
+		$(MODULES) include/parley_api.h $(SQL_FILES) \
+		tools/parley-journal
 
 uninstall:
 	@DESTDIR='$(DESTDIR)' tools/install.sh uninstall '$(MODDIR)'

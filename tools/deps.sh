@@ -52,6 +52,7 @@ needs_of_build()
 needs_of_run()
 {
 	needs_of_build
+	need kamailio-sqlite-modules '/usr/lib/*/kamailio/modules/db_sqlite.so'
 	need_command sip-tester sipp
 	# Its standard library too, which the smallest installation lacks.
 	need python3 '/usr/lib/python3.*/json/__init__.py'
@@ -86,7 +87,6 @@ needs_of_test()
 # folders of their own. MariaDB's package of this name has no service at all.
 needs_of_databases()
 {
-	need kamailio-sqlite-modules "$modules/db_sqlite.so"
 	need kamailio-postgres-modules "$modules/db_postgres.so"
 	need kamailio-mysql-modules "$modules/db_mysql.so"
 	need kamailio-redis-modules "$modules/db_redis.so"

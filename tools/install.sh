@@ -4,7 +4,9 @@
 #   tools/install.sh install MODDIR FILE...
 #   tools/install.sh uninstall MODDIR
 #
-# Headers among the files go into MODDIR/include, what makes tables into MODDIR/sql.
+# Headers among the files go into MODDIR/include, what makes tables into
+# MODDIR/sql. Root also gets the folder for the journal of calls,
+# /var/lib/kamailio of user kamailio, if there is no such.
 # DESTDIR in the environment is put before MODDIR, as packagers expect. The file
 # parley.manifest in MODDIR lists what was installed, with checksums; nothing
 # else is ever overwritten or removed. Its comment lines name folders made.
@@ -21,6 +23,33 @@ is_ours()
 {
 	[ -r "$manifest" ] && grep -v '^#' "$manifest" |
 		grep -F "  $1" | (cd "$folder" && sha256sum -c --status -)
+}
+
+# Adds @1, and the folders above it that are not there, to those that are made.
+note_missing()
+{
+	parent=$1
+	while [ ! -d "$parent" ]; do
+		made="$made$parent
+"
+		parent=$(dirname "$parent")
+	done
+}
+
+# Calls that the database has not got yet outlive a crash there (journal_dir).
+install_state()
+{
+	state=${DESTDIR:-}/var/lib/kamailio
+	[ ! -d "$state" ] || return 0
+	if ! id kamailio >/dev/null 2>&1 || [ "$(id -u)" != 0 ]; then
+		echo "For db_mode 1 or 2, make a folder that Kamailio's user may" \
+			"write to: /var/lib/kamailio"
+		return 0
+	fi
+	note_missing "$state"
+	mkdir -p "$state"
+	chown kamailio:kamailio "$state"
+	chmod 750 "$state"
 }
 
 # Where @1 goes, below the folder.
@@ -54,20 +83,18 @@ install_files()
 			below=$(dirname "$below")
 		done
 	done
-	parent=$folder
-	while [ ! -d "$parent" ]; do
-		made="$made$parent
-"
-		parent=$(dirname "$parent")
-	done
+	note_missing "$folder"
 	# What an earlier installation made is still ours to remove.
 	[ ! -r "$manifest" ] || made="$made$(sed -n 's/^# made //p' "$manifest")"
 
 	mkdir -p "$folder" 2>/dev/null && [ -w "$folder" ] ||
 		die "cannot write to $folder: root is needed"
 	for file; do
-		install -D -m 644 "$file" "$folder/$(name_of "$file")"
+		mode=644
+		[ ! -x "$file" ] || [ "${file%.so}" != "$file" ] || mode=755
+		install -D -m "$mode" "$file" "$folder/$(name_of "$file")"
 	done
+	install_state
 	{
 		echo "# Installed by Parley's make install."
 		# What is in a folder is removed before it.
@@ -86,6 +113,8 @@ install_files()
 		*.so) echo "    loadmodule \"$moddir/$(basename "$file")\"" ;;
 		esac
 	done
+	[ ! -e "$folder/parley-journal" ] ||
+		echo "Before going back to it: $moddir/parley-journal"
 	[ ! -d "$folder/include" ] ||
 		echo "For modules of your own: -I$moddir/include"
 }
@@ -106,7 +135,7 @@ uninstall_files()
 	rm "$manifest"
 	# A folder that holds something else by now stays.
 	echo "$folders" | while read -r made; do
-		[ -z "$made" ] || rmdir "$made" 2>/dev/null || break
+		[ -z "$made" ] || rmdir "$made" 2>/dev/null || :
 	done
 	[ -z "$kept" ] || echo "Changed since the installation, so kept:$kept"
 	echo "Uninstalled from $folder"

@@ -16,6 +16,7 @@ import shlex
 import shutil
 import signal
 import socket
+import sqlite3
 import subprocess
 import sys
 import tempfile
@@ -26,6 +27,7 @@ import live
 
 EXAMPLES = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..",
                         "examples")
+SCHEMAS = "/usr/share/kamailio/db_sqlite"
 LOOPBACK = "127.0.0.1"
 START_SECONDS = 20
 STOP_SECONDS = 10
@@ -124,13 +126,34 @@ def wait_until(condition, children, stop, what):
         stop.wait(POLL_SECONDS)
 
 
+def make_database(folder):
+    """The package's tables. Who looks into them keeps nobody from writing."""
+    path = os.path.join(folder, "calls.sqlite")
+    connection = sqlite3.connect(path)
+    try:
+        connection.execute("PRAGMA journal_mode=WAL")
+        for name in ("standard", "dialog"):
+            with open(f"{SCHEMAS}/{name}-create.sql",
+                      encoding="utf-8") as schema:
+                connection.executescript(schema.read())
+    except OSError as error:
+        raise Failure(f"{error.filename}: {error.strerror}; "
+                      "make deps installs it") from error
+    finally:
+        connection.close()
+    return path
+
+
 def start_proxy(children, ports, build, listen):
+    database = make_database(children.folder)
     defines = {
         "LISTEN_SIP": f"udp:{listen}:{ports['sip']}",
         "LISTEN_HTTP": f"tcp:{LOOPBACK}:{ports['http']}",
         "DESTINATION": f'"sip:{LOOPBACK}:{ports["callee"]}"',
         "DIALOG_SO": f'"{os.path.join(build, "dialog.so")}"',
         "CTL_SOCKET": f'"unix:{children.folder}/ctl"',
+        "DB_URL": f'"sqlite:///{database}"',
+        "JOURNAL_DIR": f'"{children.folder}"',
     }
     command = [os.environ.get("KAMAILIO", "kamailio"), "-DD", "-E", "-Y", children.folder,
                "-P", os.path.join(children.folder, "kamailio.pid"),
@@ -168,6 +191,8 @@ def make_hints(children, ports, listen):
         f"End        kamcmd -s {ctl} dlg.end_dlg <h_entry> <h_id>",
         f"JSON-RPC   curl -s http://{LOOPBACK}:{ports['http']}/RPC "
         f"-d '{request}'",
+        f"Database   {children.folder}/calls.sqlite, SQLite; "
+        "kamcmd ... dlg.db_stats",
         f"Log        {children.folder}/kamailio.log",
         "Ctrl-C ends it",
     ]
