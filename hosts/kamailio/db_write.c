@@ -120,22 +120,41 @@ static int copy_all(struct db_batch *batch, struct batch_entry *entry,
 	return 0;
 }
 
-int db_batch_put(struct db_batch *batch, const struct parley_image *image,
-		 bool known, uint64_t ticket, struct parley_now now)
+static int put(struct db_batch *batch, const struct parley_image *image,
+	       bool claim, struct parley_now now)
 {
 	struct batch_entry *entry = add_entry(batch);
 	struct db_rows rows = {0};
 
 	db_arena_empty(batch->scratch);
-	if (!entry || db_rows_of(image, now, batch->scratch, &rows) < 0 ||
-	    copy_all(batch, entry, &rows) < 0)
+	if (!entry || db_rows_of(image, now, batch->scratch, &rows) < 0)
+		return PARLEY_E_MEMORY;
+	if (claim)
+		rows.has_dialog = false; /* they are there */
+	if (copy_all(batch, entry, &rows) < 0)
 		return PARLEY_E_MEMORY;
 	entry->callid = db_arena_text(batch->arena, image->view.callid);
-	entry->ticket = ticket;
 	entry->id = image->view.id;
-	entry->erase = known;
 	batch->count++;
 	return 0;
+}
+
+int db_batch_put(struct db_batch *batch, const struct parley_image *image,
+		 bool known, uint64_t ticket, struct parley_now now)
+{
+	int rc = put(batch, image, false, now);
+
+	if (rc == 0) {
+		batch->entries[batch->count - 1].ticket = ticket;
+		batch->entries[batch->count - 1].erase = known;
+	}
+	return rc;
+}
+
+int db_batch_claim(struct db_batch *batch, const struct parley_image *image,
+		   struct parley_now now)
+{
+	return put(batch, image, true, now);
 }
 
 int db_batch_gone(struct db_batch *batch, struct parley_id id,

@@ -25,6 +25,10 @@ void db_batch_free(struct db_batch *batch);
 /* Puts one more in. @known: there may be rows of it. 0 or PARLEY_E_MEMORY. */
 int db_batch_put(struct db_batch *batch, const struct parley_image *image,
 		 bool known, uint64_t ticket, struct parley_now now);
+/* The rows that the stock module has made of it are this node's from now on:
+ * there is none in dialog_more yet. */
+int db_batch_claim(struct db_batch *batch, const struct parley_image *image,
+		   struct parley_now now);
 int db_batch_gone(struct db_batch *batch, struct parley_id id,
 		  struct parley_str callid, uint64_t ticket);
 uint32_t db_batch_count(const struct db_batch *batch);
