@@ -175,7 +175,7 @@ fuzz:
 script = $(QUIET_MAKE) all && \
 	PARLEY_BUILD=$(abspath $(BUILD)) $(PYTHON) $(1) $(2)
 
-# Our own tools, `make install` and `make run`.
+# Our own tools, `make deps`, `make install` and `make run`.
 tools:
 	@$(call script,tests/tools/run.py)
 

@@ -8,9 +8,16 @@
 # installs; services that ran or were enabled before are not touched.
 set -eu
 
-policy=/usr/sbin/policy-rc.d
+# Tests give a folder that stands for the machine.
+root=${PARLEY_ROOT:-}
+policy=$root/usr/sbin/policy-rc.d
 saved=$policy.before-parley
+# Read when PostgreSQL is installed, which else makes a database of its own.
+cluster=$root/etc/postgresql-common/createcluster.d/parley.conf
 mark='made by parley'
+
+# Debian's users have no PATH to the servers.
+PATH=$PATH:$root/usr/sbin
 
 die()
 {
@@ -31,7 +38,7 @@ there()
 # accepts tools that were installed in another way.
 need()
 {
-	there "$2" || missing="$missing $1"
+	there "$root$2" || missing="$missing $1"
 }
 
 need_command()
@@ -56,6 +63,7 @@ needs_of_run()
 	need_command sip-tester sipp
 	# Its standard library too, which the smallest installation lacks.
 	need python3 '/usr/lib/python3.*/json/__init__.py'
+	need_command curl curl
 }
 
 needs_of_test()
@@ -99,7 +107,7 @@ needs_of_databases()
 # Every link that makes a service start at boot.
 enabled_services()
 {
-	find /etc/systemd/system /etc/rc?.d -type l 2>/dev/null |
+	find "$root"/etc/systemd/system "$root"/etc/rc?.d -type l 2>/dev/null |
 		grep -e '\.wants/' -e '\.requires/' -e '/rc[2-5S]\.d/S' |
 		sort || true
 }
@@ -116,11 +124,13 @@ disable_new_services()
 		*.*) ;;
 		*) unit=$unit.service ;;
 		esac
-		if [ -d /run/systemd/system ]; then
+		if [ -d "$root/run/systemd/system" ]; then
 			systemctl disable "$unit" >/dev/null 2>&1 || true
 		fi
-		deb-systemd-helper disable "$unit" >/dev/null 2>&1 || true
-		[ ! -e "/etc/init.d/$name" ] ||
+		# It does nothing unless it is told that a package calls it.
+		DPKG_MAINTSCRIPT_PACKAGE=$name deb-systemd-helper disable \
+			"$unit" >/dev/null 2>&1 || true
+		[ ! -e "$root/etc/init.d/$name" ] ||
 			update-rc.d "$name" disable >/dev/null 2>&1 || true
 	done
 }
@@ -129,6 +139,8 @@ disable_new_services()
 forbid_services()
 {
 	allow_services # if an earlier run was killed
+	mkdir -p "${cluster%/*}"
+	echo "create_main_cluster = off" >"$cluster"
 	[ ! -e "$policy" ] && [ ! -L "$policy" ] || mv "$policy" "$saved"
 	printf '#!/bin/sh\n# %s for the time of an installation\nexit 101\n' \
 		"$mark" >"$policy"
@@ -139,6 +151,10 @@ allow_services()
 {
 	! grep -qs "$mark" "$policy" || rm -f "$policy"
 	[ ! -e "$saved" ] && [ ! -L "$saved" ] || mv "$saved" "$policy"
+	rm -f "$cluster"
+	# Without PostgreSQL, the folders are ours, too.
+	[ -e "$root/etc/postgresql-common/createcluster.conf" ] ||
+		rmdir -p "${cluster%/*}" 2>/dev/null || true
 }
 
 # Runs at every end, also after Ctrl-C.
@@ -160,7 +176,7 @@ quietly()
 # As root: installs the packages given.
 install_packages()
 {
-	exec 9>/run/parley-deps.lock
+	exec 9>"$root/run/parley-deps.lock"
 	flock 9
 	work=$(mktemp -d)
 	enabled_services >"$work/before"
@@ -169,6 +185,7 @@ install_packages()
 	trap 'exit 143' TERM HUP
 	export DEBIAN_FRONTEND=noninteractive LC_ALL=C
 	options='-y --no-install-recommends --no-remove'
+	unreached="no network: Debian's package servers were not reached"
 
 	updated=yes
 	echo "Missing: $*"
@@ -176,30 +193,27 @@ install_packages()
 		-o Acquire::http::Timeout=20 || updated=no
 	# shellcheck disable=SC2086 # options are words
 	if ! quietly apt-get install -s $options "$@"; then
-		[ "$updated" = yes ] || die "no network: Debian's package" \
-			"servers were not reached; missing: $*"
-		die "apt cannot install $* ($(sed -n 's/^E: //p' \
+		[ "$updated" = yes ] || die "$unreached"
+		die "apt cannot install them ($(sed -n 's/^E: //p' \
 			"$work/log" | tail -n 1))"
 	fi
 	# Without a network this is found out before anything is announced.
 	[ "$updated" = yes ] || quietly apt-get install --download-only \
-		$options "$@" ||
-		die "no network: Debian's package servers were not reached;" \
-		    "missing: $*"
+		$options "$@" || die "$unreached"
 	echo "Installing these packages from Debian:"
 	sed -n 's/^Inst \([^ ]*\) .*/\1/p' "$work/log" | fmt -w 72 |
 		sed 's/^/    /'
 
 	# shellcheck disable=SC2086
 	if ! quietly apt-get install --download-only $options "$@"; then
-		die "the packages cannot be fetched; missing: $*" \
+		die "the packages cannot be fetched" \
 			"($(sed -n 's/^E: //p' "$work/log" | head -n 1))"
 	fi
 	forbid_services
 	# shellcheck disable=SC2086
 	if ! quietly apt-get install $options "$@" 9>&-; then
 		tail -n 20 "$work/log" >&2
-		die "apt-get install failed for $*"
+		die "apt-get install failed"
 	fi
 	echo "Installed. None of it starts by itself."
 }
@@ -220,7 +234,7 @@ done
 missing=$(echo "$missing" | tr ' ' '\n' | sort -u | xargs)
 [ -n "$missing" ] || exit 0
 
-grep -qs '^ID=debian$' /etc/os-release && command -v apt-get >/dev/null ||
+grep -qs '^ID=debian$' "$root/etc/os-release" && command -v apt-get >/dev/null ||
 	die "this is not Debian; install by hand: $missing"
 if [ "$(id -u)" = 0 ]; then
 	# shellcheck disable=SC2086 # package names are words

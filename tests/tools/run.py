@@ -1,5 +1,5 @@
 #!/usr/bin/python3
-"""Tests what surrounds the code: make install, the sum of the tests, make run.
+"""Tests what surrounds the code: make deps, install and run, the sum of tests.
 
     PARLEY_BUILD=build tests/tools/run.py [name...]
 """
@@ -184,6 +184,176 @@ def test_nothing_missing_calls_no_package_tool(folder):
                          PATH=folder + ":" + os.environ["PATH"])
     expect(status == 0 and output == "", output)
     expect(not os.path.exists(called), "a package tool was called")
+
+
+# A machine in a folder. Its apt-get does what packages of servers do; $THEN is
+# how it ends. Each tool does what it does where no systemd runs.
+FAKES = {
+    "id": "echo ${ID:-0}",
+    "apt-get": r"""
+        cd "$PARLEY_ROOT"
+        echo "$*" >>apt-calls
+        case "$*" in
+        update*) exit ${OFFLINE:-0} ;;
+        "install -s"*) echo "Inst redis-server (5:7 [amd64])"; exit 0 ;;
+        *--download-only*) exit ${OFFLINE:-0} ;;
+        esac
+        cp output said-before
+        usr/sbin/policy-rc.d redis-server start
+        echo $? >policy-said
+        cp etc/postgresql-common/createcluster.d/*.conf cluster
+        mkdir -p etc/systemd/system/timers.target.wants
+        for link in redis.service multi-user.target.wants/redis-server.service \
+            timers.target.wants/redis-save.timer; do
+            ln -s /lib/systemd/system/x "etc/systemd/system/$link"
+        done
+        for name in redis-server postgresql; do
+            ln -s ../init.d/$name etc/rc3.d/S01$name
+            touch etc/init.d/$name
+        done
+        eval "${THEN:-true}" """,
+    "deb-systemd-helper": r"""
+        [ "$DPKG_MAINTSCRIPT_PACKAGE" ] || exit 0
+        cd "$PARLEY_ROOT/etc/systemd/system"
+        rm -f */"$2"
+        [ "$2" != redis-server.service ] || rm -f redis.service""",
+    "update-rc.d": r"""
+        cd "$PARLEY_ROOT/etc/rc3.d"
+        [ ! -L "S01$1" ] || mv "S01$1" "K01$1" """,
+    "systemctl": "touch $PARLEY_ROOT/systemctl-called",
+}
+POLICY = b"#!/bin/sh\n# the administrator's\nexit 104"
+
+
+def put(path, text=b"", mode=0o644):
+    os.makedirs(os.path.dirname(path), exist_ok=True)
+    with open(path, "wb") as file:
+        file.write(text)
+    os.chmod(path, mode)
+
+
+def make_machine(folder, system="debian"):
+    put(f"{folder}/etc/os-release", f"ID={system}\n".encode())
+    for path in ("run/lock", "etc/init.d/cron", "usr/sbin/nologin"):
+        put(f"{folder}/{path}")
+    for link in ("etc/rc3.d/S01cron", "etc/systemd/system/"
+                 "multi-user.target.wants/cron.service"):
+        os.makedirs(os.path.dirname(f"{folder}/{link}"), exist_ok=True)
+        os.symlink("x", f"{folder}/{link}")
+    for name, text in FAKES.items():
+        put(f"{folder}/bin/{name}", b"#!/bin/sh\n" + text.encode(), 0o755)
+
+
+def deps(folder, *words, **env):
+    """Gives (status, output) of tools/deps.sh on that machine."""
+    with open(f"{folder}/output", "w", encoding="utf-8") as output:
+        done = subprocess.run(
+            ["tools/deps.sh", *words], cwd=ROOT, stdin=subprocess.DEVNULL,
+            stdout=output, stderr=subprocess.STDOUT, check=False,
+            timeout=COMMAND_SECONDS, env={
+                "PARLEY_ROOT": folder, **env,
+                "PATH": env.get("PATH", f"{folder}/bin:/usr/bin:/bin")})
+    with open(f"{folder}/output", encoding="utf-8") as output:
+        return done.returncode, output.read()
+
+
+def links(folder):
+    return sorted(os.path.relpath(os.path.join(path, name), f"{folder}/etc")
+                  for path, _, names in os.walk(f"{folder}/etc")
+                  for name in names
+                  if os.path.islink(os.path.join(path, name)))
+
+
+def expect_as_before(folder, policy):
+    """No service is enabled, policy-rc.d is the administrator's or none."""
+    left = [name for name in links(folder) if "/K01" not in name]
+    expect(left == ["rc3.d/S01cron", "systemd/system/multi-user.target.wants/"
+                    "cron.service"], f"links: {left}")
+    found = sorted(os.listdir(f"{folder}/usr/sbin"))
+    expect(found == ["nologin"] + ["policy-rc.d"] * bool(policy),
+           f"left: {found}")
+    if policy:
+        with open(f"{folder}/usr/sbin/policy-rc.d", "rb") as file:
+            expect(file.read() == policy, "policy-rc.d differs")
+        mode = os.stat(f"{folder}/usr/sbin/policy-rc.d").st_mode & 0o777
+        expect(mode == 0o750, f"mode of policy-rc.d: {mode:o}")
+    expect(not os.path.exists(f"{folder}/etc/postgresql-common"),
+           "a setting of PostgreSQL is left")
+    expect(not os.path.exists(f"{folder}/systemctl-called"),
+           "systemctl was called where no systemd runs")
+
+
+def test_deps_start_and_enable_nothing(folder):
+    """Also if the installation fails, or somebody interrupts it."""
+    for number, (policy, then, wanted) in enumerate((
+            (b"", "true", 0), (POLICY, "true", 0), (POLICY, "exit 100", 1),
+            (b"", "kill -INT $PPID", 130), (POLICY, "kill -TERM $PPID", 143))):
+        machine = f"{folder}/{number}"
+        make_machine(machine)
+        if policy:
+            put(f"{machine}/usr/sbin/policy-rc.d", policy, 0o750)
+        status, output = deps(machine, "--as-root", "redis-server",
+                              "postgresql", THEN=then)
+        expect(status == wanted, f"{then}: status {status}: {output}")
+        for name, content in (("policy-said", "101\n"),
+                              ("cluster", "create_main_cluster = off\n")):
+            with open(f"{machine}/{name}", encoding="ascii") as file:
+                expect(file.read() == content, f"{then}: {name}")
+        with open(f"{machine}/said-before", encoding="utf-8") as file:
+            said = file.read()
+        expect("Debian:\n    redis-server\n" in said, "announced: " + said)
+        for name in ("redis-server", "postgresql", "redis-save.timer"):
+            expect(f"Disabling the service {name}," in output, output)
+        expect_as_before(machine, policy)
+
+
+def test_deps_without_network(folder):
+    make_machine(folder)
+    status, output = deps(folder, "--as-root", "gcc", OFFLINE="100")
+    expect(status == 1 and output == "Missing: gcc\nparley: no network: "
+           "Debian's package servers were not reached\n", output)
+    with open(f"{folder}/apt-calls", encoding="utf-8") as calls:
+        expect(all(re.search("^update|^install -s|--download-only", line)
+                   for line in calls), "something was installed")
+    expect_as_before(folder, b"")
+
+
+def test_deps_name_what_is_missing(folder):
+    """To who cannot install, and how little `make run` wants."""
+    tools = f"{folder}/tools"
+    os.mkdir(tools)
+    for name in ("sh", "tr", "sort", "xargs", "grep", "echo"):
+        os.symlink(shutil.which(name), f"{tools}/{name}")
+    for system, why in (("debian", "neither root nor sudo to install: "),
+                        ("fedora", "this is not Debian; install by hand: ")):
+        machine = f"{folder}/{system}"
+        make_machine(machine, system)
+        found = {}
+        for purpose in ("run", "test"):
+            status, output = deps(machine, purpose, ID="1000",
+                                  PATH=f"{machine}/bin:{tools}")
+            expect(status == 1 and output.startswith("parley: " + why) and
+                   output.count("\n") == 1, output)
+            found[purpose] = set(output.partition(why)[2].split())
+        servers = {"postgresql", "mariadb-server-core", "redis-server"}
+        expect(servers < found["test"] and found["run"] < found["test"],
+               found["test"])
+        expect(found["run"] <= {
+            "binutils", "curl", "gcc", "kamailio", "kamailio-sqlite-modules",
+            "libc6-dev", "make", "python3", "sip-tester", "xz-utils"},
+               found["run"])
+
+
+def test_user_without_path_to_the_server(folder):
+    """Debian's users have none; the server is in /usr/sbin."""
+    if not os.access("/usr/sbin/kamailio", os.X_OK):
+        raise Skip("there is no packaged Kamailio")
+    env = {"PATH": "/usr/bin:/bin"}
+    status, output = run(["tools/deps.sh", "build"], **env)
+    expect(status == 0 and output == "", output)
+    status, output = run(["make", "-s", "install", f"DESTDIR={folder}",
+                          f"BUILD={BUILD}"], **env)
+    expect(status == 0 and "/parley/dialog.so" in output, output)
 
 
 def test_wrong_kamailio_is_one_clear_line(folder):
