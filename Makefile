@@ -15,7 +15,12 @@
 # KAMAILIO_SRC=unpacked source of Kamailio (else fetched from Debian).
 
 BUILD ?= build
-KAMAILIO ?= kamailio
+# Debian's users have no PATH to the servers. What make itself calls is looked
+# up here, because make 4.3 does not give it the PATH that recipes get.
+export PATH := $(PATH):/usr/sbin
+ifndef KAMAILIO
+KAMAILIO := $(or $(shell PATH='$(PATH)' command -v kamailio),kamailio)
+endif
 PYTHON ?= /usr/bin/python3
 CLANG ?= clang
 ifeq ($(origin CC),default)

@@ -183,12 +183,13 @@ def start_callers(children, ports, listen):
 
 def make_hints(children, ports, listen):
     ctl = shlex.quote(f"unix:{children.folder}/ctl")
+    kamcmd = shutil.which("kamcmd") or "kamcmd"
     request = '{"jsonrpc":"2.0","id":1,"method":"dlg.stats_active"}'
     names = "anna answers; busy, decline, ring and hangup do what they say"
     hints = [
         f"Phone      sip:{listen}:{ports['sip']} over UDP, no password; {names}",
-        f"List       kamcmd -s {ctl} dlg.list",
-        f"End        kamcmd -s {ctl} dlg.end_dlg <h_entry> <h_id>",
+        f"List       {kamcmd} -s {ctl} dlg.list",
+        f"End        {kamcmd} -s {ctl} dlg.end_dlg <h_entry> <h_id>",
         f"JSON-RPC   curl -s http://{LOOPBACK}:{ports['http']}/RPC "
         f"-d '{request}'",
         f"Database   {children.folder}/calls.sqlite, SQLite; "
