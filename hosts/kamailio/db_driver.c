@@ -15,6 +15,7 @@
 #include <time.h>
 
 #include "core/sr_module.h"
+#include "core/ut.h"
 
 #include "db_link.h"
 #include "text.h"
@@ -22,6 +23,8 @@
 enum {
 	SHOWN_STATEMENT = 4000, /* longer ones do not go into the log */
 	HEARD_SECONDS = 60,
+	COMMIT_TRIES = 20,
+	COMMIT_PAUSE_US = 5000,
 };
 
 static struct {
@@ -316,11 +319,22 @@ static int commit_postgres(struct db_link *link)
 	return result;
 }
 
+/* Who reads at this moment keeps SQLite from it, and is soon done. The
+ * transaction stays open as long. */
+static int commit_others(struct db_link *link)
+{
+	for (int i = 0; i < COMMIT_TRIES && driver.kind == DB_SQLITE; i++) {
+		if (db_try(link, SQL("COMMIT")))
+			return 0;
+		sleep_us(COMMIT_PAUSE_US);
+	}
+	return db_raw(link, SQL("COMMIT"), NULL);
+}
+
 enum db_result db_commit(struct db_link *link)
 {
-	int result = driver.kind == DB_POSTGRES
-			     ? commit_postgres(link)
-			     : db_raw(link, SQL("COMMIT"), NULL);
+	int result = driver.kind == DB_POSTGRES ? commit_postgres(link)
+						: commit_others(link);
 
 	if (result == 0 && driver.kind == DB_MYSQL && !is_marked(link)) {
 		link->marked = false;

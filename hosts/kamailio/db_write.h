@@ -2,11 +2,10 @@
  * db_write.h - a batch of dialogs into the database
  *
  * What:    takes records out of the journal, or images from where else, and
- *          writes them in one transaction: per table at most one statement that
- *          deletes and one that inserts many rows (a statement has a maximal
- *          size; large batches have several). Where the driver has no raw
- *          statements, row by row, in an order that a crash cannot turn into a
- *          wrong call.
+ *          writes them in one transaction: one statement per table, MySQL
+ *          needs two (a statement has a maximal size; large batches have
+ *          several). Where the driver has no raw statements, row by row, in an
+ *          order that a crash cannot turn into a wrong call.
  * Owns:    one struct per process, with its memory.
  * Locking: none; see db_driver.h.
  * Always:  a batch is in the database as a whole or not at all (but for Redis).

@@ -110,10 +110,10 @@ def parley_only(reason):
     """Marks a case of what the packaged module does not have."""
     def mark(function):
         @functools.wraps(function)
-        def run(env):
+        def run(env, *more):
             if env.stock:
                 raise Skip(reason)
-            return function(env)
+            return function(env, *more)
         return run
     return mark
 

@@ -17,6 +17,7 @@ import itertools
 import os
 import sqlite3
 import subprocess
+import sys
 
 from . import modules, proxy, servers
 from .case import Skip
@@ -49,7 +50,7 @@ def each(*kinds):
             def run(env, kind=kind):
                 need(kind)
                 return function(env, kind)
-            function.__globals__[name] = run
+            setattr(sys.modules[function.__module__], name, run)
         return function
     return mark
 
