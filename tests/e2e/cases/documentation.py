@@ -8,8 +8,8 @@ import glob
 import os
 import re
 
-from lib import modules, proxy
-from lib.case import check, parley_only, script, sip
+from lib import database, modules, proxy, stored
+from lib.case import check, parley_only, same, script, sip, state_of
 
 HOST = os.path.join(os.path.dirname(__file__), "..", "..", "..", "hosts",
                     "kamailio")
@@ -28,7 +28,8 @@ def examples():
     return found
 
 
-def run_example(env, page, name, text, module="dialog"):
+def server_of(env, text, module="dialog"):
+    """A server with an example in its configuration, not started."""
     called = {"IN_CALL": "", "NEW_CALL": ""}
     for route in called:
         if "route[%s]" % route in text:
@@ -42,7 +43,13 @@ def run_example(env, page, name, text, module="dialog"):
         server.first = above.replace(
             "10.0.0.1:5060", "127.0.0.1:%d" % server.port).replace(
             "10.0.0.2:5060", "127.0.0.1:9")
-        server.routes = script(inside=called["IN_CALL"], more=text)
+        server.routes = script(inside=called["IN_CALL"], more=text.replace(
+            "/var/lib/kamailio", server.folder))
+    return server
+
+
+def run_example(env, page, name, text, module="dialog"):
+    server = server_of(env, text, module)
     with server, sip.Party(server, "alice") as a, \
             sip.Party(server, "b") as b:
         call = sip.establish(a, b)
@@ -104,10 +111,27 @@ def test_modules(env):
 
 
 @parley_only(REASON)
+def test_database(env):
+    """The example stores a call, which a crash does not end."""
+    text, = (e[2] for e in examples() if e[0] == "database.md")
+    server = server_of(env, text)
+    base = database.Sqlite(server.folder, "dialog")
+    with server, sip.Party(server, "a") as a, sip.Party(server, "b") as b:
+        call = sip.establish(a, b)
+        stored.wait_rows(base, "dialog", 1)
+        server.crash()
+        server.start()
+        same("state", state_of(server, call.callid), 4)
+        call.hang_up()
+        stored.no_rows(base)
+
+
+@parley_only(REASON)
 def test_none_forgotten(env):
     """A new page with examples needs a case here."""
     known = {"functions.md", "variables.md", "parameters.md", "rpc.md",
-             "statistics.md", "modules.md", "c-api.md", "ims.md"}
+             "statistics.md", "modules.md", "c-api.md", "ims.md",
+             "database.md"}
     check({e[0] for e in examples()} == known, "pages with examples: %r",
           sorted({e[0] for e in examples()}))
 
