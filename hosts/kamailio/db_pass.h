@@ -42,6 +42,7 @@ struct load {
 	struct kept_row *kept, *last_kept;
 	struct db_batch *batch;
 	uint32_t lines, unarmed, foreign_sockets;
+	uint64_t read_us; /* that the database took */
 };
 
 /* What an import before the fork leads to. */
