@@ -33,6 +33,7 @@ struct db_batch {
 	uint32_t count, room;
 	struct sql erased, inserted, statement;
 	uint32_t statements;
+	bool by_trigger; /* what is erased goes by SQLite's trigger */
 };
 
 /* One line: it is given up. (db_write.c) */

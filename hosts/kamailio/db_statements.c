@@ -3,15 +3,16 @@
  *
  * A dialog that the database knows is written by taking its rows away and
  * inserting them anew: the stock module's tables have no unique key that an
- * upsert could go by. PostgreSQL does both in one statement. SQLite does with a
- * trigger of this connection's own: a row with the key 0, which no row has,
- * takes the rows of its dialog away, by the index, and is not inserted. (For
- * "(hash_entry, hash_id) IN (VALUES ...)" SQLite would read the whole table.)
- * MySQL needs two statements.
+ * upsert could go by. PostgreSQL does both in one statement, MySQL needs two.
+ * So does SQLite for many dialogs. For a single one it has a trigger of this
+ * connection's own: a row with the key 0, which no row has, takes the rows of
+ * its dialog away, and is not inserted. That is one statement, and for many it
+ * would take three times as long.
  */
 #include "db_batch.h"
 
-enum { STATEMENT_BYTES = 256 * 1024 }; /* SQLite takes 1 MB, MySQL 16 */
+/* SQLite takes 1 MB, MySQL 16; but SQLite is slower with more than this. */
+enum { STATEMENT_BYTES = 64 * 1024 };
 
 /* ------------------------------------------------ rows */
 
@@ -61,10 +62,12 @@ static void add_name(struct sql *sql, const struct db_layout *layout,
 }
 
 /* What takes the rows of a dialog away: see the top. */
-static void add_erasure(struct sql *sql, const struct db_layout *layout,
+static void add_erasure(struct db_batch *batch, const struct db_layout *layout,
 			struct parley_id id)
 {
-	if (sql->kind == DB_SQLITE) {
+	struct sql *sql = &batch->erased;
+
+	if (batch->by_trigger) {
 		add_id(sql, "(0,", id);
 		for (uint32_t i = 2; i < layout->count; i++)
 			sql_add(sql, ",NULL");
@@ -99,6 +102,25 @@ static void add_insert(struct sql *sql, const struct db_layout *layout)
 	}
 	sql_cut(sql, 1);
 	sql_add(sql, ") VALUES ");
+}
+
+/* For "(a,b) IN (VALUES ...)" SQLite would read the whole table. A CROSS JOIN
+ * it leaves in the order that is written. */
+static void add_delete_sqlite(struct sql *sql, const struct db_layout *layout,
+			      const struct sql *erased)
+{
+	sql_add(sql, "WITH v_(e_,i_) AS (VALUES ");
+	sql_add_text(sql, sql_text(erased));
+	sql_cut(sql, 1);
+	sql_add(sql, ") DELETE FROM ");
+	sql_add_name(sql, to_parley(layout->name));
+	sql_add(sql, " WHERE rowid IN (SELECT r_.rowid FROM v_ CROSS JOIN ");
+	sql_add_name(sql, to_parley(layout->name));
+	sql_add(sql, " r_ WHERE r_.");
+	add_name(sql, layout, 0);
+	sql_add(sql, "=e_ AND r_.");
+	add_name(sql, layout, 1);
+	sql_add(sql, "=i_)");
 }
 
 /* "(a,b) IN (VALUES ...)" makes PostgreSQL read the whole table as soon as it
@@ -142,9 +164,16 @@ static void add_delete_mysql(struct sql *sql, const struct db_layout *layout,
 	sql_add(sql, ")");
 }
 
-/* What goes, and what comes: for SQLite both are rows. */
-static enum db_result run_sqlite(struct db_batch *batch,
-				 const struct db_layout *layout)
+static void add_inserts(struct db_batch *batch, const struct db_layout *layout)
+{
+	add_insert(&batch->statement, layout);
+	sql_add_text(&batch->statement, sql_text(&batch->inserted));
+	sql_cut(&batch->statement, 1);
+}
+
+/* What goes, and what comes: both are rows. */
+static enum db_result run_trigger(struct db_batch *batch,
+				  const struct db_layout *layout)
 {
 	struct sql *sql = &batch->statement;
 
@@ -153,13 +182,6 @@ static enum db_result run_sqlite(struct db_batch *batch,
 	sql_add_text(sql, sql_text(&batch->inserted));
 	sql_cut(sql, 1);
 	return run(batch, sql);
-}
-
-static void add_inserts(struct db_batch *batch, const struct db_layout *layout)
-{
-	add_insert(&batch->statement, layout);
-	sql_add_text(&batch->statement, sql_text(&batch->inserted));
-	sql_cut(&batch->statement, 1);
 }
 
 static enum db_result run_postgres(struct db_batch *batch,
@@ -177,14 +199,18 @@ static enum db_result run_postgres(struct db_batch *batch,
 	return run(batch, sql);
 }
 
-static enum db_result run_mysql(struct db_batch *batch,
-				const struct db_layout *layout)
+/* Two statements. */
+static enum db_result run_both(struct db_batch *batch,
+			       const struct db_layout *layout)
 {
 	struct sql *sql = &batch->statement;
 	enum db_result result = DB_DONE;
 
 	if (batch->erased.len > 0) {
-		add_delete_mysql(sql, layout, &batch->erased);
+		if (sql->kind == DB_SQLITE)
+			add_delete_sqlite(sql, layout, &batch->erased);
+		else
+			add_delete_mysql(sql, layout, &batch->erased);
 		result = run(batch, sql);
 	}
 	if (result != DB_DONE || batch->inserted.len == 0)
@@ -204,15 +230,25 @@ static enum db_result flush(struct db_batch *batch,
 		batch->erased.failed || batch->inserted.failed;
 	if (batch->erased.len + batch->inserted.len == 0)
 		result = DB_DONE;
-	else if (batch->statement.kind == DB_SQLITE)
-		result = run_sqlite(batch, layout);
+	else if (batch->by_trigger)
+		result = run_trigger(batch, layout);
 	else if (batch->statement.kind == DB_POSTGRES)
 		result = run_postgres(batch, layout);
 	else
-		result = run_mysql(batch, layout);
+		result = run_both(batch, layout);
 	sql_empty(&batch->erased);
 	sql_empty(&batch->inserted);
 	return result;
+}
+
+static bool erases_one(const struct db_batch *batch, uint32_t first,
+		       uint32_t end)
+{
+	uint32_t count = 0;
+
+	for (uint32_t i = first; i < end && count < 2; i++)
+		count += batch->entries[i].erase;
+	return count == 1;
 }
 
 enum db_result db_write_table(struct db_batch *batch, enum db_table table,
@@ -223,11 +259,13 @@ enum db_result db_write_table(struct db_batch *batch, enum db_table table,
 
 	if (table == DB_MORE && !batch->has_more)
 		return DB_DONE;
+	batch->by_trigger =
+		db_kind() == DB_SQLITE && erases_one(batch, first, end);
 	for (uint32_t i = first; i < end && result == DB_DONE; i++) {
 		const struct batch_entry *entry = &batch->entries[i];
 
 		if (entry->erase)
-			add_erasure(&batch->erased, layout, entry->id);
+			add_erasure(batch, layout, entry->id);
 		for (uint32_t row = 0; row < entry->count[table]; row++)
 			add_row(&batch->inserted, layout,
 				entry->rows[table] + row * layout->count);
@@ -244,11 +282,12 @@ enum db_result db_write_sample(struct db_batch *batch, enum db_table table)
 
 	for (uint32_t i = 0; i < layout->count; i++)
 		values[i].text = (struct parley_str){"x", 1};
+	batch->by_trigger = false;
 	add_row(&batch->inserted, layout, values);
 	return flush(batch, layout);
 }
 
-/* ------------------------------------------------ SQLite's triggers */
+/* ------------------------------------------------ SQLite's trigger */
 
 static void make_trigger(struct sql *sql, const struct db_layout *layout)
 {

@@ -64,7 +64,7 @@ static void finish_journal(void)
 
 /* ------------------------------------------------ mode 3 */
 
-enum { ALL_MAX = 2000 }; /* dialogs of one batch */
+enum { ALL_MAX = 20000 }; /* dialogs of one batch: as few commits as may be */
 
 struct finish {
 	struct writer_batch batch;
