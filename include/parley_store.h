@@ -64,7 +64,10 @@ struct parley_record {
  * SPACE: *@neededp says how much is needed, the cursor stays. Before the second
  * process. A PUT is to be given to parley_import(): the record stays where it
  * is until the database has the dialog. What is not imported, and what is gone,
- * stays in the queue for parley_store_take(). */
+ * stays in the queue for parley_store_take(). Records come before rows, and the
+ * rows of what is gone are not to be imported. ARGUMENT: this one cannot be
+ * read; only its ticket is there, it stays, and the next call gives the next.
+ */
 PARLEY_MUST_CHECK int parley_store_next(struct parley *engine,
 					struct parley_now now, uint32_t *cursor,
 					struct parley_record *record,
@@ -74,8 +77,9 @@ PARLEY_MUST_CHECK int parley_store_next(struct parley *engine,
 /* ---------------------------------------------------- to the database */
 
 /* The record that has waited longest, as a copy. 1, or 0: none waits, or SPACE:
- * it waits on. Many may be taken, one after the other, before the first is
- * done. One process calls it, or several in turn. */
+ * it waits on, or ARGUMENT, as above: it counts as taken. Many may be taken,
+ * one after the other, before the first is done. One process calls it, or
+ * several in turn. */
 PARLEY_MUST_CHECK int parley_store_take(struct parley *engine,
 					struct parley_now now,
 					struct parley_record *record,

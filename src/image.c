@@ -77,6 +77,11 @@ static struct leg *leg_of(struct import *import,
 		return NULL;
 	}
 	import->changed = true;
+	/* An answer's number may be lower than the INVITE's. */
+	if (view->invite_cseq > 0)
+		leg->invite_cseq = view->invite_cseq;
+	if (view->caller_cseq > 0)
+		leg->caller_cseq = view->caller_cseq;
 	if (!leg_find_number(dialog, view->number)) {
 		leg->number = view->number;
 		dialog->next_leg = next;

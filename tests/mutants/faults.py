@@ -594,4 +594,53 @@ FAULTS = [
     Fault("parameter_of_what_is_never_told", "hosts/kamailio/api.c",
           "\t\t.release = free_param,",
           "\t\t.release = told ? free_param : NULL,", ("api.call",)),
+
+    # ------------------------------------------------- the journal
+    Fault("deletion_is_not_recorded", "src/var.c",
+          "\treturn dialog_change_unlock(engine, dialog, rc);",
+          "\tif (value.s == NULL) {\n\t\tdialog_unlock(engine, id);\n"
+          "\t\treturn rc;\n\t}\n"
+          "\treturn dialog_change_unlock(engine, dialog, rc);"),
+    Fault("leaving_is_not_recorded", "src/profile.c",
+          "\tif (removed != NULL)\n\t\tdialog_changed(engine, dialog);\n", ""),
+    Fault("end_of_a_taken_call_is_silent", "src/store.c",
+          "\t\tsilent = journal_drop(&engine->journal, dialog->record);",
+          "\t\tsilent = journal_drop(&engine->journal, dialog->record) || true;"),
+    Fault("recorded_after_unlocking", "src/feed.c",
+          "\tif (dialog->unwritten)\n"
+          "\t\tstore_write_locked(step->engine, dialog);\n"
+          "\tbool over = dialog_settle_locked(dialog);\n"
+          "\tdialog_unlock(step->engine, id);\n",
+          "\tbool over = dialog_settle_locked(dialog);\n"
+          "\tdialog_unlock(step->engine, id);\n"
+          "\tif (dialog->unwritten)\n"
+          "\t\tstore_write_locked(step->engine, dialog);\n"),
+    Fault("rows_are_forgotten", "src/image.c",
+          "dialog->known = image_from_store(import->image);",
+          "dialog->known = import->image->record != 0;"),
+    Fault("unrecorded_for_ever", "src/store.c",
+          "\tif (dialog->unrecorded)\n\t\tstore_write_locked(engine, dialog);\n",
+          ""),
+    Fault("end_without_room_is_lost", "src/dialog.c",
+          "store_holds(dialog) ||", "false ||"),
+    Fault("end_by_a_timeout_route_is_not_recorded", "src/feed.c",
+          "\tcase PARLEY_EV_PING_DONE:\n\t\treturn false;",
+          "\tcase PARLEY_EV_PING_DONE:\n"
+          "\tcase PARLEY_EV_TIMEOUT_ROUTE_DONE:\n\t\treturn false;"),
+    Fault("end_is_not_asked_for_again", "src/image.c",
+          "\tif (import->image->view.ending)\n\t\tend_again(import);\n\telse if",
+          "\tif (import->image->view.ending)\n\t\t;\n\telse if"),
+    Fault("only_this_hash_size", "src/image_fits.c",
+          "\treturn shard_of(engine, view->id.entry) ==\n"
+          "\t       shard_of(engine, entry_of(engine, view->callid));",
+          "\treturn view->id.entry == entry_of(engine, view->callid);"),
+    Fault("old_identity_stays", "src/image.c",
+          "\tstore_renamed_locked(engine, dialog, import->renamed->view.id,\n"
+          "\t\t\t     import->renamed->record);\n", ""),
+    Fault("early_call_rings_for_ever", "src/image.c",
+          "\t\tlimit_early(import);\n", ""),
+    Fault("record_of_another_node", "src/store.c",
+          "\t\tgive_up(engine, dialog);\n", "\t\t;\n"),
+    Fault("records_have_no_clock", "src/feed.c",
+          "\tstore_now(step->engine, dialog, step->now);\n", ""),
 ]

@@ -27,7 +27,7 @@ from faults import FAULTS  # noqa: E402
 from report import Report, cpus, run  # noqa: E402
 
 FLAGS = ["-std=c17", "-O1", "-g", "-w", "-Iinclude", "-Isrc", "-Itests",
-         "-Itests/unit", "-Itests/sim", "-Ihosts/kamailio"]
+         "-Itests/unit", "-Itests/sim", "-Itests/fuzz", "-Ihosts/kamailio"]
 SIM_SEEDS = 3000
 SIM_SECONDS = 120
 UNIT_SECONDS = 60
@@ -86,8 +86,9 @@ class Engine:
             whole = [*glob.glob("src/*.c"), "tests/unit/call.c"]
         return whole + [next(path for path in (
             w.replace("hosts/", "hosts/kamailio/")[:-2] + ".c",
-            "tests/unit/" + w[:-2] + ".c", "src/" + w[:-2] + ".c")
-            if os.path.exists(path)) for w in words if w != "all"]
+            "tests/unit/" + w[:-2] + ".c", "tests/fuzz/" + w[:-2] + ".c",
+            "src/" + w[:-2] + ".c")
+            if os.path.exists(path)) for w in words if w.endswith(".o")]
 
     def link(self, target, sources, swap):
         objects = [swap.get(s, self.objects[s]) for s in sources]

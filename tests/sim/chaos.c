@@ -97,7 +97,7 @@ static void chaos_event(struct sim *sim, struct model_dialog *dialog)
 		str_of(rng_chance(&sim->rng, 500) ? "<sip:r;lr>" : "");
 	event.reason = str_of("chaos");
 	event.socket = rng_chance(&sim->rng, 500) ? sim : NULL;
-	event.cseq = rng_below(&sim->rng, 200);
+	event.cseq = rng_range(&sim->rng, 1, 200);
 	event.code = (uint16_t)rng_range(&sim->rng, 180, 603);
 	event.branch = (uint8_t)rng_below(&sim->rng, 5);
 	if (rng_chance(&sim->rng, 50))

@@ -63,6 +63,10 @@ static void compare_legs(struct comparison *c)
 		differ(c, "a leg's number", leg->number, model->number);
 		differ(c, "a leg's state", leg->state, model->state);
 		differ(c, "a leg's CSeq", leg->cseq, model->callee_cseq);
+		differ(c, "its caller's CSeq", leg->caller_cseq,
+		       model->caller_cseq);
+		differ(c, "the CSeq of its INVITE", leg->invite_cseq,
+		       model->invite_cseq);
 		differ(c, "a leg's socket", (uintptr_t)leg->socket,
 		       (uintptr_t)model->socket);
 		differ_text(c, "a leg's tag", leg->tag, model->tag);

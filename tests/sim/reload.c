@@ -105,7 +105,7 @@ static void renamed(struct sim *sim, struct model_dialog *dialog,
 
 	if (id_equal(dialog->id, id))
 		return;
-	if (call >= 0)
+	if (call >= 0 && !sim->store.looking)
 		sim->proxy[call].id = id;
 	dialog->id = id;
 }

@@ -221,6 +221,7 @@ static void look(struct sim *sim)
 	uint32_t wants[SUBSCRIBERS];
 
 	store->looks++;
+	store->looking = true;
 	memcpy(wants, sim->wants, sizeof(wants));
 	memset(sim->wants, 0, sizeof(sim->wants));
 	*store->model = sim->model;
@@ -233,13 +234,19 @@ static void look(struct sim *sim)
 	sim->engine = engine;
 	sim->config = config;
 	sim->model = *store->model;
+	store->looking = false;
 	memcpy(sim->wants, wants, sizeof(wants));
 }
 
 void store_look_sometimes(struct sim *sim)
 {
-	if (sim->store.on &&
-	    rng_chance(&sim->store.rng, sim->store.look_permille))
+	struct store *store = &sim->store;
+	uint32_t permille = store->look_permille;
+
+	/* The calm at the end of a world is long. */
+	if (sim->quiet)
+		permille /= 20;
+	if (store->on && !store->looking && rng_chance(&store->rng, permille))
 		look(sim);
 }
 
@@ -303,9 +310,12 @@ static void crash(struct sim *sim)
 	reload(sim);
 	parley_set_trace(sim->engine, sim_trace, sim);
 	sim->host.fail_permille = permille;
+	/* A look has actions of its own. */
+	sim->store.looking = true;
 	for (uint32_t i = 0; i < sim->store.actions_count; i++)
 		proxy_run(sim, &sim->store.actions[i],
 			  proxy_find(sim, sim->store.actions[i].id));
+	sim->store.looking = false;
 }
 
 void store_step(struct sim *sim)

@@ -45,6 +45,7 @@ struct store {
 	struct taken taken[TAKEN_MAX];
 	uint32_t taken_count;
 	/* Of a look. */
+	bool looking;
 	char *copy;
 	struct host host;
 	struct model *model;

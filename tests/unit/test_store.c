@@ -347,6 +347,62 @@ static void small_buffer_takes_nothing(void **state)
 	assert_int_equal(record.image.view.state, 4);
 }
 
+/* ------------------------------------------------ before the unlock */
+
+/* What the area is like when a lock is dropped for the first time: whoever has
+ * waited for it may tell the network. */
+struct moment {
+	struct stored *f;
+	void (*unlock)(void *self, uint32_t index);
+	char *area; /* NULL: that was it */
+	bool armed;
+};
+
+static struct moment moment;
+
+static void unlock_and_look(void *self, uint32_t index)
+{
+	moment.unlock(self, index);
+	if (!moment.armed || index >= 4) /* shards */
+		return;
+	moment.armed = false;
+	memcpy(moment.area, moment.f->area, AREA);
+}
+
+/* The state that a crash at this moment leaves, 0: none. */
+static uint8_t state_then(struct stored *f)
+{
+	assert_false(moment.armed);
+	memcpy(f->area, moment.area, AREA);
+	return stored_crash(f) == 1 ? call_state(&f->call) : 0;
+}
+
+static void recorded_before_the_unlock(void **state)
+{
+	struct stored *f = *state;
+
+	call_end(&f->call);
+	moment = (struct moment){
+		.f = f, .unlock = f->host->host.unlock, .area = malloc(AREA)};
+	assert_non_null(moment.area);
+	f->host->host.unlock = unlock_and_look;
+	assert_true(stored_begin(f));
+	moment.armed = true;
+	assert_int_equal(call_invite(&f->call, "c", 1), 0);
+	assert_int_equal(state_then(f), 1);
+	assert_int_equal(call_reply(&f->call, "bob", 200), 0);
+	moment.armed = true;
+	assert_int_equal(change_ack(&f->call), 0);
+	assert_int_equal(state_then(f), 4);
+	assert_int_equal(stored_flush(f), 1);
+	moment.armed = true;
+	assert_int_equal(stored_hang_up(&f->call), 0);
+	assert_int_equal(state_then(f), 0);
+	assert_int_equal(stored_stats(f).waiting, 1); /* its end */
+	f->host->host.unlock = moment.unlock;
+	free(moment.area);
+}
+
 /* ------------------------------------------------ no room */
 
 /* A call whose record is long. */
@@ -513,6 +569,7 @@ int main(void)
 		STORE(known_for_ever),
 		STORE(taken_and_replaced),
 		STORE(small_buffer_takes_nothing),
+		STORE(recorded_before_the_unlock),
 		STORE(full_journal_catches_up),
 		STORE(end_without_room),
 		cmocka_unit_test(test_ladder),
