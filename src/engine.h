@@ -75,15 +75,6 @@ struct variable {
 	char bytes[]; /* key, value */
 };
 
-enum { SUBSCRIPTIONS = 5 }; /* in a block, the last come at the end */
-struct subscriptions {
-	struct subscriptions *next; /* earlier ones; full */
-	uint16_t types[SUBSCRIPTIONS];
-	uint8_t handler[SUBSCRIPTIONS];
-	uint8_t count;
-	void *param[SUBSCRIPTIONS];
-};
-
 /* A note without message that waits for the process that is inside. */
 enum { DIALOG_DEFERRED_MAX = 4 };
 
@@ -119,8 +110,7 @@ struct dialog {
 	bool in_timeout_route; /* it runs; a new lifetime clears this */
 	bool linger;	       /* wait for late 2xx until the end timeout */
 	bool quarantined;
-	/* See store.h. */
-	bool unwritten;	 /* has changed since the lock was taken */
+	bool unwritten;	 /* this and the next three: see store.h */
 	bool known;	 /* the database may have rows of it */
 	bool unrecorded; /* the journal had no room for its last change */
 	bool gone;	 /* its end is recorded: nothing more is written */

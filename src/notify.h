@@ -10,6 +10,15 @@
 
 #include "engine.h"
 
+enum { SUBSCRIPTIONS = 5 }; /* in a block, the last come at the end */
+struct subscriptions {
+	struct subscriptions *next; /* earlier ones; full */
+	uint16_t types[SUBSCRIPTIONS];
+	uint8_t handler[SUBSCRIPTIONS];
+	uint8_t count;
+	void *param[SUBSCRIPTIONS];
+};
+
 /* A note that has no place among the others: it does not wait. */
 #define NOTE_NO_TICKET UINT32_MAX
 
