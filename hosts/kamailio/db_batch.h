@@ -33,7 +33,6 @@ struct db_batch {
 	uint32_t count, room;
 	struct sql erased, inserted, statement;
 	uint32_t statements;
-	bool by_trigger; /* what is erased goes by SQLite's trigger */
 };
 
 /* One line: it is given up. (db_write.c) */
@@ -46,8 +45,12 @@ enum db_result db_write_prepare(struct db_batch *batch);
 /* Writes what the entries from @first to before @end have for @table. */
 enum db_result db_write_table(struct db_batch *batch, enum db_table table,
 			      uint32_t first, uint32_t end);
-/* A row without anything special in it. */
+/* A row without anything special in it, in a transaction that is to be rolled
+ * back. */
 enum db_result db_write_sample(struct db_batch *batch, enum db_table table);
+/* A large row of a node that nobody is, into dialog_more and out of it: only
+ * what is committed needs room on the disk. */
+enum db_result db_write_probe(struct db_batch *batch);
 
 /* ------------------------------------------------ db_write_rows.c */
 

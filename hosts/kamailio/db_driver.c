@@ -319,22 +319,50 @@ static int commit_postgres(struct db_link *link)
 	return result;
 }
 
+/* After a failure that is not for a moment, SQLite has undone it by itself. */
+static bool is_undone(struct db_link *link)
+{
+	bool heard;
+
+	if (!db_try(link, SQL("BEGIN")))
+		return false;
+	db_try(link, SQL("ROLLBACK"));
+	link->in_transaction = false;
+	heard = db_hear(true);
+	if (heard)
+		LM_ERR("database %s: a batch cannot be committed: the disk is "
+		       "full, or does not work\n",
+		       db_shown_url());
+	db_heard(heard, true);
+	return true;
+}
+
 /* Who reads at this moment keeps SQLite from it, and is soon done. The
  * transaction stays open as long. */
-static int commit_others(struct db_link *link)
+static int commit_sqlite(struct db_link *link)
 {
-	for (int i = 0; i < COMMIT_TRIES && driver.kind == DB_SQLITE; i++) {
+	for (int i = 0; i < COMMIT_TRIES; i++) {
 		if (db_try(link, SQL("COMMIT")))
 			return 0;
+		if (is_undone(link))
+			return -1;
 		sleep_us(COMMIT_PAUSE_US);
 	}
 	return db_raw(link, SQL("COMMIT"), NULL);
 }
 
+static int commit(struct db_link *link)
+{
+	if (driver.kind == DB_SQLITE)
+		return commit_sqlite(link);
+	if (driver.kind == DB_POSTGRES)
+		return commit_postgres(link);
+	return db_raw(link, SQL("COMMIT"), NULL);
+}
+
 enum db_result db_commit(struct db_link *link)
 {
-	int result = driver.kind == DB_POSTGRES ? commit_postgres(link)
-						: commit_others(link);
+	int result = commit(link);
 
 	if (result == 0 && driver.kind == DB_MYSQL && !is_marked(link)) {
 		link->marked = false;

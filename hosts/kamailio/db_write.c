@@ -200,7 +200,15 @@ static bool would_take_others(struct db_batch *batch,
 			taken = db_write_sample(batch, (enum db_table)table) ==
 				DB_DONE;
 	db_rollback(batch->link);
-	return taken;
+	return taken && (!batch->has_more || db_write_probe(batch) == DB_DONE);
+}
+
+static bool has_rows(const struct batch_entry *entry)
+{
+	for (int table = 0; table < DB_TABLES; table++)
+		if (entry->count[table] > 0)
+			return true;
+	return false;
 }
 
 #define SHOWN(entry)                                                           \
@@ -238,7 +246,8 @@ static enum db_result write_alone(struct db_batch *batch, uint32_t index)
 			    SHOWN(entry));
 	if (result != DB_REFUSED)
 		return result;
-	if (!would_take_others(batch, entry))
+	/* There is nothing in a deletion that could be refused. */
+	if (!has_rows(entry) || !would_take_others(batch, entry))
 		return DB_GONE;
 	entry->refused = true;
 	db_say_refused(entry);

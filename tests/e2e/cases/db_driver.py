@@ -1,10 +1,13 @@
 """What a database can have wrong: one readable line each. What cannot be used
 ends the start, as with the packaged module; what can be used does not."""
+import contextlib
 import os
 import re
+import subprocess
 
 from lib import database, modules, stored
-from lib.case import check, net, parley_only, proxy, same, sip, two_parties
+from lib.case import (Skip, check, net, parley_only, proxy, same, sip,
+                      two_parties)
 
 QUIET = "the packaged module says it in other words, or not at all"
 SQL = ("sqlite", "postgres", "mysql")
@@ -229,4 +232,108 @@ def each_bytes(env, kind):
             same("value", _bytes(base), STORED[kind])
             same("refused", server.rpc("dlg.db_stats")["refused"], 0)
             call.hang_up()
+            stored.no_rows(base)
+
+
+# ------------------------------------------------ a full disk
+
+@contextlib.contextmanager
+def _small_disk():
+    """A file system of 600 kB in memory, which takes a right to mount."""
+    folder = proxy.scratch()
+    done = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=600k,mode=777",
+                           "none", folder], stdin=subprocess.DEVNULL,
+                          stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+    if done.returncode != 0:
+        raise Skip("no disk can be mounted: " +
+                   done.stdout.decode(errors="replace").strip())
+    try:
+        yield folder
+    finally:
+        subprocess.run(["umount", "-l", folder], check=True)
+
+
+def _fill(folder):
+    path = os.path.join(folder, "filler")
+    with open(path, "wb", buffering=0) as file:
+        try:
+            while file.write(bytes(4096)):
+                pass
+        except OSError:
+            pass
+    return path
+
+
+@parley_only(QUIET)
+def test_full(env):
+    """A disk that is full is said; calls begin, change and end meanwhile,
+    and are written when there is room."""
+    database.need("sqlite")
+    with _small_disk() as folder:
+        base = database.Sqlite(folder)
+        base.execute("PRAGMA journal_mode=DELETE;")
+        base.create_stock_tables()
+        base.journal = proxy.scratch()
+        with two_parties(stored.server(env, base, 1)) as (server, a, b):
+            old = [sip.establish(a, b) for _ in range(3)]
+            stored.wait_rows(base, "dialog", 3)
+            filler = _fill(folder)
+            old[0].hang_up()
+            calls = old[1:] + [sip.establish(a, b) for _ in range(20)]
+            net.wait_until(
+                lambda: server.rpc("dlg.db_stats")["errors"] > 3, 10,
+                "batches that fail")
+            said = server.log().count("disk is full")
+            check(1 <= said <= 4, "%d lines in\n%s\n", said, server.log())
+            same("refused", server.rpc("dlg.db_stats")["refused"], 0)
+            os.unlink(filler)
+            net.wait_until(
+                lambda: sorted(row["callid"] for row in base.rows("dialog")) ==
+                sorted(call.callid for call in calls), 15, "rows of all calls")
+            for call in calls:
+                call.hang_up()
+            stored.no_rows(base)
+
+
+# ------------------------------------------------ statements
+
+def _flush(server):
+    """How many statements have been sent when everything is written."""
+    server.rpc("dlg.db_flush")
+
+    def idle():
+        found = server.rpc("dlg.db_stats")
+        return not found["waiting"] and not found["writing"]
+    net.wait_until(idle, 10, "nothing waits")
+    return server.rpc("dlg.db_stats")["statements"]
+
+
+@database.each(*SQL)
+@parley_only("the packaged module sends some for each request")
+def each_statements(env, kind):
+    """One statement for each table and batch, MySQL needs two, however many
+    requests have passed; none for calls that begin and end in between."""
+    tables = 3
+    most = tables * (2 if kind == "mysql" else 1)
+    with database.fresh(kind) as base:
+        base.create_stock_tables()
+        with two_parties(stored.server(
+                env, base, 2, ("db_update_period", 3600))) as (server, a, b):
+            calls = [stored.establish(a, b) for _ in range(5)]
+            last = 0
+            for number in range(2):
+                for call in calls * 3:
+                    stored.within(call, "INFO",
+                                  headers=[("X-Info", "%d" % number)])
+                sent = _flush(server)
+                check(0 < sent - last <= most, "%d statements", sent - last)
+                last = sent
+                same("rows", base.count("dialog"), len(calls))
+            for _ in range(3):
+                stored.establish(a, b).hang_up()
+            same("statements", _flush(server), last)
+            for call in calls:
+                call.hang_up()
+            sent = _flush(server) - last
+            check(0 < sent <= tables, "%d statements to delete", sent)
             stored.no_rows(base)
