@@ -4,6 +4,7 @@
 #include "late.h"
 #include "parley_store.h"
 #include "reader.h"
+#include "scripted.h"
 
 enum { BATCH_MAX = 1000 };
 
@@ -45,8 +46,11 @@ static int take_record(const struct parley_record *record)
 		return pass_no_memory();
 	if (record->gone)
 		return 0;
-	image.stored = record->known;
+	/* The crash may have come between a commit and its note in the
+	 * journal; without transactions, amid the rows. */
+	image.stored = true;
 	rc = parley_import(adapter.engine, host_now(), &image, &actions);
+	scripted_loaded(&image);
 	if (rc < 0)
 		LM_ERR("journal: dialog %u.%u, Call-ID %.*s: %s\n", id.entry,
 		       id.id, (int)image.view.callid.len, image.view.callid.s,

@@ -5,6 +5,7 @@
 #include "db_pass.h"
 #include "late.h"
 #include "loaded.h"
+#include "scripted.h"
 #include "text.h"
 
 enum {
@@ -205,6 +206,7 @@ int pass_import(struct load *load, const struct which *which,
 	struct parley_actions actions;
 	int rc = parley_import(adapter.engine, host_now(), image, &actions);
 
+	scripted_loaded(image);
 	switch (rc) {
 	case 0:
 		load->count->loaded++;

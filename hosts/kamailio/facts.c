@@ -7,6 +7,7 @@
 
 #include "facts.h"
 #include "fields.h"
+#include "own_mark.h"
 
 enum { KEEP_CALLEE_LEG = 1, KEEP_CALLER_LEG = 2 }; /* keep_proxy_rr */
 enum { ROUTES_MAX = 64 }; /* as in Kamailio's own print_rr_body() */
@@ -269,6 +270,23 @@ void facts_reply(struct sip_msg *rpl, struct parley_event *event,
 			route_set(&found, count, found.route_count, false);
 	event->cseq = cseq_of(rpl);
 	event->socket = rpl->rcv.bind_address;
+}
+
+unsigned int facts_own_routes(struct sip_msg *rpl, unsigned int before)
+{
+	struct found found;
+	unsigned int own = 0;
+
+	found.want_contact = false;
+	found.want_routes = true;
+	found.contact = (struct parley_str){0};
+	found.route_count = 0;
+	walk_headers(rpl, &found);
+	while (own + before < found.route_count &&
+	       own_mark_is_us(to_str(
+		       found.routes[found.route_count - before - own - 1])))
+		own++;
+	return own;
 }
 
 bool facts_within(struct sip_msg *msg, bool upstream,

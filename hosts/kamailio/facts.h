@@ -58,6 +58,10 @@ static inline uint8_t facts_branch(int branch)
 		       : (uint8_t)(branch + 1);
 }
 
+/* How many Record-Route values of a reply to the INVITE are ours, when @before
+ * have been put in by proxies before us. */
+unsigned int facts_own_routes(struct sip_msg *rpl, unsigned int before);
+
 /* The URI of the first Contact; empty if there is none. */
 struct parley_str facts_contact(struct sip_msg *msg);
 

@@ -142,6 +142,14 @@ void invite_routes(struct parley_id id, unsigned int before, unsigned int own)
 				   routes_bits(before, own));
 }
 
+bool invite_has_transaction(struct parley_id id)
+{
+	uint64_t ref;
+
+	return parley_get_host_ref(adapter.engine, id, &ref) == 0 &&
+	       ref & REF_KNOWN;
+}
+
 void invite_read_reply(struct parley_id id, struct sip_msg *rpl,
 		       struct parley_event *event)
 {

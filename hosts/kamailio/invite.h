@@ -40,6 +40,10 @@ void invite_routes(struct parley_id id, unsigned int before, unsigned int own);
 void invite_read_reply(struct parley_id id, struct sip_msg *rpl,
 		       struct parley_event *event);
 
+/* The dialog's transaction has a name. It has none without tm, and when it died
+ * with the processes before these. */
+bool invite_has_transaction(struct parley_id id);
+
 /* True if the transaction is there and has no final reply yet. */
 bool invite_open(struct parley_id id);
 

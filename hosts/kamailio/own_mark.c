@@ -50,6 +50,13 @@ static bool begins_with_us(str routes, size_t *endp)
 			  uri.proto) == 1;
 }
 
+bool own_mark_is_us(str route)
+{
+	size_t unused;
+
+	return begins_with_us(route, &unused);
+}
+
 str own_mark_routes(str routes)
 {
 	static char buffer[PARLEY_STR_MAX + MARK_MAX];

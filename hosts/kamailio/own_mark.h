@@ -19,6 +19,9 @@
 /* mod_init. */
 void own_mark_init(void);
 
+/* Does a value of Record-Route name this server? */
+bool own_mark_is_us(str route);
+
 /* @routes with the mark, if the first of them is ours; valid until the next
  * call. */
 str own_mark_routes(str routes);

@@ -1,10 +1,14 @@
 /* See scripted.h. */
+#include <stdatomic.h>
+
 #include "core/data_lump.h"
 #include "core/events.h"
+#include "core/script_cb.h"
 #include "modules/tm/h_table.h"
 
 #include "facts.h"
 #include "invite.h"
+#include "reader.h"
 #include "scripted.h"
 #include "within.h"
 
@@ -115,6 +119,87 @@ static int on_reply_out(sr_event_param_t *event)
 	return 0;
 }
 
+/* ------------------------------------------------ transactions that died */
+
+/* Until when a call may ring that came back from the database; 0: none did. In
+ * shared memory, for the writer loads as well. */
+static _Atomic uint64_t *early_until_ms;
+
+void scripted_loaded(const struct parley_image *image)
+{
+	uint64_t seconds = (uint64_t)adapter.set.early_timeout;
+
+	if (early_until_ms && image->view.state < PARLEY_STATE_ANSWERED)
+		atomic_store(early_until_ms,
+			     seconds == 0 ? UINT64_MAX
+					  : host_now().ms + seconds * 1000);
+}
+
+bool scripted_is_orphan(struct parley_id id)
+{
+	uint64_t until_ms = early_until_ms ? atomic_load(early_until_ms) : 0;
+
+	return until_ms != 0 && host_now().ms < until_ms &&
+	       !invite_has_transaction(id);
+}
+
+/* How many values the route set of the INVITE has, as it came in. */
+static unsigned int count_routes(struct parley_str routes)
+{
+	unsigned int count = 0;
+
+	for (uint32_t i = 0; i < routes.len; i++)
+		count += routes.s[i] == '<';
+	return count;
+}
+
+/* What the transaction knew: which Record-Routes of the reply are ours. */
+static void find_routes(struct sip_msg *rpl, struct parley_id id)
+{
+	struct parley_view view;
+	unsigned int before;
+
+	if (reader_read(reader_of_steps(), id, &view) < 0)
+		return;
+	before = count_routes(view.caller.route_set);
+	invite_routes(id, before, facts_own_routes(rpl, before));
+}
+
+/* Kamailio's core passes on a reply whose transaction it does not know. Runs
+ * for each reply, hence the cheap exit. */
+static int on_reply_start(struct sip_msg *rpl, unsigned int flags, void *param)
+{
+	struct parley_id id;
+
+	(void)flags;
+	(void)param;
+	if (atomic_load(early_until_ms) == 0 || !adapter.engine ||
+	    rpl->REPLY_STATUS <= 100 || !find_invited(rpl, &id) ||
+	    !scripted_is_orphan(id))
+		return 1;
+	find_routes(rpl, id);
+	(void)update_by_reply(rpl);
+	return 1;
+}
+
+static int init_early(void)
+{
+	if (adapter.set.db.mode == 0)
+		return 0;
+	early_until_ms = shm_malloc(sizeof(*early_until_ms));
+	if (!early_until_ms) {
+		SHM_MEM_ERROR;
+		return -1;
+	}
+	atomic_init(early_until_ms, 0);
+	if (register_script_cb(on_reply_start, PRE_SCRIPT_CB | ONREPLY_CB,
+			       NULL) < 0) {
+		LM_ERR("cannot register for replies\n");
+		return -1;
+	}
+	return 0;
+}
+
 /* ------------------------------------------------ requests */
 
 static int update_by_cancel(struct sip_msg *cancel)
@@ -159,7 +244,7 @@ void scripted_created(struct sip_msg *msg, struct parley_id id)
 int scripted_init(void)
 {
 	if (!adapter.set.dlg_mode)
-		return 0;
+		return init_early();
 	if (adapter.set.dlg_flag >= 0)
 		LM_WARN("dlg_mode=1: dlg_flag=%d has no effect, use "
 			"dlg_manage()\n",

@@ -240,9 +240,27 @@ static int create(struct sip_msg *msg, struct cell *t, struct ctx *ctx,
 	return 0;
 }
 
+/* The INVITE again of a call that has come back from the database: the one that
+ * it was made from may never have been sent on. The script is at its beginning
+ * and puts the call into its profiles anew. */
+static void take_up(struct sip_msg *msg, struct cell *t, struct parley_id id,
+		    struct parley_event *invite)
+{
+	const struct parley_str any = {0};
+	unsigned int rr_count;
+
+	for (int i = 0; parley_profile_name(adapter.engine, i); i++)
+		(void)!parley_profile_leave(adapter.engine, id, i, any);
+	facts_invite(msg, invite, &rr_count);
+	if ((adapter.set.dlg_match_mode != 2 && add_cookie(msg, id) < 0) ||
+	    watch_invite(msg, t, id, rr_count) < 0)
+		log_untracked(invite, "no memory for tm's callback or the "
+				      "Record-Route parameter");
+}
+
 /* True: the INVITE belongs to a call that is followed already. */
-static bool spiral(struct sip_msg *msg, struct ctx *ctx,
-		   const struct parley_event *invite, bool in_script)
+static bool spiral(struct sip_msg *msg, struct cell *t, struct ctx *ctx,
+		   struct parley_event *invite, bool in_script)
 {
 	struct parley_event event = {.type = PARLEY_EV_SPIRAL};
 	struct parley_actions actions;
@@ -258,6 +276,8 @@ static bool spiral(struct sip_msg *msg, struct ctx *ctx,
 		return false;
 	ctx_set_dialog(msg, &match);
 	announce(msg, ctx, &actions, in_script);
+	if (match.state < PARLEY_STATE_ANSWERED && scripted_is_orphan(match.id))
+		take_up(msg, t, match.id, invite);
 	return true;
 }
 
@@ -275,7 +295,7 @@ static int begin(struct sip_msg *msg, struct cell *t, bool in_script)
 			    ip_addr2a(&msg->rcv.src_ip));
 		return -1;
 	}
-	if (spiral(msg, ctx, &invite, in_script))
+	if (spiral(msg, t, ctx, &invite, in_script))
 		return 0;
 	return create(msg, t, ctx, &invite, in_script);
 }

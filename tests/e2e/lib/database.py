@@ -316,19 +316,21 @@ class Redis(_OnServer):
         return "redis://%s/%s" % (self.host, self.name)
 
     def load(self):
+        folder = self.schema()
         keys = []
-        for table, (entry, further) in self.KEYS.items():
+        for table in sorted(os.listdir(folder)):
+            entry, further = self.KEYS[table]
             keys.append("%s=entry:%s" % (table, ",".join(entry)))
             if further:
                 keys[-1] += "&%s:%s" % (further[0], ",".join(further[1]))
-        return modules.load("db_redis", schema_path=self.schema(), keys=keys,
+        return modules.load("db_redis", schema_path=folder, keys=keys,
                             verbosity=0)
 
     def schema(self):
         """A folder with the package's description of each table, and ours."""
         folder = proxy.scratch()
-        for path in glob.glob(SCHEMAS + "db_redis/kamailio/*") + \
-                glob.glob(modules.ROOT + "/hosts/kamailio/sql/redis/*"):
+        for path in glob.glob(SCHEMAS + "db_redis/kamailio/*") + glob.glob(
+                modules.ROOT + "/hosts/**/dialog_more", recursive=True):
             if os.path.basename(path) in self.KEYS:
                 os.symlink(path, os.path.join(folder, os.path.basename(path)))
         return folder
