@@ -7,6 +7,7 @@
 #   make test           style, compilers, unit, sim, fuzz, tools, e2e, each of
 #                       which can be made alone, and their sum
 #   make bench          Parley beside the packaged modules
+#   make crash          kills the proxy at any moment under load, 240 times
 #   make mutants        plants faults and sees that the tests find them
 #   make deps           installs what `make run` and `make test` need, no more
 #   make install        DESTDIR= and MODDIR= as usual; make uninstall

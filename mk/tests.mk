@@ -8,7 +8,7 @@ QUIET_MAKE = $(MAKE) --no-print-directory -s -j$(JOBS)
 
 TEST_FLAGS := $(ENGINE_FLAGS) -Itests -Ihosts/kamailio -Itests/fuzz
 
-.PHONY: test run bench mutants list-names list-slice list-check $(LEVELS)
+.PHONY: test run bench crash mutants list-names list-slice list-check $(LEVELS)
 
 deps:
 	@tools/deps.sh run test
@@ -220,6 +220,12 @@ list-check:
 bench:
 	@tools/deps.sh test
 	@$(call script,bench/run.py,$(BENCH_ARGS))
+
+# kill -9 of all processes, 240 times (tests/e2e/cases/db_crash.py).
+crash: export CRASHES ?= 40
+crash:
+	@tools/deps.sh test
+	@$(call script,tests/e2e/run.py,--jobs 1 db_crash)
 
 mutants:
 	@tools/deps.sh test
