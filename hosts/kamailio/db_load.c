@@ -1,12 +1,15 @@
 /* See db_load.h. */
+#include <stdlib.h>
+
 #include "db_load.h"
 #include "db_pass.h"
 #include "late.h"
+#include "loaded.h"
 #include "parley_store.h"
 #include "reader.h"
 #include "scripted.h"
 
-enum { BATCH_MAX = 1000 };
+enum { BATCH_MAX = 1000, CALLS_MAX = 256 };
 
 bool db_load_has_more(void)
 {
@@ -155,7 +158,33 @@ int db_load_rest(struct db_link *link)
 	return rc;
 }
 
-int db_load_extra(struct db_link *link, struct db_load_count *count)
+/* In mode 3 rows stay when their calls are over, until the server ends. */
+static int add_loaded(struct load *load)
+{
+	uint32_t count;
+	struct parley_id *ids = loaded_sorted(&count);
+	int rc = 0;
+
+	for (uint32_t i = 0; rc >= 0 && i < count; i++)
+		rc = db_ids_add(&load->known, ids[i]);
+	free(ids);
+	return rc < 0 ? pass_no_memory() : 0;
+}
+
+/* What is in memory now, and then the journal: a call that has ended since then
+ * must not come back. */
+static int settle(struct load *load, int (*drain)(void))
+{
+	struct parley_id id = {0, 0};
+
+	while (parley_next(adapter.engine, &id))
+		if (db_ids_add(&load->known, id) < 0)
+			return pass_no_memory();
+	return drain ? drain() : add_loaded(load);
+}
+
+int db_load_extra(struct db_link *link, int (*drain)(void),
+		  struct db_load_count *count)
 {
 	struct load load = {
 		.link = link,
@@ -163,8 +192,10 @@ int db_load_extra(struct db_link *link, struct db_load_count *count)
 		.deadline_ms = UINT64_MAX,
 		.running = true,
 	};
-	int rc = pass_all(&load);
+	int rc = settle(&load, drain);
 
+	if (rc == 0)
+		rc = pass_all(&load);
 	pass_end(&load);
 	return rc;
 }
@@ -225,13 +256,45 @@ static int take_kept(struct load *load)
 	return rc;
 }
 
-int db_load_callid(struct db_link *link, struct parley_str callid,
-		   struct db_load_count *count)
+static int settle_callid(struct load *load, struct parley_str callid,
+			 int (*drain)(void))
+{
+	struct parley_id ids[CALLS_MAX];
+	uint32_t count =
+		parley_find_callid(adapter.engine, callid, ids, CALLS_MAX);
+
+	for (uint32_t i = 0; i < count; i++)
+		if (db_ids_add(&load->known, ids[i]) < 0)
+			return pass_no_memory();
+	return drain ? drain() : add_loaded(load);
+}
+
+static int load_callid(struct load *load, struct parley_str callid)
 {
 	const uint32_t width = db_layout(DB_DIALOG)->columns[DB_D_CALLID].width;
 	const struct db_filter filter = {
 		.callid = {callid.s, callid.len < width ? callid.len : width},
 	};
+	int rc = pass_begin(load);
+
+	if (rc == 0 && db_pass.has_more)
+		rc = pass_rows(load, DB_MORE, &filter, pass_take_more);
+	if (rc == 0)
+		rc = pass_rows(load, DB_DIALOG, &filter, pass_take_dialog);
+	if (rc == 0)
+		rc = read_vars(load);
+	if (rc == 0)
+		rc = take_kept(load);
+	if (rc == 0)
+		rc = pass_others(load);
+	if (rc == 0)
+		(void)!pass_write(load);
+	return rc;
+}
+
+int db_load_callid(struct db_link *link, struct parley_str callid,
+		   int (*drain)(void), struct db_load_count *count)
+{
 	struct load load = {
 		.link = link,
 		.count = count,
@@ -239,20 +302,10 @@ int db_load_callid(struct db_link *link, struct parley_str callid,
 		.running = true,
 		.keeping = true,
 	};
-	int rc = pass_begin(&load);
+	int rc = settle_callid(&load, callid, drain);
 
-	if (rc == 0 && db_pass.has_more)
-		rc = pass_rows(&load, DB_MORE, &filter, pass_take_more);
 	if (rc == 0)
-		rc = pass_rows(&load, DB_DIALOG, &filter, pass_take_dialog);
-	if (rc == 0)
-		rc = read_vars(&load);
-	if (rc == 0)
-		rc = take_kept(&load);
-	if (rc == 0)
-		rc = pass_others(&load);
-	if (rc == 0)
-		(void)!pass_write(&load);
+		rc = load_callid(&load, callid);
 	pass_end(&load);
 	return rc;
 }

@@ -33,10 +33,12 @@ int db_load_rest(struct db_link *link);
 bool db_load_pending(void);
 
 /* Asked for by script or RPC, done by the writer; see asks.h. 0 or enum
- * db_result. */
+ * db_result. @drain writes what waits in the journal, the ends of calls that
+ * are in memory no more; NULL: there is no journal. */
 int db_load_callid(struct db_link *link, struct parley_str callid,
-		   struct db_load_count *count);
-int db_load_extra(struct db_link *link, struct db_load_count *count);
+		   int (*drain)(void), struct db_load_count *count);
+int db_load_extra(struct db_link *link, int (*drain)(void),
+		  struct db_load_count *count);
 /* The rows of @node, which is gone or has another name now, become this node's
  * and are loaded. */
 int db_load_adopt(struct db_link *link, struct parley_str node,

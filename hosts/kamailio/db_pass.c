@@ -280,11 +280,14 @@ static bool is_wanted(struct load *load, const struct db_value *more)
 	return ours;
 }
 
-static bool in_memory(struct parley_id id)
+/* One that was there before the journal was written, and is not any more, has
+ * ended since. */
+static bool in_memory(const struct load *load, struct parley_id id)
 {
 	uint64_t unused;
 
-	return parley_get_host_ref(adapter.engine, id, &unused) == 0;
+	return db_ids_has(&load->known, id) ||
+	       parley_get_host_ref(adapter.engine, id, &unused) == 0;
 }
 
 /* Makes an image of what is known about a dialog. 0, or as db_rows_image();
@@ -351,7 +354,7 @@ static bool is_due(struct load *load, const struct which *which,
 		*rcp = pass_no_memory();
 	if (added == 0)
 		damaged(load, which, "", "there is another row of this dialog");
-	if (added > 0 && load->running && in_memory(which->id)) {
+	if (added > 0 && load->running && in_memory(load, which->id)) {
 		load->count->known++;
 		return false;
 	}
@@ -431,7 +434,7 @@ static int take_alone(struct load *load, const struct db_side *side)
 
 	if (db_ids_has(&db_pass.done, side->id) || !is_wanted(load, side->more))
 		return 0;
-	if (load->running && in_memory(side->id)) {
+	if (load->running && in_memory(load, side->id)) {
 		load->count->known++;
 		return 0;
 	}
@@ -494,6 +497,7 @@ void pass_end(struct load *load)
 	db_arena_free(load->arena);
 	db_sides_fini(&load->sides);
 	db_ids_fini(&load->seen);
+	db_ids_fini(&load->known);
 }
 
 int pass_sides(struct load *load)

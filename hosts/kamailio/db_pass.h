@@ -33,6 +33,7 @@ struct load {
 	struct db_sides sides;
 	struct db_arena *arena; /* for one dialog */
 	struct db_ids seen;	/* identities in the table dialog */
+	struct db_ids known;	/* those that were in memory at first */
 	uint64_t deadline_ms;	/* UINT64_MAX: none */
 	bool over;		/* it has passed */
 	bool running;		/* SIP is handled meanwhile */

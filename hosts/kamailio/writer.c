@@ -215,8 +215,9 @@ static void load_rest(void)
 		failed();
 }
 
-/* All that waits. What comes while it is written waits for the next time. */
-static void drain(void)
+/* All that waits. What comes while it is written waits for the next time. 0 or
+ * enum db_result. */
+static int drain(void)
 {
 	struct parley_store_stats stats;
 	uint64_t left;
@@ -232,6 +233,7 @@ static void drain(void)
 	}
 	if (rc < 0)
 		failed();
+	return rc < 0 ? rc : 0;
 }
 
 /* In mode 2, before the journal has no room for more. */
@@ -262,14 +264,15 @@ static void work(void)
 static const char *carry_out(const struct ask *ask, struct db_load_count *count)
 {
 	struct parley_str text = {ask->text, ask->len};
+	int (*before)(void) = adapter.set.db.mode == 3 ? NULL : drain;
 	int rc;
 
 	if (!connected())
 		return "the database does not answer";
 	if (ask->what == ASK_LOAD_CALLID)
-		rc = db_load_callid(writer.batch.link, text, count);
+		rc = db_load_callid(writer.batch.link, text, before, count);
 	else if (ask->what == ASK_LOAD_EXTRA)
-		rc = db_load_extra(writer.batch.link, count);
+		rc = db_load_extra(writer.batch.link, before, count);
 	else
 		rc = db_load_adopt(writer.batch.link, text, count);
 	if (rc == DB_GONE)

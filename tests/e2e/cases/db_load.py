@@ -175,6 +175,38 @@ def test_skipped(env):
         same("rows", [base.count("dialog"), base.count("dialog_vars")], [3, 3])
 
 
+def _ended_stays_ended(env, mode):
+    with database.fresh("sqlite") as base:
+        base.create_stock_tables()
+        with two_parties(stored.server(
+                env, base, mode, ("db_update_period", 3600),
+                ("end_timeout", 1))) as (server, a, b):
+            call = stored.establish(a, b)
+            if mode == 2:
+                server.rpc("dlg.db_flush")
+                stored.wait_rows(base, "dialog", 1)
+            else:
+                server.stop()
+                server.start()
+            same("rows", base.count("dialog"), 1)
+            call.hang_up()
+            net.wait_until(lambda: not stored.facts(server, call.callid), 10,
+                           "the dialog is forgotten")
+            same("rows", base.count("dialog"), 1)
+            for command in (("dlg.db_load_extra",),
+                            ("dlg.db_load_callid", call.callid)):
+                server.rpc(*command)
+                same(command[0], stored.facts(server, call.callid), None)
+
+
+@parley_only("the packaged module has no RPC for it")
+def test_ended(env):
+    """A call that has ended does not come back because its row is still
+    there."""
+    for mode in (2, 3):
+        _ended_stays_ended(env, mode)
+
+
 @parley_only("the packaged module knows no nodes")
 def test_foreign(env):
     """A row of another node is not loaded by its Call-ID either; one of
