@@ -47,7 +47,9 @@ def edits(row):
     if row.kind == "param":
         return [("params.c", lambda text: re.subn(
             r"\n\t(BY_INT\(%s\)|BY_TEXT\(%s, \w+\)|\{\"%s\",[^}]*\}),"
-            % (name, name, name), "", text))]
+            % (name, name, name), "", text)),
+            ("params_db.h", lambda text: re.subn(
+                r"\tX\(%s, [^\n]*\n" % name, "", text))]
     if row.kind == "api" and row.name.startswith("dlg_binds."):
         member = re.escape(row.name.partition(".")[2])
         return [("capi.c", lambda text: re.subn(
@@ -72,7 +74,9 @@ def edits(row):
         return [("kemi*.c", _renamed(r'KEMI\("(%s)",' % name))]
     if row.kind == "statistic":
         name = re.escape(row.name.rpartition(":")[2])
-        return [("stats.c", _renamed(r'"(%s)"' % name))]
+        return [("stats.c", _renamed(r'"(%s)"' % name)),
+                ("stats.c", lambda text: re.subn(
+                    r"\n\t\tSTAT\(%s, \w+\)," % name, "", text))]
     if row.kind == "event":
         return [("events.c", _renamed(r'"(%s)"' % name))]
     word, _, key = row.name[1:].rstrip(")").partition("(")
