@@ -72,18 +72,18 @@ struct user {
 	gid_t gid;
 };
 
-static struct user become(struct user user)
+static struct user become(struct user who)
 {
 	struct user before = {geteuid(), getegid()};
 
 	/* Root first, who may change the group. */
-	if (user.uid == 0 && seteuid(0) < 0)
+	if (who.uid == 0 && seteuid(0) < 0)
 		LM_WARN("journal: cannot be root again: %s\n", strerror(errno));
-	if (user.gid != before.gid && setegid(user.gid) < 0)
-		LM_WARN("journal: no group %d: %s\n", (int)user.gid,
+	if (who.gid != before.gid && setegid(who.gid) < 0)
+		LM_WARN("journal: no group %d: %s\n", (int)who.gid,
 			strerror(errno));
-	if (user.uid != 0 && user.uid != before.uid && seteuid(user.uid) < 0)
-		LM_WARN("journal: no user %d: %s\n", (int)user.uid,
+	if (who.uid != 0 && who.uid != before.uid && seteuid(who.uid) < 0)
+		LM_WARN("journal: no user %d: %s\n", (int)who.uid,
 			strerror(errno));
 	return before;
 }
@@ -91,13 +91,13 @@ static struct user become(struct user user)
 /* The one that the processes will run as. */
 static struct user later_user(void)
 {
-	struct user user = {geteuid(), getegid()};
+	struct user who = {geteuid(), getegid()};
 
-	if (user.uid == 0 && uid != 0)
-		user.uid = (uid_t)uid;
+	if (who.uid == 0 && uid != 0)
+		who.uid = (uid_t)uid;
 	if (geteuid() == 0 && gid != 0)
-		user.gid = (gid_t)gid;
-	return user;
+		who.gid = (gid_t)gid;
+	return who;
 }
 
 static str first_address(void)
