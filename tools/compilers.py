@@ -5,6 +5,7 @@
 """
 
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -27,11 +28,21 @@ def symbols(path, which):
             if line.split()[-2] != "w"}
 
 
+def libraries(path):
+    """Files of the libraries that are loaded with a module."""
+    output = subprocess.run(["ldd", path], check=True, text=True,
+                            stdout=subprocess.PIPE).stdout
+    return re.findall(r"=> (/\S+)", output)
+
+
 def unresolved(path):
-    """What neither Kamailio nor, by its version mark, a C library defines."""
-    kamailio = shutil.which("kamailio")
+    """What neither Kamailio and its libraries nor, by its version mark, a C
+    library defines."""
+    defined = set()
+    for file in [shutil.which("kamailio"), *libraries(path)]:
+        defined |= symbols(file, "--defined-only")
     return {name for name in symbols(path, "--undefined-only")
-            if "@" not in name} - symbols(kamailio, "--defined-only")
+            if "@" not in name} - defined
 
 
 def mutable_data(path):
