@@ -227,6 +227,21 @@ def test_c5_second_end(server, a, b):
     return _mode_3(server, a, b, _restart)
 
 
+# ------------------------------------------------- C6: early dialogs
+
+
+@compared("C6", served(1))
+def test_c6_answered_after_a_crash(server, a, b):
+    """A call that rang in the crash is followed when it is answered."""
+    side, invite = sip.ring(a, b)
+    _crash(server)
+    same("state after the crash", state_of(server, side.callid), 2)
+    call = sip.answer(side, invite, b)
+    wait_state(server, side.callid, 4)
+    call.hang_up()
+    return "followed"
+
+
 # ------------------------------------------------- C7: what was never stored
 
 
