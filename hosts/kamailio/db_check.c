@@ -63,22 +63,46 @@ static const char *more_file(void)
 
 /* ------------------------------------------------ versions */
 
-/* The version that the table `version` tells; 0: it tells none. -1: it cannot
- * be read. */
-static int64_t version_of(struct db_link *link, const str *table)
+static int select_version(struct db_link *link, const str *table,
+			  db1_res_t **resp)
+{
+	struct sql *sql = &link->sql;
+
+	sql_empty(sql);
+	sql_add(sql, "SELECT table_version FROM ");
+	sql_add_name(sql, to_parley(&version_table));
+	sql_add(sql, " WHERE table_name=");
+	sql_add_literal(sql, to_parley(table));
+	return db_raw(link, sql_text(sql), resp);
+}
+
+/* The driver of Redis knows this query, and answers it from the schema. */
+static int query_version(struct db_link *link, const str *table,
+			 db1_res_t **resp)
 {
 	static str key_name = STR_STATIC_INIT("table_name");
 	static str column_name = STR_STATIC_INIT("table_version");
 	const db_func_t *functions = db_functions();
 	db_key_t key = &key_name, column = &column_name;
 	db_val_t value = {.type = DB1_STR};
-	db1_res_t *res = NULL;
-	uint64_t version = 0;
 
 	VAL_STR(&value) = *table;
-	if (functions->use_table(link->con, &version_table) < 0 ||
-	    functions->query(link->con, &key, NULL, &value, &column, 1, 1, NULL,
-			     &res) < 0)
+	if (functions->use_table(link->con, &version_table) < 0)
+		return -1;
+	return functions->query(link->con, &key, NULL, &value, &column, 1, 1,
+				NULL, resp);
+}
+
+/* The version that the table `version` tells; 0: it tells none. -1: it cannot
+ * be read. */
+static int64_t version_of(struct db_link *link, const str *table)
+{
+	db1_res_t *res = NULL;
+	uint64_t version = 0;
+	int result = db_can_raw() ? select_version(link, table, &res)
+				  : query_version(link, table, &res);
+
+	if (result < 0)
 		return -1;
 	if (res && RES_ROW_N(res) > 0 &&
 	    !db_integer(ROW_VALUES(RES_ROWS(res)), &version))

@@ -23,8 +23,9 @@
 enum {
 	SHOWN_STATEMENT = 4000, /* longer ones do not go into the log */
 	HEARD_SECONDS = 60,
-	COMMIT_TRIES = 20,
-	COMMIT_PAUSE_US = 5000,
+	TRIES = 20,
+	READ_TRIES = 1000,
+	PAUSE_US = 5000,
 };
 
 static struct {
@@ -205,7 +206,8 @@ void db_close(struct db_link *link)
 /* ------------------------------------------------ statements */
 
 /* The driver of SQLite does nothing without a place for a result. */
-static int run(struct db_link *link, struct parley_str sql, db1_res_t **resp)
+static int run_once(struct db_link *link, struct parley_str sql,
+		    db1_res_t **resp)
 {
 	str text = to_str(sql);
 	db1_res_t *res = NULL;
@@ -224,10 +226,50 @@ void db_free(struct db_link *link, db1_res_t *res)
 		driver.functions.free_result(link->con, res);
 }
 
+#define SQL(constant)                                                          \
+	(struct parley_str)                                                    \
+	{                                                                      \
+		constant, sizeof(constant) - 1                                 \
+	}
+
+/* SQLite's driver does not wait for who writes at this moment. A writer is soon
+ * done; one that keeps others from reading as well, which fails without a
+ * reason else, may take some seconds. */
+static int run_patiently(struct db_link *link, struct parley_str sql,
+			 db1_res_t **resp)
+{
+	int most = resp ? READ_TRIES : TRIES;
+
+	for (int i = 0; i < most; i++) {
+		if (run_once(link, sql, resp) == 0)
+			return 0;
+		if (i >= TRIES &&
+		    run_once(link, SQL("SELECT count(*) FROM sqlite_master"),
+			     NULL) == 0)
+			break;
+		sleep_us(PAUSE_US);
+	}
+	return -1;
+}
+
+/* @heard: the driver's words are. */
+static int run(struct db_link *link, struct parley_str sql, db1_res_t **resp,
+	       bool heard)
+{
+	int result = -1;
+
+	db_hush();
+	if (driver.kind == DB_SQLITE && !link->in_transaction)
+		result = run_patiently(link, sql, resp);
+	if (heard)
+		db_listen();
+	return result == 0 ? 0 : run_once(link, sql, resp);
+}
+
 int db_raw(struct db_link *link, struct parley_str sql, db1_res_t **resp)
 {
 	bool heard = db_hear(sql.len < SHOWN_STATEMENT);
-	int result = run(link, sql, resp);
+	int result = run(link, sql, resp, heard);
 
 	db_heard(heard, result < 0);
 	return result;
@@ -235,19 +277,11 @@ int db_raw(struct db_link *link, struct parley_str sql, db1_res_t **resp)
 
 bool db_try(struct db_link *link, struct parley_str sql)
 {
-	int result;
+	int result = run(link, sql, NULL, false);
 
-	db_hush();
-	result = run(link, sql, NULL);
 	db_listen();
 	return result == 0;
 }
-
-#define SQL(constant)                                                          \
-	(struct parley_str)                                                    \
-	{                                                                      \
-		constant, sizeof(constant) - 1                                 \
-	}
 
 enum db_result db_exec(struct db_link *link, struct parley_str sql)
 {
@@ -341,12 +375,12 @@ static bool is_undone(struct db_link *link)
  * transaction stays open as long. */
 static int commit_sqlite(struct db_link *link)
 {
-	for (int i = 0; i < COMMIT_TRIES; i++) {
+	for (int i = 0; i < TRIES; i++) {
 		if (db_try(link, SQL("COMMIT")))
 			return 0;
 		if (is_undone(link))
 			return -1;
-		sleep_us(COMMIT_PAUSE_US);
+		sleep_us(PAUSE_US);
 	}
 	return db_raw(link, SQL("COMMIT"), NULL);
 }
@@ -385,7 +419,7 @@ void db_rollback(struct db_link *link)
 	if (driver.kind == DB_POSTGRES)
 		driver.functions.abort_transaction(link->con);
 	else
-		run(link, SQL("ROLLBACK"), NULL);
+		run_once(link, SQL("ROLLBACK"), NULL);
 	db_listen();
 }
 

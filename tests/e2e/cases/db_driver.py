@@ -4,6 +4,7 @@ import contextlib
 import os
 import re
 import subprocess
+import threading
 
 from lib import database, modules, stored
 from lib.case import (Skip, check, net, parley_only, proxy, same, sip,
@@ -337,3 +338,48 @@ def each_statements(env, kind):
             sent = _flush(server) - last
             check(0 < sent <= tables, "%d statements to delete", sent)
             stored.no_rows(base)
+
+
+# ------------------------------------------------ a lock at the start
+
+def _opened(server, path):
+    """Whether the server, which is starting, has the file open."""
+    try:
+        folder = "/proc/%d/fd/" % server.process.pid
+        return any(os.path.realpath(folder + name) == path
+                   for name in os.listdir(folder))
+    except (AttributeError, FileNotFoundError):
+        return False
+
+
+def _pauses(server):
+    """How often it has slept."""
+    with open("/proc/%d/status" % server.process.pid) as status:
+        return int(re.search(r"\nvoluntary_ctxt_switches:\s*(\d+)",
+                             status.read()).group(1))
+
+
+@parley_only("the packaged module does not start then")
+def test_locked_at_the_start(env):
+    """Who writes into the file while the server starts only delays it: the
+    driver of SQLite waits for nobody."""
+    database.need("sqlite")
+    with database.fresh("sqlite") as base:
+        base.execute("PRAGMA journal_mode=DELETE;")
+        base.create_stock_tables()
+        server = stored.server(env, base, 1)
+        try:
+            base.pause()
+            starting = threading.Thread(target=server.start)
+            starting.start()
+            net.wait_until(lambda: _opened(server, base.path), 10,
+                           "the server opens the database")
+            before = _pauses(server)
+            net.wait_until(lambda: _pauses(server) > before + 40, 10,
+                           "the server waits for the lock")
+            base.resume()
+            starting.join()
+            check(server.alive(), "it is running:\n%s", server.log())
+            same("errors", _lines(server.log(), "ERROR"), [])
+        finally:
+            server.close()
