@@ -5,12 +5,20 @@
  * be read without any, so it is read as after a crash, with an engine that is
  * made for it. Mode 3 has none, and has to use the dialogs as they were left.
  */
+#include <signal.h>
 #include <stdlib.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "core/globals.h"
+#include "core/ut.h"
 
 #include "db_load.h"
 #include "journal_file.h"
 #include "loaded.h"
 #include "writer.h"
+
+enum { WAIT_STEP_US = 2000 };
 
 static uint64_t left_in(struct parley *engine)
 {
@@ -22,44 +30,105 @@ static uint64_t left_in(struct parley *engine)
 
 /* ------------------------------------------------ modes 1 and 2 */
 
-static void drain(struct parley *engine)
+/* The journal with an engine of its own; NULL: no memory, or it is broken. */
+static struct parley *open_left(void)
+{
+	struct parley_store_config area = journal_file_area();
+	struct parley *engine = NULL;
+
+	area.keep_replaced = false;
+	if (host_make_alone(&engine) < 0)
+		return NULL;
+	if (parley_store_open(engine, host_now(), &area) == 0)
+		return engine;
+	parley_destroy(engine);
+	return NULL;
+}
+
+static void drain(void)
 {
 	struct writer_batch batch = {.has_more = db_load_has_more()};
+	struct parley *engine = open_left();
 	int rc = DB_GONE;
 
-	if (left_in(engine) > 0 && writer_connect(&batch))
+	if (engine && writer_connect(&batch))
 		do {
 			rc = writer_step(&batch, engine);
 		} while (rc > 0);
 	writer_disconnect(&batch);
 	reader_fini(&batch.reader);
+	parley_destroy(engine);
+}
+
+/* Kamailio gives its end so many seconds, and aborts it then. */
+static uint64_t patience_ms(void)
+{
+	return (uint64_t)(ser_kill_timeout > 20 ? ser_kill_timeout - 10
+						: ser_kill_timeout / 2) *
+	       1000;
+}
+
+/* Waits until the process has ended, or ends it. */
+static void wait_for(pid_t pid)
+{
+	uint64_t end_ms = host_now().ms + patience_ms();
+
+	while (waitpid(pid, NULL, WNOHANG) == 0) {
+		if (host_now().ms >= end_ms)
+			kill(pid, SIGKILL);
+		sleep_us(WAIT_STEP_US);
+	}
+}
+
+/* A database that does not answer may keep who asks it for ever, so that is a
+ * process which can be ended. */
+static void drain_in_child(void)
+{
+	pid_t pid = fork();
+
+	if (pid > 0) {
+		wait_for(pid);
+		return;
+	}
+	drain();
+	if (pid == 0)
+		_exit(0);
+}
+
+/* What a process has done to the journal is seen by looking anew. False: it
+ * cannot be told. */
+static bool count_left(uint64_t *leftp)
+{
+	struct parley *engine = open_left();
+
+	if (!engine)
+		return false;
+	*leftp = left_in(engine);
+	parley_destroy(engine);
+	return true;
 }
 
 static void finish_journal(void)
 {
-	struct parley_store_config area = journal_file_area();
-	struct parley *engine = NULL;
-	uint64_t left;
+	uint64_t left = 0;
+	bool known;
 
-	if (!area.area)
+	if (!journal_file_area().area)
 		return;
-	area.keep_replaced = false;
-	if (host_make_alone(&engine) < 0 ||
-	    parley_store_open(engine, host_now(), &area) != 0) {
-		LM_ERR("journal %s: cannot be written into the database; it "
-		       "stays for the next start\n",
-		       journal_file_path());
-		journal_file_close(false);
-		return;
+	known = count_left(&left);
+	if (known && left > 0) {
+		drain_in_child();
+		known = count_left(&left);
 	}
-	drain(engine);
-	left = left_in(engine);
-	if (left > 0)
+	if (!known)
+		LM_ERR("journal %s: cannot be read; it stays for the next "
+		       "start\n",
+		       journal_file_path());
+	else if (left > 0)
 		LM_ERR("database: %llu dialogs could not be written; they stay "
 		       "in the journal %s for the next start\n",
 		       (unsigned long long)left, journal_file_path());
-	parley_destroy(engine);
-	journal_file_close(left == 0);
+	journal_file_close(known && left == 0);
 }
 
 /* ------------------------------------------------ mode 3 */

@@ -381,6 +381,39 @@ def test_stop_without_database(env):
         stored.wait_rows(base, "dialog", 1)
 
 
+@parley_only(REASON)
+def test_stop_while_database_hangs(env):
+    """A server that does not answer keeps the end from nothing: it comes in
+    time, and what waits stays in the journal."""
+    with database.fresh("postgres", private=True) as base:
+        base.create_stock_tables()
+        with two_parties(_server(env, base, 2, core="exit_timeout=6")) as (
+                server, a, b):
+            call = stored.establish(a, b)
+            base.pause()
+            same("exit code", server.stop(), 0)
+            same("lines", len(_lines(server, "stay in the journal")), 1)
+            base.resume()
+            server.start()
+            wait_state(server, call.callid, 4)
+
+
+@parley_only(REASON)
+def test_sync(env):
+    """journal_sync: a process of its own, which gives back what it has put on
+    the disk."""
+    with _base() as base, two_parties(
+            _server(env, base, 1, ("journal_sync", 1))) as (server, a, b):
+        check("dialog journal" in server.processes().values(), "no process")
+        call = stored.establish(a, b)
+        for number in range(20):
+            stored.within(call, "INFO", headers=[("X-Info", str(number))])
+        call.hang_up()
+        stored.no_rows(base)
+        net.wait_until(lambda: int(_stats(server)["journal_used"]) == 0, 5,
+                       "an empty journal")
+
+
 # ------------------------------------------------ without Parley
 
 def _apply(env, server, base, *more):
