@@ -92,7 +92,7 @@ void store_write_locked(struct parley *engine, struct dialog *dialog)
 	bool written = true;
 
 	dialog->unwritten = false;
-	if (dialog->gone)
+	if (dialog->gone || !engine->store)
 		return;
 	if (copy_replica(dialog))
 		give_up(engine, dialog);
@@ -110,7 +110,7 @@ void store_renamed_locked(struct parley *engine, struct dialog *dialog,
 	bool known = dialog->known;
 
 	/* Rather twice than never: the next start sees that they are one. */
-	if (dialog->unrecorded)
+	if (dialog->unrecorded || !engine->store)
 		return;
 	dialog->id = id;
 	dialog->known = true;

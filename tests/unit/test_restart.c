@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "journal.h"
 #include "stored.h"
 
 static int set_flags(struct call *call)
@@ -259,6 +260,72 @@ static void new_identity(void **state)
 	assert_int_equal(stored_import(f, &row), PARLEY_E_ARGUMENT);
 }
 
+/* The same with rows only, and no journal. */
+static void new_identity_without_journal(void **state)
+{
+	struct stored *f = *state;
+	struct parley_image row;
+	struct parley_id old;
+
+	call_end(&f->call);
+	restart_with(f, 1, 0);
+	assert_true(stored_begin(f));
+	call_up(&f->call);
+	old = f->call.id;
+	stored_export(f, &row, f->images[0]);
+	call_end(&f->call);
+	restart_with(f, 4096, 0);
+	assert_true(call_begin(&f->call, f->host, &f->config));
+	assert_int_equal(import_row(f, &row), 0);
+	f->call.id = f->call.actions.id;
+	assert_int_not_equal(f->call.id.entry, old.entry);
+	assert_int_equal(call_state(&f->call), 4);
+	assert_int_equal(import_row(f, &row), PARLEY_E_OLD);
+	assert_int_equal(set_flags(&f->call), 0);
+	assert_int_equal(stored_hang_up(&f->call), 0);
+}
+
+/* What no version can read is handed over as such, and holds nobody up. */
+static void unreadable_record(void **state)
+{
+	struct stored *f = *state;
+	struct parley_store_config config = {.area = f->area, .bytes = AREA};
+	struct journal_item item = {.id = {3, 4}, .kind = JOURNAL_PUT};
+	struct journal_writer writer;
+	struct journal journal;
+	struct parley_record record;
+	uint32_t cursor = 0, argument = 0;
+	int rc;
+
+	call_up(&f->call);
+	call_end(&f->call);
+	assert_int_equal(journal_open(&journal, &f->host->host, 5, 0, &config),
+			 0);
+	item.bytes = 5;
+	assert_true(journal_begin(&journal, &writer, &item));
+	journal_write(&writer, "what?", 5);
+	assert_true(journal_commit(&writer, 0) != 0);
+	f->call.engine = NULL;
+	assert_true(stored_begin(f));
+	/* In any order. */
+	rc = stored_next(f, &cursor, &record);
+	assert_true(rc == 1 || rc == PARLEY_E_ARGUMENT);
+	assert_int_equal(stored_next(f, &cursor, &record),
+			 rc == 1 ? PARLEY_E_ARGUMENT : 1);
+	assert_int_equal(stored_next(f, &cursor, &record), 0);
+	while ((rc = stored_take(f, &record)) != 0) {
+		argument += rc == PARLEY_E_ARGUMENT;
+		if (rc == 1)
+			stored_done(f, record.ticket, true);
+	}
+	assert_int_equal(argument, 1);
+	/* It is still there for who comes next. */
+	call_end(&f->call);
+	assert_true(stored_begin(f));
+	cursor = 0;
+	assert_int_equal(stored_next(f, &cursor, &record), PARLEY_E_ARGUMENT);
+}
+
 /* ------------------------------------------------ other nodes */
 
 static void copies_have_no_record(void **state)
@@ -316,6 +383,8 @@ int main(void)
 		STORE(end_after_the_timeout_route),
 		STORE(any_hash_size),
 		STORE(new_identity),
+		STORE(new_identity_without_journal),
+		STORE(unreadable_record),
 		STORE(copies_have_no_record),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
