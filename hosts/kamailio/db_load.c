@@ -33,7 +33,11 @@ void db_load_tell(void)
 		};
 
 		sip_run(NULL, told->actions ? told->actions : &note, NULL);
+		free(told->actions);
 	}
+	free(db_pass.told);
+	db_pass.told = NULL;
+	db_pass.told_count = db_pass.told_room = 0;
 }
 
 /* ------------------------------------------------ the start */
@@ -87,7 +91,7 @@ static int read_journal(void)
 	return rc;
 }
 
-static int load_first(struct db_link *link, bool *restp)
+static int load_first(struct db_link *link)
 {
 	struct db_load_count count = {0};
 	struct load load = {
@@ -98,38 +102,48 @@ static int load_first(struct db_link *link, bool *restp)
 	};
 	int rc = pass_all(&load);
 
-	*restp = rc == 0 && load.over;
-	if (*restp && db_ids_join(&db_pass.done, &load.seen) < 0)
-		rc = pass_no_memory();
-	pass_end(&load);
-	if (!*restp)
+	if (rc == 0 && load.over) {
+		if (db_ids_join(&db_pass.done, &load.seen) < 0)
+			rc = pass_no_memory();
+		late_begin();
+	} else {
 		db_ids_fini(&db_pass.done);
+	}
+	pass_end(&load);
 	return rc;
 }
 
-int db_load_start(bool *restp)
+int db_load_check(void)
+{
+	struct db_link *link = db_open();
+	int rc;
+
+	if (!link)
+		return -1;
+	rc = db_check_tables(link, &db_pass.has_more);
+	db_close(link);
+	return rc;
+}
+
+int db_load_start(void)
 {
 	struct db_link *link;
 	int rc = 0;
 
-	*restp = false;
-	link = db_open();
-	if (!link)
-		return -1;
-	rc = db_check_tables(link, &db_pass.has_more);
-	if (rc == 0 && !adapter.set.db.skip_load) {
-		if (adapter.set.db.mode != 3)
-			rc = read_journal();
-		if (rc == 0)
-			rc = load_first(link, restp);
-		if (rc < 0)
-			LM_ERR("database: the dialogs cannot be loaded; "
-			       "db_skip_load=1 starts without them\n");
+	if (adapter.set.db.skip_load)
+		return 0;
+	if (adapter.set.db.mode != 3)
+		rc = read_journal();
+	link = rc == 0 ? db_open() : NULL;
+	if (link) {
+		rc = load_first(link);
+		db_close(link);
 	}
-	db_close(link);
-	if (*restp)
-		late_begin();
-	return rc < 0 ? -1 : 0;
+	if (link && rc == 0)
+		return 0;
+	LM_ERR("database: the dialogs cannot be loaded; db_skip_load=1 starts "
+	       "without them\n");
+	return -1;
 }
 
 /* ------------------------------------------------ in the writer */

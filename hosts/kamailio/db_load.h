@@ -21,9 +21,12 @@ struct db_load_count {
 	uint32_t loaded, known, foreign, damaged, orphans;
 };
 
-/* mod_init, before the fork: the journal, then rows for as long as db_load_wait
- * lasts. 0, or -1 and one line. *@restp: rows are left for db_load_rest(). */
-int db_load_start(bool *restp);
+/* mod_init: the tables are there, and as they must be. 0, or -1 and one line.
+ */
+int db_load_check(void);
+/* Before the fork: the journal, then rows for as long as db_load_wait lasts;
+ * what is left is for db_load_rest(). 0, or -1 and one line. */
+int db_load_start(void);
 /* The table dialog_more was found, or made, then. */
 bool db_load_has_more(void);
 /* In the writer, first of all: the rest. 0, or DB_GONE: it is to be called
@@ -44,8 +47,8 @@ int db_load_extra(struct db_link *link, int (*drain)(void),
 int db_load_adopt(struct db_link *link, struct parley_str node,
 		  struct db_load_count *count);
 
-/* LOADED is told to the subscribers of each dialog that was loaded before the
- * fork: in the first worker's child_init, as the stock module does. */
+/* After db_load_start(): LOADED is told to the subscribers of each dialog, as
+ * the stock module does. */
 void db_load_tell(void);
 
 #endif

@@ -98,7 +98,7 @@ int pass_image(struct load *load, const struct which *which,
 	       struct parley_image *image);
 int pass_import(struct load *load, const struct which *which,
 		const struct db_side *side, const struct parley_image *image);
-/* What an import has led to: later, in the first worker, unless @running. */
+/* What an import has led to: when all are loaded, unless @running. */
 int pass_carry_out(const struct parley_actions *actions, bool running);
 
 /* Rows to be written, NULL: no memory; and writes them, after the readers. */

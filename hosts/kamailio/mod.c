@@ -131,12 +131,8 @@ static void freeze_at_end(void)
 	calls->app_shutdown = freeze;
 }
 
-/* What is in the journal and the database comes when everybody is there who
- * wants to hear of it, and before the processes. */
 static int start_database(void)
 {
-	bool rest = false;
-
 	if (adapter.set.db.mode == 0)
 		return 0;
 	if (writer_init() < 0 || asks_init() < 0 || late_init() < 0 ||
@@ -144,11 +140,7 @@ static int start_database(void)
 		return -1;
 	if (adapter.set.db.mode != 3 && journal_file_open() < 0)
 		return -1;
-	if (db_load_start(&rest) < 0)
-		return -1;
-	if (adapter.set.db.mode == 3)
-		freeze_at_end();
-	return 0;
+	return db_load_check();
 }
 
 static int start(const char *name)
@@ -177,7 +169,6 @@ static int start(const char *name)
 	    sip_in_init() < 0 || stats_init() < 0 || procs_init() < 0 ||
 	    cseq_init() < 0 || start_database() < 0)
 		return -1;
-	started = true;
 	return 0;
 }
 
@@ -194,6 +185,26 @@ static int start_ims_dialog(void)
 static int start_dialog_ng(void)
 {
 	return start("dialog_ng");
+}
+
+/* Before the processes, when every module on top has said what it wants to know
+ * of each dialog: only then dialogs can be made. */
+static int load(void)
+{
+	if (adapter.set.db.mode != 0) {
+		if (db_load_start() < 0)
+			return -1;
+		db_load_tell();
+	}
+	if (adapter.set.db.mode == 3)
+		freeze_at_end();
+	started = true;
+	return 0;
+}
+
+static int child_init(int rank)
+{
+	return rank == PROC_INIT ? load() : procs_child_init(rank);
 }
 
 static void stop(void)
@@ -215,8 +226,8 @@ static void stop(void)
 	{                                                                      \
 		.name = #module, .cmds = adapter_cmds,                         \
 		.params = adapter_params, .pv_items = adapter_pvs,             \
-		.init_mod_f = start_##module,                                  \
-		.init_child_f = procs_child_init, .destroy_mod_f = stop,       \
+		.init_mod_f = start_##module, .init_child_f = child_init,      \
+		.destroy_mod_f = stop,                                         \
 	}
 
 #pragma GCC visibility push(default)

@@ -18,7 +18,6 @@
 #include "core/receive.h"
 #include "core/ut.h"
 
-#include "db_load.h"
 #include "dmq.h"
 #include "writer.h"
 
@@ -254,8 +253,6 @@ int procs_child_init(int rank)
 	static char actions_name[] = "dialog actions";
 	static char dmq_name[] = "dialog dmq";
 
-	if (rank == 1 && has_database())
-		db_load_tell();
 	if (rank != PROC_MAIN)
 		return 0;
 	/* Routes may use what other modules set up for a timer process. */

@@ -5,8 +5,10 @@ import re
 import signal
 import time
 
-from lib import database, net, stored
+from lib import callbacks, database, modules, net, stored
 from lib.case import Skip, check, parley_only, same, two_parties
+
+from . import capi_module
 
 HASH_SIZE = 4096
 NOW = int(time.time())
@@ -230,6 +232,36 @@ def test_foreign(env):
             check(stored.facts(server, "theirs"), "it is not adopted")
             same("owners", {found["node"]
                             for found in base.rows("dialog_more")}, {"one"})
+
+
+def test_loaded(env):
+    """Modules on top, which are loaded after this one, are told of each call,
+    and see it as it was."""
+    with database.fresh("sqlite") as base:
+        base.create_stock_tables()
+        caller = modules.own(env, "caller", wishes=capi_module.wish(
+            "all", "TERMINATED"), loaded=1)
+        with two_parties(stored.server(env, base, 1, last=caller)) as (
+                server, a, b):
+            calls = [stored.establish(a, b) for _ in range(2)]
+            stored.wait_rows(base, "dialog", 2)
+            server.stop()
+            server.start()
+            told = capi_module.wait_told(server, "LOADED", "loaded", 2)
+            same("told", told, [("LOADED", "-", "-", 0)] * 2)
+            cells = {line["callid"]: line
+                     for kind, line in callbacks.lines(server, "cell")
+                     if line["name"] == "loaded"}
+            same("calls", set(cells), {call.callid for call in calls})
+            for call in calls:
+                cell = cells[call.callid]
+                same("cell", [cell[name] for name in (
+                    "state", "lifetime", "caller_tag", "callee_tag",
+                    "caller_contact", "callee_contact")],
+                     ["4", "3600", call.caller.local_tag,
+                      call.callee.local_tag, a.contact, b.contact])
+                call.hang_up()
+            stored.no_rows(base)
 
 
 @parley_only("the packaged module keeps no rows of ours")
