@@ -493,6 +493,33 @@ def interrupt_case(folder, ending):
             child.wait()
 
 
+def expect_only_ports(folder):
+    left = [name for name in os.listdir(folder) if name != "server"]
+    expect(left == [f"parley-ports-{os.getuid()}"], f"left: {left}")
+
+
+def test_interrupted_start_leaves_no_server(folder):
+    """The signal comes when the server runs, and nobody knows it yet."""
+    put(f"{folder}/server", b"#!/bin/sh\nsleep 600 & wait\n", 0o755)
+    code = """if True:
+        import signal, subprocess, sys
+        sys.path.insert(0, "tests/e2e")
+        from lib import proxy
+        class Told(subprocess.Popen):
+            def __init__(self, *words, **options):
+                super().__init__(*words, **options)
+                print("begun", flush=True)
+                signal.raise_signal(signal.SIGINT)
+        subprocess.Popen = Told
+        proxy.Proxy().start()"""
+    status, output = run([sys.executable, "-c", code],
+                         TMPDIR=folder, KAMAILIO=f"{folder}/server")
+    expect(status != 0 and output.startswith("begun\n"), output)
+    await_end(running_under(folder), 10)
+    expect(not running_under(folder), "processes left behind")
+    expect_only_ports(folder)
+
+
 def test_interrupted_cases_leave_no_server(folder):
     os.chmod(folder, 0o755)  # a database server has another user
     for ending in (signal.SIGINT, signal.SIGTERM, signal.SIGKILL):
@@ -503,8 +530,7 @@ def test_interrupted_cases_leave_no_server(folder):
         await_end(running_under(folder), 60)
         expect(not running_under(folder), f"{ending!r}: processes left behind")
         if ending != signal.SIGKILL:
-            expect(os.listdir(folder) == ["parley-ports"],
-                   f"{ending!r}: left: {os.listdir(folder)}")
+            expect_only_ports(folder)
 
 
 def main():

@@ -36,8 +36,10 @@ def _bindable(port):
 
 def free_port():
     """A port that nobody uses; ours until this process ends."""
-    folder = os.path.join(tempfile.gettempdir(), "parley-ports")
-    os.makedirs(folder, mode=0o777, exist_ok=True)
+    # A user cannot open what another one has made.
+    folder = os.path.join(tempfile.gettempdir(),
+                          "parley-ports-%d" % os.getuid())
+    os.makedirs(folder, exist_ok=True)
     for _ in range(1000):
         port = random.randrange(_FIRST, _LAST)
         if port in _held:

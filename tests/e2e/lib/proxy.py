@@ -4,6 +4,7 @@ Everything lives in a folder that is removed at the end; nothing is killed that
 was not started here.
 """
 import atexit
+import contextlib
 import os
 import shutil
 import signal
@@ -29,7 +30,9 @@ def scratch(prefix="parley-"):
 def forget(path):
     if path in _scratch and not os.environ.get("KEEP"):
         _scratch.discard(path)
-        shutil.rmtree(path, ignore_errors=True)
+        # A process that was just killed may have been making a file.
+        net.within(lambda: shutil.rmtree(path, ignore_errors=True) or
+                   not os.path.exists(path), 5)
 
 
 @atexit.register
@@ -48,6 +51,25 @@ def _ended(number, frame):
 if threading.current_thread() is threading.main_thread() and \
         signal.getsignal(signal.SIGTERM) == signal.SIG_DFL:
     signal.signal(signal.SIGTERM, _ended)
+
+
+@contextlib.contextmanager
+def undisturbed():
+    """Who is told to end meanwhile does so afterwards: else a process that was
+    just started might be one that nobody knows."""
+    told = []
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = {number: signal.signal(number, lambda number, _: told.append(
+        number)) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+        for number in told[:1]:
+            signal.raise_signal(number)
 
 
 def module_path(name, build=None):
@@ -187,12 +209,12 @@ class Proxy:
         if os.path.exists(self.log_path):
             self.starts += 1
             os.rename(self.log_path, "%s.%d" % (self.log_path, self.starts))
-        with open(self.log_path, "w") as log:
+        with open(self.log_path, "w") as log, undisturbed():
             self.process = subprocess.Popen(
                 self.command("-DD", "-E"), stdin=subprocess.DEVNULL,
                 stdout=log, stderr=log, start_new_session=True,
                 cwd=self.folder)
-        _running.add(self)
+            _running.add(self)
         try:
             net.wait_until(self._up, self.patience, "the server's RPC answers")
         except net.Timeout:
