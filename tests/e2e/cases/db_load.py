@@ -67,7 +67,7 @@ def _log_has(server, *patterns):
         check(re.search(pattern, log), "not in the log: %s\n%s", pattern, log)
 
 
-def _tables(base):
+def loose_tables(base):
     """The package's tables, without NOT NULL, as by hand."""
     base.create_stock_tables()
     for table in ("dialog", "dialog_vars"):
@@ -81,7 +81,7 @@ def _tables(base):
     return base
 
 
-def _fill(base):
+def fill(base):
     """One good row, and those that are not; returns what the log must say."""
     base.insert("dialog", **row("good", 1))
     expected = []
@@ -115,7 +115,7 @@ def test_damaged(env):
     """Each damaged row is skipped with a line that names it, and stays; the
     good one is there."""
     with database.fresh("sqlite") as base:
-        expected = _fill(_tables(base))
+        expected = fill(loose_tables(base))
         before = [base.rows("dialog"), base.rows("dialog_vars")]
         with stored.server(env, base, 1) as server:
             _log_has(server, *expected)

@@ -4,14 +4,17 @@ import os
 import re
 import shutil
 
-from lib import modules
+from lib import database, modules, stored
 from lib.case import (Skip, check, parley_only, same, script, sip,
                       wait_state, wait_statistic)
 
-LONG = ("calls", "modules", "ims")
+from . import db_load
+
+LONG = ("calls", "modules", "ims", "database")
 # A path of our sources in a line of a stack.
 OURS = re.compile(r"(/hosts/kamailio/|/dialog\.so|\b(?:parley|dialog|profile|"
-                  r"leg|wheel|index|mem|feed|sip|ctx|rpc|op|capi|api|area)_\w+ \()")
+                  r"leg|wheel|index|mem|feed|sip|ctx|rpc|op|capi|api|area|db|"
+                  r"pass|late|json|journal|store|writer)_\w+ \()")
 
 
 def _errors(folder):
@@ -46,6 +49,23 @@ def _stop_and_check(server):
 
 
 REASON = "the packaged module is not what is tested"
+
+
+@parley_only(REASON)
+def test_database(env):
+    """Good rows and damaged ones are read, a call is written and read."""
+    with database.fresh("sqlite") as base:
+        db_load.fill(db_load.loose_tables(base))
+        server = _under_valgrind(stored.server(env, base, 1, patience=90))
+        with server, sip.Party(server, "a") as a, sip.Party(server, "b") as b:
+            side, invite = stored.ring(a, b)
+            stored.wait_rows(base, "dialog_more", 1, 30)
+            _stop_and_check(server)
+            server.start()
+            stored.answer(side, invite, b).hang_up()
+            stored.wait_rows(base, "dialog_more", 0, 30)
+            server.rpc("dlg.db_load_extra")
+            _stop_and_check(server)
 
 
 @parley_only(REASON)
