@@ -86,7 +86,11 @@ static int read_journal(void)
 				       &needed);
 		if (rc == 1 && take_record(&record) < 0)
 			rc = DB_REFUSED;
-	} while (rc == 1 || rc == PARLEY_E_SPACE);
+		if (rc == PARLEY_E_ARGUMENT)
+			LM_ERR("journal: record %llu is of a form that is not "
+			       "known here; it is skipped and stays there\n",
+			       (unsigned long long)record.ticket);
+	} while (rc == 1 || rc == PARLEY_E_SPACE || rc == PARLEY_E_ARGUMENT);
 	reader_fini(&reader);
 	return rc;
 }

@@ -129,7 +129,8 @@ static int take(struct writer_batch *batch, struct parley *engine,
 		rc = parley_store_take(engine, host_now(), record,
 				       batch->reader.buffer, batch->reader.size,
 				       &needed);
-	} while (rc == PARLEY_E_SPACE);
+		/* One that nobody can read stays in the journal. */
+	} while (rc == PARLEY_E_SPACE || rc == PARLEY_E_ARGUMENT);
 	return rc;
 }
 
