@@ -228,7 +228,7 @@ static int check_columns(struct db_link *link, enum db_table table)
 
 /* Nothing is deleted; but who may not write is told so. The stock module starts
  * with such a database. Who can be written again gets what has waited. */
-static void check_writable(struct db_link *link)
+void db_check_writable(struct db_link *link)
 {
 	struct sql *sql = &link->sql;
 
@@ -352,7 +352,6 @@ int db_check_tables(struct db_link *link, bool *morep)
 		if (check_version(link, table) < 0 ||
 		    check_columns(link, table) < 0)
 			return -1;
-	check_writable(link);
 	*morep = check_more(link);
 	return 0;
 }

@@ -34,6 +34,9 @@ void db_close(struct db_link *link);
  * -1 and one line: start-up must stop. *@morep false: dialog_more is not there
  * and may not be made; one warning named the SQL file. */
 int db_check_tables(struct db_link *link, bool *morep);
+/* Says in one line that the database can be read only. What counts is the user
+ * that the processes have become. */
+void db_check_writable(struct db_link *link);
 
 enum db_result {
 	DB_DONE = 0,

@@ -140,6 +140,7 @@ int db_load_start(void)
 		rc = read_journal();
 	link = rc == 0 ? db_open() : NULL;
 	if (link) {
+		db_check_writable(link);
 		rc = load_first(link);
 		db_close(link);
 	}

@@ -196,6 +196,25 @@ def test_read_only(env):
         same("rows", base.count("dialog"), 0)
 
 
+@parley_only(QUIET)
+def test_read_only_user(env):
+    """So is what only the user may not write whom root becomes."""
+    if os.geteuid() != 0:
+        raise Skip("only root can become somebody else")
+    with database.fresh("sqlite") as base:
+        base.create_stock_tables()
+        base.execute("PRAGMA journal_mode=DELETE;")
+        server = stored.server(env, base, 1,
+                               core='user="nobody"\ngroup="nogroup"')
+        os.chmod(base.path, 0o644)
+        os.chmod(os.path.dirname(base.path), 0o755)
+        for path in (stored.folder_of_journal(base), server.folder):
+            os.chmod(path, 0o777)
+        with two_parties(server) as (server, a, b):
+            _said(server, "ERROR", "can be read only", base.path)
+            sip.establish(a, b).hang_up()
+
+
 # ------------------------------------------------ values
 
 # A quote, a backslash, what looks like SQL, and bytes that are no UTF-8.
