@@ -8,6 +8,7 @@
 #include <stdlib.h>
 
 #include "db_batch.h"
+#include "db_latest.h"
 #include "text.h"
 
 enum { FIRST_ENTRIES = 64 };
@@ -275,6 +276,27 @@ static enum db_result write_range(struct db_batch *batch, uint32_t first,
 	return result == DB_DONE ? write_range(batch, middle, end) : result;
 }
 
+/* What changed again while the batch was collected is not written. False: no
+ * memory. */
+static bool drop_old(struct db_batch *batch)
+{
+	struct db_change *changes =
+		db_arena_take(batch->arena, batch->count * sizeof(*changes));
+
+	if (!changes)
+		return false;
+	for (uint32_t i = 0; i < batch->count; i++)
+		changes[i] = (struct db_change){batch->entries[i].id, i};
+	db_changes_sort(changes, batch->count);
+	for (uint32_t i = 0; i < batch->count; i++) {
+		struct batch_entry *entry = &batch->entries[changes[i].number];
+
+		if (db_change_is_old(changes, batch->count, i))
+			memset(entry->count, 0, sizeof(entry->count));
+	}
+	return true;
+}
+
 enum db_result db_batch_write(struct db_batch *batch,
 			      void (*done)(uint64_t ticket, bool written),
 			      struct db_batch_result *result)
@@ -284,7 +306,7 @@ enum db_result db_batch_write(struct db_batch *batch,
 	batch->statements = 0;
 	*result = (struct db_batch_result){0};
 	if (batch->count > 0 && db_can_raw())
-		outcome = db_write_prepare(batch) == DB_DONE
+		outcome = drop_old(batch) && db_write_prepare(batch) == DB_DONE
 				  ? write_range(batch, 0, batch->count)
 				  : DB_GONE;
 	else if (batch->count > 0)

@@ -197,7 +197,7 @@ class Call:
             return False, set()
         if "BYE" in sent:
             return None, {3, 4}
-        if "ACK" in seen:
+        if "ACK" in seen and "200" in sent:  # and not that of a failure
             return True, {4}
         if "200" in seen:
             return True, {3, 4} if "ACK" in sent else {3}
