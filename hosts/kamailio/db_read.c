@@ -27,7 +27,7 @@ struct db_reader {
 	db1_res_t *res;		  /* the page in hand */
 	uint32_t next;		  /* the row of it that comes next */
 	struct parley_str packed; /* what is left of a page that is a text */
-	bool started, last_page, fetching;
+	bool started, last_page, fetching, converts;
 	uint64_t key;
 	char numbers[DB_COLUMNS_MAX][24]; /* that are asked for as texts */
 	struct sql sql;
@@ -80,17 +80,42 @@ static bool is_packed(enum db_kind kind)
 }
 
 /* A length that counts bytes as the driver gets them. */
-static void add_packed(struct sql *sql, struct parley_str name)
+static void add_packed(struct db_reader *reader, struct parley_str name)
 {
-	bool sqlite = sql->kind == DB_SQLITE;
+	struct sql *sql = &reader->sql;
 
-	sql_add(sql, sqlite ? "coalesce(length(CAST("
-			    : "coalesce(octet_length(convert_to(CAST(");
+	if (sql->kind == DB_SQLITE)
+		sql_add(sql, "coalesce(length(CAST(");
+	else if (reader->converts)
+		sql_add(sql, "coalesce(octet_length(convert_to(CAST(");
+	else
+		sql_add(sql, "coalesce(octet_length(CAST(");
 	sql_add_name(sql, name);
-	sql_add(sql, sqlite ? " AS BLOB))||':'||"
-			    : " AS VARCHAR),pg_client_encoding()))||':'||");
+	if (sql->kind == DB_SQLITE)
+		sql_add(sql, " AS BLOB))||':'||");
+	else if (reader->converts)
+		sql_add(sql, " AS VARCHAR),pg_client_encoding()))||':'||");
+	else
+		sql_add(sql, " AS VARCHAR))||':'||");
 	sql_add_name(sql, name);
 	sql_add(sql, ",'-')||");
+}
+
+/* PostgreSQL may hand out texts in another encoding than it holds them in,
+ * which is seldom so, and takes long to reckon with. */
+static bool converts(struct db_link *link)
+{
+	static const char text[] = "SELECT 1 WHERE "
+				   "pg_client_encoding()=getdatabaseencoding()";
+	db1_res_t *res = NULL;
+	bool same;
+
+	if (db_kind() != DB_POSTGRES ||
+	    db_raw(link, (struct parley_str){text, sizeof(text) - 1}, &res) < 0)
+		return false;
+	same = res && RES_ROW_N(res) == 1;
+	db_free(link, res);
+	return !same;
 }
 
 static const char *key_name(enum db_kind kind)
@@ -109,7 +134,7 @@ static void add_columns(struct db_reader *reader)
 		if (i > 0)
 			name = to_parley(column(reader, i - 1)->name);
 		if (packed)
-			add_packed(sql, name);
+			add_packed(reader, name);
 		else
 			sql_add_name(sql, name);
 		sql_add(sql, packed ? "" : ",");
@@ -181,6 +206,8 @@ static void make_select(struct db_reader *reader)
 
 static int select_page(struct db_reader *reader)
 {
+	if (!reader->started)
+		reader->converts = converts(reader->link);
 	make_select(reader);
 	if (reader->sql.failed)
 		return -1;
