@@ -4,6 +4,7 @@ The slope between a short and a long run of the same server: start-up, warm-up
 and shutdown cancel out. Counted are the SIP worker, the main process and all
 timer processes, for tm and the dialog modules free memory in timers.
 """
+import functools
 import glob
 import os
 import re
@@ -14,11 +15,13 @@ from setup import Load, own_work, server, settled
 WARM_UP = 100
 
 
-def _count(settings, variant, allocator, calls, keep=None, fork=()):
-    """@fork: script and number of branches."""
+def _count(settings, variant, allocator, calls, keep=None, fork=(), only="",
+           make=None):
+    """@fork: script and number of branches. @only: of processes whose name has
+    that in it. @make: makes the server."""
     invite, branches = fork or ("", 1)
-    running = server(settings, variant, allocator=allocator, patience=120,
-                     invite=invite)
+    make = make or functools.partial(server, settings, variant)
+    running = make(allocator=allocator, patience=120, invite=invite)
     out = os.path.join(running.folder, "callgrind.out.%p")
     running.wrapper = ["valgrind", "--tool=callgrind", "--log-file=/dev/null",
                        "--callgrind-out-file=" + out]
@@ -29,7 +32,8 @@ def _count(settings, variant, allocator, calls, keep=None, fork=()):
                 load.run("calls", first, count, 1, "full", "fix:3600",
                          branches)
             settled(running, 120)
-        counted = own_work(running)
+        counted = {pid: name for pid, name in own_work(running).items()
+                   if only in name}
         running.stop(120)
         total = 0
         for pid in counted:
@@ -45,11 +49,11 @@ def _count(settings, variant, allocator, calls, keep=None, fork=()):
     return total
 
 
-def per_call(settings, variant, allocator, keep=None, fork=()):
+def per_call(settings, variant, allocator, keep=None, **options):
     """Instructions per call of one variant under one allocator."""
     short, long = (50, 250) if settings.quick else (100, 500)
-    low = _count(settings, variant, allocator, short, None, fork)
-    high = _count(settings, variant, allocator, long, keep, fork)
+    low = _count(settings, variant, allocator, short, **options)
+    high = _count(settings, variant, allocator, long, keep, **options)
     return (high - low) / (long - short)
 
 

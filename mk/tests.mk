@@ -218,7 +218,7 @@ list-check:
 	@$(PYTHON) tests/list/check.py $(LIST_ARGS)
 
 bench:
-	@tools/deps.sh test
+	@tools/deps.sh bench
 	@$(call script,bench/run.py,$(BENCH_ARGS))
 
 # kill -9 of all processes, 240 times (tests/e2e/cases/db_crash.py).

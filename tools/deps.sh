@@ -1,7 +1,7 @@
 #!/bin/sh
 # Installs from Debian's packages what is missing for a purpose, no more:
 #
-#   tools/deps.sh build|run|test...
+#   tools/deps.sh build|run|test|bench...
 #
 # It says what it installs before it does. When nothing is missing it calls no
 # package tool at all. No service is started or left enabled by what it
@@ -102,6 +102,13 @@ needs_of_databases()
 	need mariadb-server-core /usr/sbin/mariadbd
 	need_command mariadb-client-core mariadb
 	need redis-server /usr/bin/redis-server
+}
+
+# What `make bench` looks at a worker's system calls with.
+needs_of_bench()
+{
+	needs_of_test
+	need_command strace strace
 }
 
 # Every link that makes a service start at boot.
@@ -227,8 +234,8 @@ fi
 missing=
 for purpose; do
 	case $purpose in
-	build | run | test) "needs_of_$purpose" ;;
-	*) die "tools/deps.sh build|run|test" ;;
+	build | run | test | bench) "needs_of_$purpose" ;;
+	*) die "tools/deps.sh build|run|test|bench" ;;
 	esac
 done
 missing=$(echo "$missing" | tr ' ' '\n' | sort -u | xargs)
