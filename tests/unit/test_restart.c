@@ -372,6 +372,62 @@ static void copies_have_no_record(void **state)
 	free(host);
 }
 
+/* The owner dies and is back before anybody takes its calls over. */
+static void owner_comes_back(void **state)
+{
+	struct test_host *host = malloc(sizeof(*host));
+	struct stored *f = *state;
+	struct parley_store_config config = {.area = f->area, .bytes = AREA};
+	struct parley_record record;
+	struct parley_image image;
+	struct parley_view view;
+	uint32_t cursor = 0, bits;
+	struct pair pair;
+	struct side *a = &pair.a;
+
+	assert_non_null(host);
+	test_host_init(host, TEST_LOCKS_MAX, test_seed(3));
+	stored_host(host);
+	assert_true(pair_begin(&pair, host));
+	call_end(&f->call);
+	memset(f->area, 0, AREA);
+	assert_int_equal(
+		parley_store_open(a->call.engine, a->call.now, &config), 0);
+	pair_up(&pair);
+	f->call.id = a->call.id;
+	/* The last change does not get to the other one. */
+	assert_int_equal(parley_flags(a->call.engine, a->call.id, 8, 0, &bits),
+			 0);
+	parley_destroy(a->call.engine);
+	assert_true(side_begin(a, host, "a", 1));
+	assert_int_equal(
+		parley_store_open(a->call.engine, a->call.now, &config), 0);
+	assert_int_equal(parley_store_next(a->call.engine, a->call.now, &cursor,
+					   &record, f->buffer, BUFFER, NULL),
+			 1);
+	assert_int_equal(side_take(a, &record.image), 0);
+	assert_int_equal(a->told.loaded, 1);
+	a->call.id = f->call.id;
+	/* What the other one knows is older; it learns what it has missed. */
+	assert_int_equal(
+		side_export(&pair.b, a, a->call.id, &image, f->images[0]), 0);
+	assert_int_equal(side_take(a, &image), PARLEY_E_OLD);
+	pair_settle(&pair);
+	side_look(a, &view, f->images[0]);
+	assert_false(view.replica);
+	assert_int_equal(view.flags, 8);
+	side_look(&pair.b, &view, f->images[0]);
+	assert_true(view.replica);
+	assert_int_equal(view.flags, 8);
+	assert_int_equal(stored_hang_up(&a->call), 0);
+	pair_settle(&pair);
+	assert_int_equal(call_state(&pair.b.call), 5);
+	pair_end(&pair);
+	f->call.engine = NULL;
+	test_host_fini(host);
+	free(host);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -386,6 +442,7 @@ int main(void)
 		STORE(new_identity_without_journal),
 		STORE(unreadable_record),
 		STORE(copies_have_no_record),
+		STORE(owner_comes_back),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
