@@ -19,6 +19,8 @@ define variant
 $(1).CC := $(2)
 $(1).FLAGS := $(3)
 $(BUILD)/$(1)/flags: FORCE
+	@command -v $(firstword $(2)) >/dev/null || { echo "parley:" \
+		"$(firstword $(2)) is not installed: make deps" >&2; exit 1; }
 	@mkdir -p $$(@D)
 	@echo '$(2) $(3)' | cmp -s - $$@ || echo '$(2) $(3)' >$$@
 

@@ -356,6 +356,15 @@ def test_user_without_path_to_the_server(folder):
     expect(status == 0 and "/parley/dialog.so" in output, output)
 
 
+def test_no_compiler_is_one_clear_line(folder):
+    status, output = run(["make", "-s", "CC=no-such-cc -m64",
+                          f"BUILD={folder}"])
+    said = [line for line in output.splitlines()
+            if not line.startswith("make")]
+    expect(status != 0 and said == [
+        "parley: no-such-cc is not installed: make deps"], output)
+
+
 def test_wrong_kamailio_is_one_clear_line(folder):
     fake = f"{folder}/kamailio"
     with open(fake, "w", encoding="ascii") as file:
