@@ -383,6 +383,22 @@ static bool is_left_volatile(void)
 	return set_path(&ignored) && access(file.path, F_OK) == 0;
 }
 
+static const char *given_dir(void)
+{
+	return adapter.set.db.journal_dir.len > 0
+		       ? adapter.set.db.journal_dir.s
+		       : DEFAULT_DIR;
+}
+
+/* The same in the directory where it should be. */
+static bool is_left_there(void)
+{
+	struct fault ignored;
+
+	snprintf(file.dir, sizeof(file.dir), "%s", given_dir());
+	return set_path(&ignored) && access(file.path, F_OK) == 0;
+}
+
 static bool open_anywhere(struct fault *fault)
 {
 	char why[TEXT_SIZE];
@@ -390,12 +406,9 @@ static bool open_anywhere(struct fault *fault)
 	if (is_left_volatile())
 		return open_volatile("A crash has left a journal in /dev/shm",
 				     fault);
-	if (adapter.set.db.journal_dir.len > 0)
-		return use_dir(adapter.set.db.journal_dir.s, fault) &&
-		       open_file(wanted_bytes(), fault);
-	if (use_dir(DEFAULT_DIR, fault) && open_file(wanted_bytes(), fault))
+	if (use_dir(given_dir(), fault) && open_file(wanted_bytes(), fault))
 		return true;
-	if (fault->final)
+	if (fault->final || adapter.set.db.journal_dir.len > 0)
 		return false;
 	memcpy(why, fault->text, sizeof(why));
 	return open_volatile(why, fault);
@@ -414,6 +427,15 @@ int journal_file_open(void)
 		return 0;
 	LM_ERR("%s\n", fault.text);
 	return -1;
+}
+
+void journal_file_say_left(void)
+{
+	if (is_left_volatile() || is_left_there())
+		LM_WARN("journal %s: is left of a crash, and not read with "
+			"db_mode=%d; parley-journal writes it into the "
+			"database while this server is stopped\n",
+			file.path, adapter.set.db.mode);
 }
 
 const char *journal_file_path(void)

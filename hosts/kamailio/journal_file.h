@@ -26,6 +26,8 @@
 /* Modes 1 and 2, when the engine is there, before the dialogs are loaded. 0, or
  * -1 and one line. */
 int journal_file_open(void);
+/* The other modes: warns if a crash has left one, which nobody reads. */
+void journal_file_say_left(void);
 /* Its full name; "" if there is none. */
 const char *journal_file_path(void);
 /* The mapping, for who reads it at main's end. */

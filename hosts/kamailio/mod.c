@@ -133,6 +133,8 @@ static void freeze_at_end(void)
 
 static int start_database(void)
 {
+	if (adapter.set.db.mode == 0 || adapter.set.db.mode == 3)
+		journal_file_say_left();
 	if (adapter.set.db.mode == 0)
 		return 0;
 	if (writer_init() < 0 || asks_init() < 0 || late_init() < 0 ||

@@ -268,6 +268,28 @@ def test_password(env):
         wait_state(server, call.callid, 4)
 
 
+@parley_only(REASON)
+def test_other_mode(env):
+    """A journal of a crash is not read in mode 3 or 0, which is said; it is
+    kept, and read in mode 2 again."""
+    with _base() as base, two_parties(_server(env, base, 2)) as (server, a, b):
+        call = stored.establish(a, b)
+        for mode in (3, 0):
+            server.crash()
+            server.params.append(("db_mode", mode))
+            server.start()
+            lines = _lines(server, "is left of a crash")
+            same("lines", len(lines), 1)
+            check("WARNING" in lines[0] and _file(base, server) in lines[0],
+                  "%s", lines)
+            wait_state(server, call.callid, 0)
+        server.stop()
+        server.params.append(("db_mode", 2))
+        server.start()
+        wait_state(server, call.callid, 4)
+        same("lines", _lines(server, "is left of a crash"), [])
+
+
 # ------------------------------------------------ what is seen
 
 @parley_only(REASON)
