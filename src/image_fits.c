@@ -54,19 +54,26 @@ static bool entry_fits(const struct parley *engine,
 	       shard_of(engine, entry_of(engine, view->callid));
 }
 
+bool image_entry_is_small(const struct parley *engine, uint32_t entry,
+			  struct parley_str callid)
+{
+	uint32_t home = entry_of(engine, callid);
+
+	if (shard_of(engine, entry) == shard_of(engine, home))
+		return false;
+	for (uint32_t size = 1; size < engine->config.shards; size *= 2)
+		if (entry == (home & (size - 1)))
+			return true;
+	return false;
+}
+
 bool image_is_of_small_hash(const struct parley *engine,
 			    const struct parley_image *image)
 {
 	const struct parley_view *view = &image->view;
-	uint32_t home = entry_of(engine, view->callid);
 
-	if (!image_from_store(image) || !str_empty(view->owner) ||
-	    entry_fits(engine, view))
-		return false;
-	for (uint32_t size = 1; size < engine->config.shards; size *= 2)
-		if (view->id.entry == (home & (size - 1)))
-			return true;
-	return false;
+	return image_from_store(image) && str_empty(view->owner) &&
+	       image_entry_is_small(engine, view->id.entry, view->callid);
 }
 
 bool image_fits(struct parley *engine, const struct parley_image *image)

@@ -1,7 +1,7 @@
 /*
  * match.c - finding the dialog of a request, changing nothing
  */
-#include "dialog.h"
+#include "image.h"
 
 /* Dialogs with the same Call-ID and caller's tag that are looked at: spirals
  * without detection and quick retries make a few; an attacker who makes more
@@ -163,8 +163,13 @@ int parley_match(struct parley *engine, const struct parley_query *query,
 	    query->method == PARLEY_EV_CANCEL)
 		return PARLEY_E_ARGUMENT;
 
-	int rc = query->id.id != 0 ? match_by_id(engine, query, match)
-				   : match_by_call(engine, query, match);
+	/* A dialog from a time with few entries has got another identity; what
+	 * its parties have in their route sets is the old one. */
+	bool by_id = query->id.id != 0 &&
+		     !(tags && image_entry_is_small(engine, query->id.entry,
+						    query->callid));
+	int rc = by_id ? match_by_id(engine, query, match)
+		       : match_by_call(engine, query, match);
 	if (rc == PARLEY_E_NO_DIALOG)
 		count_one(&engine->count.bogus_no_dialog);
 	else if (rc == PARLEY_E_NO_LEG)

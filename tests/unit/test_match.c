@@ -82,7 +82,7 @@ static void forged_cookies(void **state)
 	struct parley_match m;
 	call_up(call);
 	const struct parley_id forged[] = {
-		{call->id.entry ^ 1, call->id.id},
+		{(call->id.entry ^ 1) | 8, call->id.id},
 		{call->id.entry, call->id.id ^ 1},
 		{call->id.entry + 16, call->id.id},
 		{UINT32_MAX, call->id.id},
@@ -93,6 +93,31 @@ static void forged_cookies(void **state)
 		assert_int_equal(match(call, forged[i],
 				       NAMES("call-1", "alice", "bob"), &m),
 				 PARLEY_E_NO_DIALOG);
+}
+
+/* The cookie is older than the present hash_size: tags tell, as without. */
+static void cookies_of_a_small_hash_size(void **state)
+{
+	struct call *call = call_of(state);
+	struct parley_match m;
+	int count = 0;
+
+	call_up(call);
+	for (uint32_t size = 1; size < 4; size *= 2) { /* shards */
+		struct parley_id old = {call->id.entry & (size - 1), 77};
+
+		if (old.entry == (call->id.entry & 3))
+			continue; /* it has kept its identity */
+		assert_int_equal(
+			match(call, old, NAMES("call-1", "alice", "bob"), &m),
+			0);
+		assert_int_equal(m.id.id, call->id.id);
+		assert_int_not_equal(
+			match(call, old, NAMES("call-1", "alice", "eve"), &m),
+			0);
+		count++;
+	}
+	assert_true(count > 0);
 }
 
 static void an_early_leg_is_its_own(void **state)
@@ -202,6 +227,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(tight),
 		TEST(forged_cookies),
+		TEST(cookies_of_a_small_hash_size),
 		TEST(find_call),
 		TEST(find_early_call),
 		TEST(an_early_leg_is_its_own),

@@ -234,6 +234,32 @@ def test_foreign(env):
                             for found in base.rows("dialog_more")}, {"one"})
 
 
+@parley_only("the packaged module refuses to start")
+def test_small_hash_size(env):
+    """A dialog from a time with very few entries gets another identity, and its
+    parties find it all the same."""
+    with database.fresh("sqlite") as base:
+        base.create_stock_tables()
+        with two_parties(stored.server(env, base, 1, ("hash_size", 2))) as (
+                server, a, b):
+            calls = [stored.establish(a, b) for _ in range(4)]
+            stored.wait_rows(base, "dialog", 4)
+            server.params = [param for param in server.params
+                             if param[0] != "hash_size"]
+            for _ in range(2):
+                server.stop()
+                server.start()
+                same("dialogs", server.statistics()["active_dialogs"], 4)
+                for call in calls:
+                    stored.within(call, "INFO")
+                    same("CSeq", str(stored.facts(
+                        server, call.callid)["caller"]["cseq"]),
+                         str(call.caller.cseq))
+            for call in calls:
+                call.hang_up()
+            stored.no_rows(base)
+
+
 def test_loaded(env):
     """Modules on top, which are loaded after this one, are told of each call,
     and see it as it was."""
