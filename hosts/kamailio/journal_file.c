@@ -385,9 +385,8 @@ static bool is_left_volatile(void)
 
 static const char *given_dir(void)
 {
-	return adapter.set.db.journal_dir.len > 0
-		       ? adapter.set.db.journal_dir.s
-		       : DEFAULT_DIR;
+	return adapter.set.db.journal_dir.len > 0 ? adapter.set.db.journal_dir.s
+						  : DEFAULT_DIR;
 }
 
 /* The same in the directory where it should be. */
