@@ -111,6 +111,10 @@ class Database:
             return "%d" % value
         return "'%s'" % value.replace("'", "''")
 
+    def update(self, table, column, number):
+        """In all rows."""
+        self.execute("UPDATE %s SET %s = %d;" % (table, column, number))
+
     def delete(self, table):
         """All rows."""
         self.execute("DELETE FROM %s;" % table)
@@ -365,6 +369,10 @@ class Redis(_OnServer):
             words += [["SADD", found, name],
                       ["SADD", "%s::index::%s" % (table, further[0]), found]]
         self.commands(*words)
+
+    def update(self, table, column, number):
+        for name in self.command("KEYS", table + ":entry::*"):
+            self.command("HSET", name, column, number)
 
     def delete(self, table):
         names = self.command("KEYS", table + ":*")

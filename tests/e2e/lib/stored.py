@@ -152,10 +152,16 @@ def wait_rows(base, table, count, seconds=5.0):
     return base.rows(table)
 
 
+def set_end(base, seconds):
+    """The lifetime of all calls in the table ends then."""
+    base.update("dialog", "start_time", seconds - 3600)
+    base.update("dialog", "timeout", seconds)
+
+
 def no_rows(base):
     for table in ("dialog", "dialog_vars"):
         wait_rows(base, table, 0, 15)
 
 
 __all__ = ["check", "establish", "facts", "kept", "no_rows", "pairs", "routes",
-           "same_facts", "server", "sizes", "wait_rows", "within"]
+           "same_facts", "server", "set_end", "sizes", "wait_rows", "within"]
