@@ -423,8 +423,9 @@ int pass_rows(struct load *load, enum db_table table,
 
 /* ------------------------------------------------ what has no row */
 
-/* An early dialog, or one that the table dialog cannot hold, or an orphan. */
-static int take_alone(struct load *load, const struct db_side *side)
+/* An early dialog, or one that the table dialog cannot hold, or an orphan. With
+ * @early 1: an orphan, of which nothing was done. */
+static int take_alone(struct load *load, const struct db_side *side, bool early)
 {
 	const struct which which =
 		pass_which(DB_MORE, side->more, side->more_row);
@@ -443,12 +444,32 @@ static int take_alone(struct load *load, const struct db_side *side)
 	if (rc == PARLEY_E_MEMORY)
 		return pass_no_memory();
 	if (rc == PARLEY_E_NO_DIALOG || rc == PARLEY_E_OLD)
-		return take_orphan(load, &which);
+		return early ? 1 : take_orphan(load, &which);
 	if (rc == 0 && load->adopting)
 		rc = db_batch_put(load->batch, &image, true, 0, host_now()) < 0
 			     ? pass_no_memory()
 			     : pass_write(load);
 	return rc == 0 ? pass_import(load, &which, side, &image) : 0;
+}
+
+/* Calls that ring come first: their answer may pass at any moment, and the ACK
+ * alone does not tell that it was there. What is over is left for later. */
+static int take_early(struct load *load)
+{
+	struct db_side *side = NULL;
+	uint32_t cursor = 0;
+	int rc = 0;
+
+	while (rc >= 0 && (side = db_sides_next(&load->sides, &cursor, side))) {
+		if (!side->more ||
+		    side->more[DB_M_STATE].number >= PARLEY_STATE_ANSWERED)
+			continue;
+		rc = take_alone(load, side, true);
+		side->seen = rc != 1;
+		if (rc == 0 && db_ids_add(&load->seen, side->id) < 0)
+			rc = pass_no_memory();
+	}
+	return rc < 0 ? rc : 0;
 }
 
 static void say_lost_vars(struct load *load, const struct db_side *side)
@@ -473,7 +494,7 @@ int pass_others(struct load *load)
 		if (side->seen)
 			continue;
 		if (side->more)
-			rc = take_alone(load, side);
+			rc = take_alone(load, side, false);
 		else if (!load->adopting)
 			say_lost_vars(load, side);
 	}
@@ -519,6 +540,8 @@ int pass_all(struct load *load)
 
 	if (rc == 0)
 		rc = pass_sides(load);
+	if (rc == 0 && !load->over)
+		rc = take_early(load);
 	if (rc == 0 && !load->over)
 		rc = pass_rows(load, DB_DIALOG, &all, pass_take_dialog);
 	if (rc == 0 && !load->over)
