@@ -643,4 +643,13 @@ FAULTS = [
           "\t\tgive_up(engine, dialog);\n", "\t\t;\n"),
     Fault("records_have_no_clock", "src/feed.c",
           "\tstore_now(step->engine, dialog, step->now);\n", ""),
+    # ------------------------------------------------- after a crash
+    Fault("call_of_before_hears_no_reply", "hosts/kamailio/scripted.c",
+          "\t(void)update_by_reply(rpl);\n\treturn 1;\n", "\treturn 1;\n",
+          ("db_modes.early_sqlite",)),
+    Fault("call_of_before_has_our_route", "hosts/kamailio/scripted.c",
+          "\tfind_routes(rpl, id);\n", "", ("db_modes.early_sqlite",)),
+    Fault("repeated_invite_is_a_spiral", "hosts/kamailio/sip_in.c",
+          "scripted_is_orphan(match.id))\n", "false)\n",
+          ("db_crash.invite_again",)),
 ]
