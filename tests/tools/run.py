@@ -7,6 +7,7 @@
 import contextlib
 import glob
 import os
+import pwd
 import re
 import select
 import shutil
@@ -84,6 +85,28 @@ def test_install_and_uninstall(folder):
     expect(os.listdir(folder) == [], f"left: {os.listdir(folder)}")
     status, output = uninstall(folder, "/lib/parley")
     expect(status != 0 and output.count("\n") == 1, "twice: " + output)
+
+
+def test_install_makes_a_folder_for_the_journal(folder):
+    """Root's does, for the user kamailio; what is in it by then stays."""
+    state = f"{folder}/var/lib/kamailio"
+    status, output = install(folder, "/lib/parley")
+    expect(status == 0, output)
+    try:
+        user = pwd.getpwnam("kamailio")
+    except KeyError:
+        user = None
+    if os.geteuid() != 0 or not user:
+        expect(not os.path.exists(state) and "/var/lib/kamailio" in output,
+               output)
+        return
+    found = os.stat(state)
+    expect((found.st_uid, found.st_gid, found.st_mode & 0o777) ==
+           (user.pw_uid, user.pw_gid, 0o750), f"{found}")
+    with open(f"{state}/kept", "w", encoding="ascii"):
+        pass
+    expect(uninstall(folder, "/lib/parley")[0] == 0, "uninstall")
+    expect(os.listdir(state) == ["kept"], "what was in it is gone")
 
 
 def test_install_leaves_other_files(folder):
