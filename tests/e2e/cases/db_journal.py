@@ -375,9 +375,11 @@ def test_behind(env):
         base.pause()
         call = stored.establish(a, b)
         net.wait_until(lambda: _lines(server, "is behind"), 10, "a line")
-        check(int(_stats(server)["behind"]) == 1 and
-              int(_stats(server)["waiting"]) +
-              int(_stats(server)["writing"]) == 1, "%r", _stats(server))
+        # What is being written may have changed since it was taken.
+        found = {name: int(_stats(server)[name])
+                 for name in ("behind", "waiting", "writing")}
+        check(found["behind"] == 1 and found["waiting"] <= 1 and
+              1 <= found["waiting"] + found["writing"] <= 2, "%r", found)
         check(server.statistics()["db_oldest_ms"] > 1000, "not old")
         call.hang_up()
         stored.establish(a, b)
