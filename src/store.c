@@ -67,7 +67,9 @@ static bool write_end(struct parley *engine, struct dialog *dialog)
 	return true;
 }
 
-/* Another node owns it: the row is that one's. */
+/* Another node owns it, and writes it: perhaps into a database of its own. The
+ * rows that are here stay until the call is over; who has gone before has them
+ * deleted twice, which harms nobody. */
 static void give_up(struct parley *engine, struct dialog *dialog)
 {
 	if (dialog->record != 0) {
@@ -96,9 +98,9 @@ void store_write_locked(struct parley *engine, struct dialog *dialog)
 		return;
 	if (copy_replica(dialog))
 		give_up(engine, dialog);
-	else if (dialog->state == PARLEY_STATE_DELETED)
+	if (dialog->state == PARLEY_STATE_DELETED)
 		written = write_end(engine, dialog);
-	else
+	else if (!copy_replica(dialog))
 		written = write_change(engine, dialog);
 	set_unrecorded(engine, dialog, !written);
 }
@@ -308,7 +310,7 @@ const char *store_check(struct parley *engine, const struct dialog *dialog)
 	if (dialog->unwritten)
 		return "store: a change was not written";
 	if (copy_replica(dialog))
-		return dialog->record == 0 && !dialog->unrecorded
+		return dialog->record == 0 && !(live && dialog->unrecorded)
 			       ? NULL
 			       : "store: a replica has a record";
 	if (dialog->gone)

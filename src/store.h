@@ -9,10 +9,10 @@
  * Locking: the shard's lock for all that takes a dialog; below it the
  *          journal's.
  * Always:  when a shard is unlocked, what has changed of its dialogs is in the
- *          journal, or counted as unrecorded. A replica has no record: its
- *          owner writes it. A dialog of this node's that the database does not
- *          know has a record that waits. One that has ended is not destroyed
- *          before its end is recorded.
+ *          journal, or counted as unrecorded. A replica that lives has no
+ *          record: its owner writes it. A dialog of this node's that the
+ *          database does not know has a record that waits. One that has ended
+ *          is not destroyed before its end is recorded.
  * Why:     without a journal a change costs one load and one store.
  */
 #ifndef STORE_H

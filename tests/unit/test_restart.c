@@ -328,27 +328,43 @@ static void unreadable_record(void **state)
 
 /* ------------------------------------------------ other nodes */
 
-static void copies_have_no_record(void **state)
+/* A call of node "a"; what stored_stats() and stored_take() look at is the
+ * journal of node "b". */
+static struct test_host *nodes_begin(struct stored *f, struct pair *pair)
 {
 	struct test_host *host = malloc(sizeof(*host));
-	struct stored *f = *state;
 	struct parley_store_config config = {.area = f->area, .bytes = AREA};
-	struct call *own = &f->call;
-	struct parley_record record;
-	struct pair pair;
 
 	assert_non_null(host);
 	test_host_init(host, TEST_LOCKS_MAX, test_seed(2));
 	stored_host(host);
-	assert_true(pair_begin(&pair, host));
-	/* What stored_stats() and stored_take() look at is node "b". */
-	call_end(own);
+	assert_true(pair_begin(pair, host));
+	call_end(&f->call);
 	memset(f->area, 0, AREA);
-	assert_int_equal(
-		parley_store_open(pair.b.call.engine, pair.b.call.now, &config),
-		0);
-	pair_up(&pair);
-	*own = pair.b.call;
+	assert_int_equal(parley_store_open(pair->b.call.engine,
+					   pair->b.call.now, &config),
+			 0);
+	pair_up(pair);
+	f->call = pair->b.call;
+	return host;
+}
+
+static void nodes_end(struct stored *f, struct pair *pair,
+		      struct test_host *host)
+{
+	pair_end(pair);
+	f->call.engine = NULL;
+	test_host_fini(host);
+	free(host);
+}
+
+static void copies_have_no_record(void **state)
+{
+	struct stored *f = *state;
+	struct parley_record record;
+	struct pair pair;
+	struct test_host *host = nodes_begin(f, &pair);
+
 	assert_int_equal(stored_stats(f).waiting, 0);
 	assert_int_equal(side_adopt(&pair.b, "a"), 0);
 	assert_int_equal(stored_stats(f).waiting, 1);
@@ -360,16 +376,35 @@ static void copies_have_no_record(void **state)
 	assert_int_equal(side_adopt(&pair.b, "a"), 0);
 	assert_int_equal(stored_take(f, &record), 1);
 	assert_true(record.known);
-	pair.b.call.now = own->now;
+	pair.b.call.now = f->call.now;
 	assert_int_equal(
 		call_request(&pair.b.call, PARLEY_EV_BYE, DOWN, "bob", 9), 0);
 	stored_done(f, record.ticket, true);
 	assert_int_equal(stored_take(f, &record), 1);
 	assert_true(record.gone);
-	pair_end(&pair);
-	own->engine = NULL;
-	test_host_fini(host);
-	free(host);
+	nodes_end(f, &pair, host);
+}
+
+/* Each node may have a database of its own: rows of a call that has another
+ * owner by now go when it is over, or it would come back by them. */
+static void rows_of_copies_go(void **state)
+{
+	struct stored *f = *state;
+	struct parley_record record;
+	struct pair pair;
+	struct test_host *host = nodes_begin(f, &pair);
+
+	assert_int_equal(side_adopt(&pair.b, "a"), 0);
+	assert_int_equal(stored_flush(f), 1);
+	pair_settle(&pair);
+	assert_int_equal(side_adopt(&pair.a, "b"), 0);
+	pair_settle(&pair);
+	assert_int_equal(stored_stats(f).waiting, 0);
+	assert_int_equal(stored_hang_up(&pair.a.call), 0);
+	pair_settle(&pair);
+	assert_int_equal(stored_take(f, &record), 1);
+	assert_true(record.gone);
+	nodes_end(f, &pair, host);
 }
 
 /* The owner dies and is back before anybody takes its calls over. */
@@ -442,6 +477,7 @@ int main(void)
 		STORE(new_identity_without_journal),
 		STORE(unreadable_record),
 		STORE(copies_have_no_record),
+		STORE(rows_of_copies_go),
 		STORE(owner_comes_back),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,7 +1,7 @@
 """Two proxies on one bus: what one knows of a call the other knows, too."""
 import contextlib
 
-from lib import proxy
+from lib import database, proxy, stored
 from lib.case import (check, dialogs, net, parley_only, same, script, sip,
                       state_of, wait_state, wait_statistic)
 
@@ -251,6 +251,48 @@ def test_survivor(env):
         net.wait_until(lambda: _cdrs(two, call.callid), 5, "the CDR")
         same("CDRs", (_cdrs(one, call.callid), _cdrs(two, call.callid)),
              (0, 1))
+
+
+def _with_database(env, base, other=None):
+    server = node(env, other, [
+        ("db_url", base.url), ("db_mode", 1),
+        ("journal_dir", stored.folder_of_journal(base))])
+    server.first = base.load() + "\n" + server.first
+    return server
+
+
+@parley_only(REASON)
+def test_databases(env):
+    """Each node has a database of its own. The owner dies, its calls go on and
+    end elsewhere: none of them comes back by the rows of the first one."""
+    with database.fresh("sqlite") as first, database.fresh("sqlite") as second:
+        bases = [first.create_stock_tables(), second.create_stock_tables()]
+        with _with_database(env, first) as one, \
+                _with_database(env, second, one) as two:
+            joined(one, two)
+            with sip.Party(one, "a") as a, sip.Party(one, "b") as b:
+                ended, goes_on = sip.establish(a, b), sip.establish(a, b)
+                for call in (ended, goes_on):
+                    wait_state(two, call.callid, 4)
+                stored.wait_rows(first, "dialog", 2)
+                same("rows of copies", second.count("dialog"), 0)
+                one.crash()
+                net.wait_until(
+                    lambda: dialog_of(two, ended.callid)["owner"] == name(two),
+                    30, "the survivor takes over")
+                stored.wait_rows(second, "dialog", 2)
+                for call in (ended, goes_on):
+                    _move(call, one, two)
+                ended.hang_up()
+                stored.wait_rows(second, "dialog", 1)
+                one.start()
+                joined(one, two)
+                for base in bases:
+                    same("rows", [row["callid"] for row in stored.wait_rows(
+                        base, "dialog", 1, 20)], [goes_on.callid])
+                goes_on.hang_up()
+                for base in bases:
+                    stored.no_rows(base)
 
 
 @parley_only(REASON)
