@@ -641,6 +641,9 @@ FAULTS = [
           "\t\tlimit_early(import);\n", ""),
     Fault("record_of_another_node", "src/store.c",
           "\t\tgive_up(engine, dialog);\n", "\t\t;\n"),
+    Fault("rows_of_a_copy_stay", "src/store.c",
+          "\t\tgive_up(engine, dialog);\n\tif (",
+          "\t\tgive_up(engine, dialog);\n\telse if ("),
     Fault("records_have_no_clock", "src/feed.c",
           "\tstore_now(step->engine, dialog, step->now);\n", ""),
     # ------------------------------------------------- after a crash
