@@ -101,6 +101,13 @@ def arguments():
     return options
 
 
+def keep_rows(path, rows):
+    """After each part: a run of hours may not reach its end."""
+    if path:
+        with open(path, "w") as out:
+            json.dump(rows, out, indent=1)
+
+
 def main():
     options = arguments()
     settings = setup.Settings(options.build)
@@ -109,12 +116,10 @@ def main():
     for what in ALL:
         if what in options.what:
             rows += collect(settings, what, options)
+            keep_rows(options.json, rows)
     print("Machine: " + machine())
     print("Took %.0f s.\n" % (time.monotonic() - started))
     missed = show(rows)
-    if options.json:
-        with open(options.json, "w") as out:
-            json.dump(rows, out, indent=1)
     return 1 if missed else 0
 
 

@@ -44,10 +44,11 @@ def tidy_flags(path, build, kamailio_src):
         return flags + ["-std=gnu17", "-isystem", f"{kamailio_src}/src"]
     flags += ["-std=c17", "-Isrc"]
     if path.startswith("tests/"):
-        flags += ["-Itests", "-Ihosts/kamailio", "-Itests/fuzz",
-                  "-I" + os.path.dirname(path)]
+        # The adapter has headers of the same name as the simulator's.
+        flags += ["-I" + os.path.dirname(path)]
         if path.startswith("tests/cluster/"):
             flags += ["-Itests/sim"]
+        flags += ["-Itests", "-Ihosts/kamailio", "-Itests/fuzz"]
     return flags
 
 
