@@ -5,6 +5,7 @@
  * All that is done with the file is done as that user, so that rights and
  * ownership are what the end of main and the next start will find.
  */
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
@@ -398,10 +399,33 @@ static bool is_left_there(void)
 	return set_path(&ignored) && access(file.path, F_OK) == 0;
 }
 
+/* One crash has left one in the directory, and another, when that could not be
+ * used, one in /dev/shm. What the first says is too old to be read after the
+ * other one is done. */
+static void set_older_aside(void)
+{
+	char other[PATH_MAX + 32];
+
+	if (!is_left_there())
+		return;
+	snprintf(other, sizeof(other), "%s.older-%u", file.path,
+		 host_now().unix_s);
+	if (rename(file.path, other) < 0)
+		LM_ERR("journal %s: is older than the one in /dev/shm, and "
+		       "cannot be renamed: %s\n",
+		       file.path, strerror(errno));
+	else
+		LM_WARN("journal %s: is older than the one in /dev/shm; kept "
+			"as %s, calls that are only in it are not followed\n",
+			file.path, other);
+}
+
 static bool open_anywhere(struct fault *fault)
 {
 	char why[TEXT_SIZE];
 
+	if (is_left_volatile())
+		set_older_aside();
 	if (is_left_volatile())
 		return open_volatile("A crash has left a journal in /dev/shm",
 				     fault);
@@ -413,6 +437,52 @@ static bool open_anywhere(struct fault *fault)
 	return open_volatile(why, fault);
 }
 
+/* ------------------------------------------------ others there */
+
+/* A journal that no server has. */
+static bool is_left(int dir, const char *name)
+{
+	int fd = openat(dir, name, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+	char head[PAGE];
+	ssize_t got = fd < 0 ? -1 : pread(fd, head, sizeof(head), 0);
+	bool left = got > 0 && parley_store_size(head, (size_t)got) > 0 &&
+		    flock(fd, LOCK_SH | LOCK_NB) == 0;
+
+	if (fd >= 0)
+		close(fd);
+	return left;
+}
+
+static bool is_name_of_journal(const char *name)
+{
+	static const char start[] = "parley-", end[] = ".journal";
+	size_t len = strlen(name);
+
+	return len > sizeof(start) + sizeof(end) &&
+	       memcmp(name, start, sizeof(start) - 1) == 0 &&
+	       strcmp(name + len - (sizeof(end) - 1), end) == 0 &&
+	       strcmp(name, strrchr(file.path, '/') + 1) != 0;
+}
+
+/* Another first address makes another name. */
+static void say_others(void)
+{
+	DIR *dir = opendir(file.dir);
+	const struct dirent *entry;
+
+	if (!dir)
+		return;
+	while ((entry = readdir(dir)))
+		if (is_name_of_journal(entry->d_name) &&
+		    is_left(dirfd(dir), entry->d_name))
+			LM_WARN("journal %s/%s: is left of a crash of a server "
+				"with another first listen address; if that "
+				"was this one, parley-journal writes it into "
+				"the database\n",
+				file.dir, entry->d_name);
+	closedir(dir);
+}
+
 /* ------------------------------------------------ start and end */
 
 int journal_file_open(void)
@@ -421,6 +491,8 @@ int journal_file_open(void)
 	struct user before = become(later_user());
 	bool opened = open_anywhere(&fault);
 
+	if (opened)
+		say_others();
 	become(before);
 	if (opened)
 		return 0;

@@ -4,8 +4,10 @@ import fcntl
 import glob
 import os
 import re
+import shutil
 import stat
 import subprocess
+import tempfile
 
 from lib import database, modules, proxy, rpc, stored
 from lib.case import (Skip, check, net, parley_only, same, two_parties,
@@ -290,6 +292,66 @@ def test_other_mode(env):
         same("lines", _lines(server, "is left of a crash"), [])
 
 
+@parley_only(REASON)
+def test_other_address(env):
+    """A crash, and then another first listen address, which makes another
+    name: one line names the journal that is left, for parley-journal."""
+    with _base() as base, two_parties(_server(env, base, 2)) as (server, a, b):
+        call = stored.establish(a, b)
+        left = _file(base, server)
+        server.crash()
+        server.port = net.free_port()
+        server.start()
+        lines = _lines(server, "is left of a crash")
+        same("lines", len(lines), 1)
+        check("WARNING" in lines[0] and left in lines[0], "%s", lines)
+        wait_state(server, call.callid, 0)
+        check(os.path.exists(left), "it is gone")
+
+
+@parley_only(REASON)
+def test_neighbour(env):
+    """The journal of a server that is up is not left of a crash."""
+    with _base() as base, _server(env, base) as one:
+        with _server(env, base) as two:
+            check(os.path.exists(_file(base, one)), "no journal")
+            same("lines", _lines(two, "is left of a crash"), [])
+
+
+@parley_only(REASON)
+def test_two_left(env):
+    """One crash left a journal in the directory, a later one, when that was
+    not there, another in /dev/shm: the later one is read, the older one is
+    kept under another name."""
+    away = _in_own_mounts("mount -t tmpfs none /var/lib")
+    keep = tempfile.mkdtemp(prefix="parley-", dir="/tmp")
+    there = _in_own_mounts("mount -t tmpfs none /var/lib", "mkdir " + DEFAULT,
+                           "mount --bind %s %s" % (keep, DEFAULT))
+    try:
+        with _base() as base, two_parties(
+                _without(base, _server(env, base, 2, wrapper=there))) as (
+                    server, a, b):
+            call = stored.establish(a, b)
+            server.crash()
+            server.wrapper = away
+            server.start()
+            later = stored.establish(a, b)
+            server.crash()
+            server.wrapper = there
+            server.start()
+            wait_state(server, later.callid, 4)
+            wait_state(server, call.callid, 0)
+            lines = _lines(server, ".older-")
+            same("lines", len(lines), 1)
+            check("WARNING" in lines[0], "%s", lines)
+            server.stop()
+            server.start()
+            wait_state(server, later.callid, 4)
+            wait_state(server, call.callid, 0)
+    finally:
+        shutil.rmtree(keep)
+
+
 # ------------------------------------------------ what is seen
 
 @parley_only(REASON)
@@ -390,6 +452,32 @@ def test_behind(env):
                        len(_lines(server, "has caught up"))), (1, 1))
 
 
+LARGE = "".join('   $dlg_var(large%d) = "%s";\n' % (number, "x" * 6000)
+                for number in range(4))
+
+
+@parley_only(REASON)
+def test_full(env):
+    """That the journal has no room is said at once, also where it was said a
+    moment before that the database is behind. All is written in the end."""
+    with _base() as base, two_parties(_server(
+            env, base, 1, ("journal_size", 1),
+            routes=stored.routes(initial=stored.INITIAL + LARGE))) as (
+                server, a, b):
+        base.pause()
+        stored.establish(a, b)
+        net.wait_until(lambda: _lines(server, "is behind"), 10, "a line")
+        same("lines", _lines(server, "has no room"), [])
+        for _ in range(50):
+            stored.establish(a, b)
+        net.wait_until(lambda: _lines(server, "has no room"), 10, "a line")
+        check(int(_stats(server)["unrecorded"]) > 0, "there is room")
+        base.resume()
+        stored.wait_rows(base, "dialog", 51)
+        net.wait_until(lambda: not int(_stats(server)["unrecorded"]), 10,
+                       "none is left out")
+
+
 @parley_only(REASON)
 def test_stop_without_database(env):
     """What cannot be written at the end stays in the journal."""
@@ -405,21 +493,31 @@ def test_stop_without_database(env):
         stored.wait_rows(base, "dialog", 1)
 
 
-@parley_only(REASON)
-def test_stop_while_database_hangs(env):
-    """A server that does not answer keeps the end from nothing: it comes in
-    time, and what waits stays in the journal."""
+def _stop_while_database_hangs(env, core, seconds):
     with database.fresh("postgres", private=True) as base:
         base.create_stock_tables()
-        with two_parties(_server(env, base, 2, core="exit_timeout=6")) as (
-                server, a, b):
+        with two_parties(_server(env, base, 2, core=core)) as (server, a, b):
             call = stored.establish(a, b)
             base.pause()
-            same("exit code", server.stop(), 0)
+            same("exit code", server.stop(seconds), 0)
             same("lines", len(_lines(server, "stay in the journal")), 1)
             base.resume()
             server.start()
             wait_state(server, call.callid, 4)
+
+
+@parley_only(REASON)
+def test_stop_while_database_hangs(env):
+    """A server that does not answer keeps the end from nothing: it comes in
+    time before exit_timeout, and what waits stays in the journal."""
+    _stop_while_database_hangs(env, "exit_timeout=6", 30)
+
+
+@parley_only(REASON)
+def test_stop_without_progress(env):
+    """Nor does it for long: ten seconds after the last batch the end comes,
+    however long exit_timeout (60) is."""
+    _stop_while_database_hangs(env, "", 25)
 
 
 @parley_only(REASON)
