@@ -351,6 +351,7 @@ static void say_behind(const struct parley_store_stats *stats)
 void writer_watch(void)
 {
 	static uint64_t next_ms, said_ms;
+	static bool said_full;
 	struct parley_store_stats stats;
 	uint64_t now_ms = host_now().ms;
 	uint64_t since_ms;
@@ -363,15 +364,23 @@ void writer_watch(void)
 	if (is_behind(&stats)) {
 		if (since_ms == 0)
 			atomic_store(&shared->behind_since_ms, now_ms);
-		if (since_ms == 0 || now_ms - said_ms >= AGAIN_MS) {
+		if (since_ms == 0 || now_ms - said_ms >= AGAIN_MS ||
+		    (stats.unrecorded > 0 && !said_full)) {
 			say_behind(&stats);
 			said_ms = now_ms;
+			said_full |= stats.unrecorded > 0;
 		}
 	} else if (since_ms != 0) {
 		atomic_store(&shared->behind_since_ms, 0);
+		said_full = false;
 		LM_WARN("database: has caught up after %llu s\n",
 			(unsigned long long)((now_ms - since_ms) / 1000));
 	}
+}
+
+uint64_t writer_batches(void)
+{
+	return shared ? atomic_load(&shared->batches) : 0;
 }
 
 void writer_get_stats(struct writer_stats *stats)

@@ -51,6 +51,8 @@ struct writer_stats {
 	bool connected, behind;
 };
 void writer_get_stats(struct writer_stats *stats);
+/* How many batches are in the database; without a lock. */
+uint64_t writer_batches(void);
 
 /* main at its end: modes 1 and 2 write what is left, mode 3 everything.
  * (writer_end.c) */

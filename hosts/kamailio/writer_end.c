@@ -18,7 +18,10 @@
 #include "loaded.h"
 #include "writer.h"
 
-enum { WAIT_STEP_US = 2000 };
+enum {
+	WAIT_STEP_US = 2000,
+	STALLED_MS = 10000, /* without a batch: the database does not answer */
+};
 
 static uint64_t left_in(struct parley *engine)
 {
@@ -71,10 +74,18 @@ static uint64_t patience_ms(void)
 /* Waits until the process has ended, or ends it. */
 static void wait_for(pid_t pid)
 {
-	uint64_t end_ms = host_now().ms + patience_ms();
+	uint64_t now_ms = host_now().ms;
+	uint64_t end_ms = now_ms + patience_ms();
+	uint64_t stalled_ms = now_ms + STALLED_MS;
+	uint64_t batches = writer_batches();
 
 	while (waitpid(pid, NULL, WNOHANG) == 0) {
-		if (host_now().ms >= end_ms)
+		now_ms = host_now().ms;
+		if (writer_batches() != batches) {
+			batches = writer_batches();
+			stalled_ms = now_ms + STALLED_MS;
+		}
+		if (now_ms >= end_ms || now_ms >= stalled_ms)
 			kill(pid, SIGKILL);
 		sleep_us(WAIT_STEP_US);
 	}
