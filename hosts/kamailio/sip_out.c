@@ -242,5 +242,6 @@ const char *sip_terminate_fault(struct parley_id id, enum parley_side side,
 			       : "that side has got its BYE already";
 	if (side != PARLEY_SIDE_ALL)
 		return "nobody has answered: only all sides can be ended";
-	return "its INVITE has no transaction, or has a final reply already";
+	return "no reply and no CANCEL can be sent: its INVITE has no "
+	       "transaction (any more), or has a final reply already";
 }
