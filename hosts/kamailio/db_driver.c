@@ -299,7 +299,7 @@ static bool is_marked(struct db_link *link)
 	db1_res_t *res = NULL;
 	bool marked;
 
-	if (db_raw(link, SQL("SELECT @parley_session"), &res) < 0)
+	if (db_raw(link, SQL("SELECT @parley_session + 0"), &res) < 0)
 		return false;
 	marked = res && RES_ROW_N(res) == 1 &&
 		 !VAL_NULL(ROW_VALUES(RES_ROWS(res)));
