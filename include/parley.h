@@ -507,7 +507,8 @@ struct parley_match {
  * its kind). A callee that has answered without a To-tag has an empty one (RFC
  * 3261 12.1.2), for which the id is needed. CANCEL is never matched here. An
  * id whose entry the Call-ID has with a hash_size below the number of shards is
- * not looked at: such a dialog got another one when it was imported.
+ * that of a dialog which got another entry, but no other number, when it was
+ * imported.
  *
  * A callee's tag that is also the caller's does not tell whose a request is: it
  * is taken for the caller's, and no contact of either side is changed. */

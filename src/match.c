@@ -151,6 +151,33 @@ static int match_by_call(struct parley *engine,
 	return rc;
 }
 
+/* A dialog from a time with few entries has got another entry and kept its id;
+ * what its parties have in their route sets is the old identity. */
+static int match_by_old_id(struct parley *engine,
+			   const struct parley_query *query,
+			   struct parley_match *match)
+{
+	struct parley_match found;
+	int rc = match_by_call(engine, query, &found);
+
+	if (rc == 0 && found.id.id != query->id.id)
+		rc = PARLEY_E_NO_DIALOG;
+	if (rc == 0)
+		*match = found;
+	return rc;
+}
+
+static int match_by(struct parley *engine, const struct parley_query *query,
+		    bool tags, struct parley_match *match)
+{
+	if (query->id.id == 0)
+		return match_by_call(engine, query, match);
+	if (tags &&
+	    image_entry_is_small(engine, query->id.entry, query->callid))
+		return match_by_old_id(engine, query, match);
+	return match_by_id(engine, query, match);
+}
+
 int parley_match(struct parley *engine, const struct parley_query *query,
 		 struct parley_match *match)
 {
@@ -163,13 +190,7 @@ int parley_match(struct parley *engine, const struct parley_query *query,
 	    query->method == PARLEY_EV_CANCEL)
 		return PARLEY_E_ARGUMENT;
 
-	/* A dialog from a time with few entries has got another identity; what
-	 * its parties have in their route sets is the old one. */
-	bool by_id = query->id.id != 0 &&
-		     !(tags && image_entry_is_small(engine, query->id.entry,
-						    query->callid));
-	int rc = by_id ? match_by_id(engine, query, match)
-		       : match_by_call(engine, query, match);
+	int rc = match_by(engine, query, tags, match);
 	if (rc == PARLEY_E_NO_DIALOG)
 		count_one(&engine->count.bogus_no_dialog);
 	else if (rc == PARLEY_E_NO_LEG)

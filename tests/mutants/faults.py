@@ -33,6 +33,8 @@ FAULTS = [
           "i < 2 && index_sparse", "i < 1 && index_sparse"),
     Fault("first_dialog_of_a_call_is_the_best", "src/match.c",
           "if (best_rank == highest)", "if (best_rank >= 0)"),
+    Fault("any_number_with_an_old_entry", "src/match.c",
+          "found.id.id != query->id.id", "found.id.id == 0"),
     Fault("any_tag_names_an_answered_call", "src/match.c",
           "dialog->state < PARLEY_STATE_ANSWERED ||\n", "true ||\n"),
     Fault("lost_leg_names_no_call", "src/area.c",

@@ -104,7 +104,8 @@ static void cookies_of_a_small_hash_size(void **state)
 
 	call_up(call);
 	for (uint32_t size = 1; size < 4; size *= 2) { /* shards */
-		struct parley_id old = {call->id.entry & (size - 1), 77};
+		struct parley_id old = {call->id.entry & (size - 1),
+					call->id.id};
 
 		if (old.entry == (call->id.entry & 3))
 			continue; /* it has kept its identity */
@@ -115,6 +116,10 @@ static void cookies_of_a_small_hash_size(void **state)
 		assert_int_not_equal(
 			match(call, old, NAMES("call-1", "alice", "eve"), &m),
 			0);
+		old.id ^= 1; /* a forged one, however right its entry is */
+		assert_int_equal(
+			match(call, old, NAMES("call-1", "alice", "bob"), &m),
+			PARLEY_E_NO_DIALOG);
 		count++;
 	}
 	assert_true(count > 0);
