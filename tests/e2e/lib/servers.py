@@ -172,6 +172,8 @@ class Postgres(Server):
                 "-c", "unix_socket_directories=",
                 "-c", "shared_buffers=32MB", "-c", "max_connections=200",
                 "-c", "log_min_messages=error",
+                # In its folder, not in /dev/shm, where a kill would leave it.
+                "-c", "dynamic_shared_memory_type=mmap",
                 "-c", "fsync=" + ("on" if self.durable else "off")]
 
     def client(self, base="postgres"):
