@@ -59,23 +59,11 @@ static int32_t route_find(struct parley_str name)
 
 static struct parley *make(struct fuzz_host *host)
 {
-	static const struct parley_profile_config profiles[] = {{"out", true},
-								{"all", false}};
-	struct parley_config config;
 	struct parley_host calls;
-	struct parley *engine;
 
-	parley_config_default(&config);
-	config.hash_size = 1; /* any Call-ID has this entry */
-	config.shards = 1;
-	config.replicate = true;
-	config.profiles = profiles;
-	config.profile_count = 2;
 	*host = (struct fuzz_host){.state = 1};
 	fuzz_host_fill(host, &calls);
-	if (parley_create(&calls, &config, &engine) < 0)
-		abort();
-	return engine;
+	return fuzz_engine(&calls, true);
 }
 
 static struct json_names names = {socket_text,	socket_find, profile_name,

@@ -53,24 +53,14 @@ static int32_t route_find(void *self, struct parley_str name)
 
 static struct parley *make(struct fuzz_host *fuzz)
 {
-	static const struct parley_profile_config profiles[] = {{"out", true},
-								{"all", false}};
-	struct parley_config config;
 	struct parley_host host;
-	struct parley *engine;
 
-	parley_config_default(&config);
-	config.hash_size = 1; /* any Call-ID has this entry */
-	config.shards = 1;
-	config.profiles = profiles;
-	config.profile_count = 2;
 	*fuzz = (struct fuzz_host){.state = 1};
 	fuzz_host_fill(fuzz, &host);
 	host.socket_text = socket_text;
 	host.socket_find = socket_find;
 	host.route_find = route_find;
-	expect(parley_create(&host, &config, &engine) == 0);
-	return engine;
+	return fuzz_engine(&host, false);
 }
 
 struct bytes {

@@ -171,6 +171,24 @@ void fuzz_host_fill(struct fuzz_host *fuzz, struct parley_host *host)
 	};
 }
 
+struct parley *fuzz_engine(const struct parley_host *host, bool replicate)
+{
+	static const struct parley_profile_config profiles[] = {{"out", true},
+								{"all", false}};
+	struct parley_config config;
+	struct parley *engine;
+
+	parley_config_default(&config);
+	config.hash_size = 1;
+	config.shards = 1;
+	config.replicate = replicate;
+	config.profiles = profiles;
+	config.profile_count = 2;
+	if (parley_create(host, &config, &engine) < 0)
+		abort();
+	return engine;
+}
+
 void fuzz_check(struct parley *engine)
 {
 	const char *fault = parley_check(engine);

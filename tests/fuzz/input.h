@@ -37,6 +37,9 @@ struct fuzz_host {
 };
 
 void fuzz_host_fill(struct fuzz_host *fuzz, struct parley_host *host);
+/* With the profiles "out", which has values, and "all", and one entry, which
+ * is that of any Call-ID. */
+struct parley *fuzz_engine(const struct parley_host *host, bool replicate);
 /* Aborts with the text if the engine is broken. */
 void fuzz_check(struct parley *engine);
 
