@@ -424,11 +424,11 @@ static bool open_anywhere(struct fault *fault)
 {
 	char why[TEXT_SIZE];
 
-	if (is_left_volatile())
+	if (is_left_volatile()) {
 		set_older_aside();
-	if (is_left_volatile())
 		return open_volatile("A crash has left a journal in /dev/shm",
 				     fault);
+	}
 	if (use_dir(given_dir(), fault) && open_file(wanted_bytes(), fault))
 		return true;
 	if (fault->final || adapter.set.db.journal_dir.len > 0)
