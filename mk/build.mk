@@ -37,7 +37,7 @@ $(eval $(call variant,tsan,$(CLANG),$(TSAN)))
 $(eval $(call variant,fuzz,$(CLANG),$(ASAN) -fsanitize=fuzzer-no-link))
 
 -include $(wildcard $(BUILD)/*/src/*.d $(BUILD)/*/tests/*.d \
-	$(BUILD)/*/hosts/*.d)
+	$(BUILD)/*/hosts/*.d $(BUILD)/*/hosts/*/*.d)
 
 ENGINE_OBJECTS := $(ENGINE_NAMES:%=$(BUILD)/obj/src/%)
 

@@ -1,6 +1,8 @@
-# The adapter for Kamailio: hosts/kamailio/*.c on top of the engine.
+# The adapter for Kamailio: hosts/kamailio/, on top of the engine. Its folders
+# are for readers; all headers are found by their names alone.
 
-HOST_SOURCES := $(sort $(wildcard hosts/kamailio/*.c))
+HOST_SOURCES := $(sort $(wildcard hosts/kamailio/*.c hosts/kamailio/*/*.c))
+HOST_INCLUDES := $(patsubst %/,-I%,$(sort $(dir $(HOST_SOURCES))))
 HOST_OBJECTS := $(HOST_SOURCES:hosts/kamailio/%.c=$(BUILD)/obj/hosts/%.o)
 MODULE_NAMES := dialog ims_dialog dialog_ng
 MODULES := $(MODULE_NAMES:%=$(BUILD)/%.so)
@@ -11,8 +13,8 @@ KAMAILIO_VERSION := $(shell $(KAMAILIO) -v 2>/dev/null | \
 KAMAILIO_SRC ?= build/kamailio-src-$(KAMAILIO_VERSION)
 KAMAILIO_HEADER := $(KAMAILIO_SRC)/src/core/sr_module.h
 
-HOST_FLAGS = -std=gnu17 $(WARNINGS) -Iinclude @$(BUILD)/kamailio.flags \
-	-isystem $(KAMAILIO_SRC)/src
+HOST_FLAGS = -std=gnu17 $(WARNINGS) -Iinclude $(HOST_INCLUDES) \
+	@$(BUILD)/kamailio.flags -isystem $(KAMAILIO_SRC)/src
 
 # For tests that compile against the same headers.
 .PHONY: print-kamailio-src

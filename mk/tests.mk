@@ -6,7 +6,7 @@ FUZZ_RUNS ?= 1000000
 JOBS := $(shell nproc)
 QUIET_MAKE = $(MAKE) --no-print-directory -s -j$(JOBS)
 
-TEST_FLAGS := $(ENGINE_FLAGS) -Itests -Ihosts/kamailio -Itests/fuzz
+TEST_FLAGS := $(ENGINE_FLAGS) -Itests $(HOST_INCLUDES) -Itests/fuzz
 
 .PHONY: test run bench crash mutants list-names list-slice list-check $(LEVELS)
 
@@ -71,7 +71,7 @@ unit_objects = $(foreach object,$(1),$(BUILD)/$(2)/$(if \
 	$(wildcard tests/fuzz/$(object:.o=.c)),tests/fuzz_,src/)))$(object))
 
 # Parts of the adapter that know nothing of Kamailio can be tested like the
-# engine, as hosts/name.o; tests/fuzz/core stands for the little that they need
+# engine, as hosts/name.o or hosts/db/name.o; tests/fuzz/core stands for the little that they need
 # of its headers.
 define pure_host_objects
 $(BUILD)/$(1)/hosts/%.o: hosts/kamailio/%.c $(BUILD)/$(1)/flags
@@ -131,7 +131,7 @@ $(BUILD)/asan/tests/cluster_%.o: tests/cluster/%.c $(BUILD)/asan/flags
 		$(asan.FLAGS) -MMD -MP -c -o $@ $<
 $(CLUSTER_PROGRAM): $(CLUSTER_NAMES:%=$(BUILD)/asan/tests/cluster_%.o) \
 		$(CLUSTER_SHARED:%=$(BUILD)/asan/tests/sim_%.o) \
-		$(BUILD)/asan/tests/fuzz_json.o $(BUILD)/asan/hosts/dmq_rules.o \
+		$(BUILD)/asan/tests/fuzz_json.o $(BUILD)/asan/hosts/dmq/dmq_rules.o \
 		$(ENGINE_NAMES:%=$(BUILD)/asan/src/%)
 	$(asan.CC) $(asan.FLAGS) -o $@ $^
 

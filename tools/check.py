@@ -19,8 +19,8 @@ HEADER_LINES = 250
 # The engine's public interface is one header on purpose.
 LONG_HEADERS = {"include/parley.h"}
 
-C_FOLDERS = ("include", "src", "hosts/kamailio", "tests/unit", "tests/sim",
-             "tests/cluster", "tests/fuzz", "bench")
+C_FOLDERS = ("include", "src", "hosts/kamailio", "hosts/kamailio/*", "tests/unit",
+             "tests/sim", "tests/cluster", "tests/fuzz", "bench")
 SCRIPT_FOLDERS = ("tools", "tests", "bench", "examples")
 
 # The function that may write a dialog's state, because it keeps the counters.

@@ -16,8 +16,11 @@ import sys
 
 from report import Report, cpus, run
 
-FOLDERS = ("include", "src", "hosts/kamailio", "tests/unit", "tests/sim",
-           "tests/cluster", "tests/fuzz", "bench")
+HOST_FOLDERS = ["hosts/kamailio"] + sorted(
+    {os.path.dirname(path) for path in glob.glob("hosts/kamailio/*/*.c")})
+HOST_INCLUDES = ["-I" + folder for folder in HOST_FOLDERS]
+FOLDERS = ["include", "src", *HOST_FOLDERS, "tests/unit", "tests/sim",
+           "tests/cluster", "tests/fuzz", "bench"]
 TIDY_SECONDS = 300
 
 
@@ -41,14 +44,14 @@ def tidy_flags(path, build, kamailio_src):
     if path.startswith("hosts/"):
         with open(f"{build}/kamailio.flags", encoding="utf-8") as file:
             flags += shlex.split(file.read())
-        return flags + ["-std=gnu17", "-isystem", f"{kamailio_src}/src"]
+        return flags + HOST_INCLUDES + ["-std=gnu17", "-isystem", f"{kamailio_src}/src"]
     flags += ["-std=c17", "-Isrc"]
     if path.startswith("tests/"):
         # The adapter has headers of the same name as the simulator's.
         flags += ["-I" + os.path.dirname(path)]
         if path.startswith("tests/cluster/"):
             flags += ["-Itests/sim"]
-        flags += ["-Itests", "-Ihosts/kamailio", "-Itests/fuzz"]
+        flags += ["-Itests", *HOST_INCLUDES, "-Itests/fuzz"]
     return flags
 
 

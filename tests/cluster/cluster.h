@@ -2,7 +2,7 @@
  * cluster.h - a world of two or three nodes that replicate their calls
  *
  * What:    each node is a real engine with a simulated host and the rules of
- *          hosts/kamailio/dmq_rules.c; what they tell each other is written
+ *          hosts/kamailio/dmq/dmq_rules.c; what they tell each other is written
  *          and read by image_json.c. Between them is a bus that delays, loses,
  *          repeats, and is cut; nodes vanish and come back.
  * Owns:    a world owns its nodes, its queue and every message in it.

@@ -90,7 +90,8 @@ def take_out(tree, row):
     """Edits the files below @tree; {path: old text}. LookupError: not there."""
     old = {}
     for pattern, edit in edits(row):
-        for path in sorted(glob.glob(os.path.join(tree, HOST, pattern))):
+        for path in sorted(glob.glob(os.path.join(tree, HOST, "**", pattern),
+                                     recursive=True)):
             with open(path, encoding="utf-8") as file:
                 text = file.read()
             changed, count = edit(text)

@@ -1,4 +1,4 @@
-/* objects: hosts/db_latest.o */
+/* objects: hosts/db/db_latest.o */
 /* test_db_latest.c - the last change of each dialog in a batch */
 #include "support.h"
 

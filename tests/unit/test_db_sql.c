@@ -1,4 +1,4 @@
-/* objects: hosts/db_sql.o */
+/* objects: hosts/db/db_sql.o */
 #include <stdlib.h>
 #include <string.h>
 

@@ -1,4 +1,4 @@
-/* objects: all pair.o hosts/dmq_rules.o */
+/* objects: all pair.o hosts/dmq/dmq_rules.o */
 /*
  * Nodes that do not all hear the same: what tests/cluster has found, one by
  * one.
