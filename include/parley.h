@@ -324,6 +324,13 @@ enum parley_option {
 	PARLEY_OPT_KA_CALLER = 1 << 1,
 	PARLEY_OPT_KA_CALLEE = 1 << 2,
 	PARLEY_OPT_TIMEOUT_NORESET = 1 << 3,
+	/* What create_dialog() of OpenSIPS can ask for. */
+	PARLEY_OPT_PING_CALLER = 1 << 4, /* OPTIONS with a CSeq of their own */
+	PARLEY_OPT_PING_CALLEE = 1 << 5,
+	PARLEY_OPT_REINVITE_CALLER = 1 << 6, /* instead of them */
+	PARLEY_OPT_REINVITE_CALLEE = 1 << 7,
+	PARLEY_OPT_END_ON_RACE = 1 << 8,
+	PARLEY_OPT_AUTO_PRACK = 1 << 9,
 };
 
 struct parley_pair {
