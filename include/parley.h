@@ -159,7 +159,7 @@ enum parley_limits {
 	PARLEY_LEGS_MAX = 32,	  /* per dialog; further To-tags are counted */
 	PARLEY_BRANCHES_MAX = 32, /* of an INVITE that are told apart */
 	PARLEY_SUBSCRIBERS_MAX = 64, /* global ones */
-	PARLEY_HANDLERS_MAX = 256,   /* of subscriptions to one dialog */
+	PARLEY_HANDLERS_MAX = 128,   /* of subscriptions to one dialog */
 	PARLEY_AREA_MAX = 4096,	     /* of the host, per dialog */
 	PARLEY_STR_MAX = 65535,	     /* any single text */
 	PARLEY_VALUE_MAX = 4096,     /* profile value, variable key */
@@ -440,6 +440,8 @@ enum parley_note_type {
 	PARLEY_NOTE_DESTROY = 1 << 13,
 	PARLEY_NOTE_SPIRALED = 1 << 14,
 	PARLEY_NOTE_BYE_REPLIED = 1 << 15, /* TERMINATED_CONFIRMED */
+	PARLEY_NOTE_SAVED = 1 << 16, /* only by parley_notify(): the host says
+				      * that the database has the dialog */
 };
 
 /* A turn to run subscribers; made by parley_feed(), used up by exactly one
@@ -1026,7 +1028,11 @@ PARLEY_MUST_CHECK int parley_subscribe(struct parley *engine,
 void parley_deliver(struct parley *engine, const struct parley_note *note,
 		    void *message, bool may_wait);
 
-/* A note that comes with no change (REPLY_FORWARDED, RPC_CONTEXT). */
+/* Whether parley_notify() would tell anybody. As long as nobody has ever asked
+ * for @type this takes no lock. */
+bool parley_wants(struct parley *engine, struct parley_id id,
+		  enum parley_note_type type);
+/* A note that comes with no change (REPLY_FORWARDED, RPC_CONTEXT, SAVED). */
 void parley_notify(struct parley *engine, struct parley_id id,
 		   enum parley_note_type type, enum parley_direction dir,
 		   void *message);

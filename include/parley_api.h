@@ -83,8 +83,10 @@ enum parley_api_type {
 	PARLEY_CB_TERMINATED_CONFIRMED = 1 << 15, /* the BYE was answered, also
 						   * ours; req: BYE; perhaps
 						   * rpl */
-	PARLEY_CB_SAVED = 1 << 16, /* stored in a database. There is none yet,
-				    * so it is never told. */
+	PARLEY_CB_SAVED = 1 << 16, /* the database has it as it was shortly
+				    * before; each time, as long as the call is
+				    * not over; db_mode 1 and 2, in none of the
+				    * processes that handle SIP */
 };
 
 enum parley_api_direction { /* where a message comes from */

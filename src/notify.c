@@ -40,7 +40,8 @@ enum {
 		      PARLEY_NOTE_EARLY | PARLEY_NOTE_REPLY_FORWARDED |
 		      PARLEY_NOTE_REPLY_WITHIN | PARLEY_NOTE_RPC_CONTEXT |
 		      PARLEY_NOTE_DESTROY | PARLEY_NOTE_SPIRALED |
-		      PARLEY_NOTE_BYE_REPLIED | PARLEY_NOTE_OWN_BYE,
+		      PARLEY_NOTE_BYE_REPLIED | PARLEY_NOTE_OWN_BYE |
+		      PARLEY_NOTE_SAVED,
 	NOTES_TERMINAL = PARLEY_NOTE_FAILED | PARLEY_NOTE_TERMINATED |
 			 PARLEY_NOTE_EXPIRED,
 	/* They belong to a BYE, whose TERMINATED comes before them. */
@@ -141,6 +142,30 @@ static struct subscriptions *room_for_one(struct parley *engine,
 	return block;
 }
 
+static void subscription_put(struct subscriptions *block, uint32_t types,
+			     int number, void *param)
+{
+	int saved = types & PARLEY_NOTE_SAVED ? HANDLER_SAVED : 0;
+
+	block->types[block->count] = (uint16_t)types;
+	block->handler[block->count] = (uint8_t)(number | saved);
+	block->param[block->count] = param;
+	block->count++;
+}
+
+static uint32_t subscription_types(const struct subscriptions *block, uint8_t i)
+{
+	return block->types[i] |
+	       (block->handler[i] & HANDLER_SAVED ? PARLEY_NOTE_SAVED : 0U);
+}
+
+static const struct parley_handler *
+subscription_handler(const struct parley *engine,
+		     const struct subscriptions *block, uint8_t i)
+{
+	return &engine->handlers.list[block->handler[i] & ~HANDLER_SAVED];
+}
+
 int parley_subscribe_handler(struct parley *engine, struct parley_id id,
 			     uint32_t types,
 			     const struct parley_handler *handler, void *param)
@@ -159,11 +184,10 @@ int parley_subscribe_handler(struct parley *engine, struct parley_id id,
 		return PARLEY_E_NO_DIALOG;
 	block = room_for_one(engine, dialog);
 	if (block != NULL) {
-		block->types[block->count] = (uint16_t)types;
-		block->handler[block->count] = (uint8_t)number;
-		block->param[block->count] = param;
-		block->count++;
+		subscription_put(block, types, number, param);
 		dialog->note_types |= types;
+		if (types & ~atomic_load(&engine->own_types))
+			atomic_fetch_or(&engine->own_types, types);
 	}
 	dialog_unlock(engine, id);
 	if (block == NULL) {
@@ -191,7 +215,7 @@ void note_fini(struct parley *engine, struct dialog *dialog)
 		while (block->count > 0) {
 			uint8_t i = --block->count;
 			const struct parley_handler *handler =
-				&engine->handlers.list[block->handler[i]];
+				subscription_handler(engine, block, i);
 
 			if (handler->release != NULL && block->param[i] != NULL)
 				handler->release(block->param[i]);
@@ -374,9 +398,10 @@ static void tell_own(struct parley *engine, struct dialog *dialog,
 	for (; block != NULL; block = block->next, count = SUBSCRIPTIONS) {
 		for (uint8_t i = count; i > 0; i--) {
 			const struct parley_handler *handler =
-				&engine->handlers.list[block->handler[i - 1]];
+				subscription_handler(engine, block, i - 1);
 
-			if ((block->types[i - 1] & (uint32_t)told->type) == 0)
+			if (!(subscription_types(block, i - 1) &
+			      (uint32_t)told->type))
 				continue;
 			if (!goes_on(dialog, told))
 				return;
@@ -484,6 +509,22 @@ void parley_deliver(struct parley *engine, const struct parley_note *note,
 	dialog->turns.running++;
 	dialog_unlock(engine, note->id);
 	note_enter(engine, dialog, *note, message);
+}
+
+bool parley_wants(struct parley *engine, struct parley_id id,
+		  enum parley_note_type type)
+{
+	uint32_t types = engine->global_types | atomic_load(&engine->own_types);
+	struct dialog *dialog = NULL;
+	bool wants;
+
+	if (types & (uint32_t)type)
+		dialog = dialog_find_lock(engine, id);
+	if (dialog == NULL)
+		return false;
+	wants = (engine->global_types | dialog->note_types) & (uint32_t)type;
+	dialog_unlock(engine, id);
+	return wants;
 }
 
 void parley_notify(struct parley *engine, struct parley_id id,

@@ -10,7 +10,14 @@
 
 #include "engine.h"
 
-enum { SUBSCRIPTIONS = 5 }; /* in a block, the last come at the end */
+enum {
+	SUBSCRIPTIONS = 5, /* in a block, the last come at the end */
+	/* In the number of a handler: it wants PARLEY_NOTE_SAVED, which has no
+	 * bit in types. */
+	HANDLER_SAVED = PARLEY_HANDLERS_MAX,
+};
+_Static_assert(HANDLER_SAVED + PARLEY_HANDLERS_MAX <= UINT8_MAX + 1,
+	       "both fit into a byte");
 struct subscriptions {
 	struct subscriptions *next; /* earlier ones; full */
 	uint16_t types[SUBSCRIPTIONS];

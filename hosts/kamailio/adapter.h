@@ -190,6 +190,8 @@ int procs_child_init(int rank);
 /* "dialog actions" runs them, in the order in which this process pushes them. A
  * process that does flushes now and then. Not before the fork. */
 void procs_push(const struct parley_actions *actions);
+/* The same: that a dialog was stored is told there, to who wants to know. */
+void procs_push_saved(struct parley_id id);
 void procs_flush(void);
 
 #endif

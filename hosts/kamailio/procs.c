@@ -113,6 +113,17 @@ void procs_push(const struct parley_actions *actions)
 		queue_wait(&record);
 }
 
+/* It is no turn of the dialog's: nobody is to wait until it was told. */
+void procs_push_saved(struct parley_id id)
+{
+	const struct parley_actions actions = {
+		.id = id,
+		.note.types = PARLEY_NOTE_SAVED,
+	};
+
+	procs_push(&actions);
+}
+
 static void timer_loop(void)
 {
 	struct parley_actions actions;
@@ -171,7 +182,11 @@ static void actions_loop(void)
 
 	while (queue_pop(&actions)) {
 		cfg_update();
-		sip_run(NULL, &actions, NULL);
+		if (actions.note.types == PARLEY_NOTE_SAVED)
+			parley_notify(adapter.engine, actions.id,
+				      PARLEY_NOTE_SAVED, PARLEY_DIR_NONE, NULL);
+		else
+			sip_run(NULL, &actions, NULL);
 		/* What a route has set must not reach the next one. */
 		ksr_msg_env_reset();
 	}

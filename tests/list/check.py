@@ -30,7 +30,7 @@ GONE = "_gone"
 SPELLINGS = {"DLGCB_MI_CONTEXT": "RPC_CONTEXT", "DLG_CREATED": "CREATED",
              "DLG_FAILED": "FAILED", "DLG_CONFIRMED": "CONFIRMED_NA",
              "DLG_REQ_WITHIN": "REQ_WITHIN", "DLG_TERMINATED": "TERMINATED",
-             "DLG_EXPIRED": "EXPIRED"}
+             "DLG_EXPIRED": "EXPIRED", "DLGCB_SAVED": "SAVED"}
 
 
 # ------------------------------------------------ what is taken out

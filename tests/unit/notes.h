@@ -75,6 +75,8 @@ static inline char letter(enum parley_note_type type)
 		return 's';
 	case PARLEY_NOTE_BYE_REPLIED:
 		return 'b';
+	case PARLEY_NOTE_SAVED:
+		return 'v';
 	default:
 		return '?';
 	}

@@ -452,6 +452,50 @@ static void test_notify(void **state)
 	notes_destroy(notes);
 }
 
+static void notify_saved(struct notes *notes)
+{
+	parley_notify(notes->engine, notes->id, PARLEY_NOTE_SAVED,
+		      PARLEY_DIR_NONE, NULL);
+}
+
+/* SAVED has no bit beside the others of a subscription. */
+static void test_saved(void **state)
+{
+	struct test_host host;
+	struct parley *engine = calls_start(&host);
+	struct notes notes = {.engine = engine};
+	struct subscriber own[3] = {
+		{&notes, 'o', 0}, {&notes, 'p', 0}, {&notes, 'q', 0}};
+	const uint32_t types[3] = {PARLEY_NOTE_SAVED,
+				   PARLEY_NOTE_SAVED | PARLEY_NOTE_FAILED,
+				   PARLEY_NOTE_RPC_CONTEXT};
+
+	(void)state;
+	notes.id = calls_invite(engine, 1);
+	assert_false(parley_wants(engine, notes.id, PARLEY_NOTE_SAVED));
+	for (int i = 0; i < 3; i++)
+		assert_int_equal(parley_subscribe(engine, notes.id, types[i],
+						  subscriber_run, &own[i],
+						  subscriber_release),
+				 0);
+	assert_true(parley_wants(engine, notes.id, PARLEY_NOTE_SAVED));
+	assert_false(parley_wants(engine, notes.id, PARLEY_NOTE_EARLY));
+	assert_false(parley_wants(engine, calls_invite(engine, 2),
+				  PARLEY_NOTE_SAVED));
+	notify_saved(&notes);
+	assert_log(&notes, "pv ov");
+	parley_notify(engine, notes.id, PARLEY_NOTE_RPC_CONTEXT,
+		      PARLEY_DIR_NONE, NULL);
+	assert_log(&notes, "qp");
+	calls_step(engine, notes.id, PARLEY_EV_REPLY_FAIL);
+	assert_log(&notes, "pf");
+	notify_saved(&notes);
+	assert_log(&notes, "");
+	for (int i = 0; i < 3; i++)
+		assert_int_equal(own[i].released, 1);
+	calls_stop(&host, engine);
+}
+
 static void fail_inside(struct notes *notes, const struct parley_told *told)
 {
 	if (told->type == PARLEY_NOTE_RPC_CONTEXT &&
@@ -559,6 +603,7 @@ int main(void)
 		cmocka_unit_test(test_end_between_subscribers),
 		cmocka_unit_test(test_destroy_is_last),
 		cmocka_unit_test(test_notify),
+		cmocka_unit_test(test_saved),
 		cmocka_unit_test(test_put_away_during_notify),
 		cmocka_unit_test(test_ladder),
 	};

@@ -28,7 +28,8 @@ _Static_assert((int)PARLEY_CB_EARLY == (int)PARLEY_NOTE_EARLY &&
 		       (int)PARLEY_CB_DESTROY == (int)PARLEY_NOTE_DESTROY &&
 		       (int)PARLEY_CB_SPIRALED == (int)PARLEY_NOTE_SPIRALED &&
 		       (int)PARLEY_CB_TERMINATED_CONFIRMED ==
-			       (int)PARLEY_NOTE_BYE_REPLIED,
+			       (int)PARLEY_NOTE_BYE_REPLIED &&
+		       (int)PARLEY_CB_SAVED == (int)PARLEY_NOTE_SAVED,
 	       "the types of callbacks");
 _Static_assert((int)PARLEY_FROM_CALLER == (int)PARLEY_DIR_DOWNSTREAM &&
 		       (int)PARLEY_FROM_CALLEE == (int)PARLEY_DIR_UPSTREAM,
@@ -41,7 +42,7 @@ _Static_assert((int)PARLEY_FROM_CALLER == (int)PARLEY_DIR_DOWNSTREAM &&
 	 PARLEY_CB_EARLY | PARLEY_CB_RESPONSE_FWDED |                          \
 	 PARLEY_CB_RESPONSE_WITHIN | PARLEY_CB_RPC_CONTEXT |                   \
 	 PARLEY_CB_DESTROY | PARLEY_CB_SPIRALED |                              \
-	 PARLEY_CB_TERMINATED_CONFIRMED)
+	 PARLEY_CB_TERMINATED_CONFIRMED | PARLEY_CB_SAVED)
 
 /* The dialog whose callback runs in this process; NULL: none does. */
 static const struct parley_dlg *told_of;
@@ -168,15 +169,6 @@ static void on_told(struct parley *engine, void *param,
 	tell(told, callback.function, told->slot);
 }
 
-/* For what is never told: the parameter is only kept. */
-static void on_nothing(struct parley *engine, void *param,
-		       const struct parley_told *told)
-{
-	(void)engine;
-	(void)param;
-	(void)told;
-}
-
 /* ------------------------------------------------ registering */
 
 /* For all dialogs. All processes see what becomes of the parameter. */
@@ -222,15 +214,13 @@ static int register_one(const struct parley_dlg *dlg, int types,
 			parley_param_free free_param)
 {
 	const union callback callback = {.function = function};
-	int told = types & TYPES_OF_ONE;
 	const struct parley_handler handler = {
-		.function = told ? on_told : on_nothing,
+		.function = on_told,
 		.self = callback.kept,
 		.release = free_param,
 	};
-	int rc = parley_subscribe_handler(
-		adapter.engine, id_of(dlg),
-		(uint32_t)(told ? told : PARLEY_CB_DESTROY), &handler, param);
+	int rc = parley_subscribe_handler(adapter.engine, id_of(dlg),
+					  (uint32_t)types, &handler, param);
 
 	if (rc < 0 && rc != PARLEY_E_NO_DIALOG)
 		return refuse(code_of(rc),
@@ -265,7 +255,7 @@ static int api_register(const struct parley_dlg *dlg, int types,
 			parley_dialog_cb cb, void *param,
 			parley_param_free free_param)
 {
-	const int known = TYPES_OF_ALL | TYPES_OF_ONE | PARLEY_CB_SAVED;
+	const int known = TYPES_OF_ALL | TYPES_OF_ONE;
 	int rc;
 
 	if (!cb)

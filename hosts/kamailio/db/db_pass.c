@@ -109,10 +109,12 @@ static void say_sum(const struct load *load, uint64_t begin_ms)
 
 /* ------------------------------------------------ what is written */
 
-static void on_done(uint64_t ticket, bool written)
+static void on_done(uint64_t ticket, bool written,
+		    const struct parley_id *saved)
 {
 	(void)ticket;
 	(void)written;
+	(void)saved;
 }
 
 int pass_write(struct load *load)

@@ -297,8 +297,7 @@ static bool drop_old(struct db_batch *batch)
 	return true;
 }
 
-enum db_result db_batch_write(struct db_batch *batch,
-			      void (*done)(uint64_t ticket, bool written),
+enum db_result db_batch_write(struct db_batch *batch, db_batch_done done,
 			      struct db_batch_result *result)
 {
 	enum db_result outcome = DB_DONE;
@@ -316,7 +315,8 @@ enum db_result db_batch_write(struct db_batch *batch,
 
 		result->refused += entry->refused;
 		/* What is refused must not come back at once. */
-		done(entry->ticket, entry->written || entry->refused);
+		done(entry->ticket, entry->written || entry->refused,
+		     entry->written && has_rows(entry) ? &entry->id : NULL);
 	}
 	result->statements = batch->statements;
 	batch->count = 0;

@@ -36,13 +36,15 @@ struct db_batch_result {
 	uint32_t statements;
 	uint32_t refused; /* dialogs whose rows the database would not take */
 };
+/* What became of a ticket; @saved: this dialog has rows now, or NULL. */
+typedef void (*db_batch_done)(uint64_t ticket, bool written,
+			      const struct parley_id *saved);
 /* Writes it. DB_DONE or DB_GONE; in both cases @done is called for each ticket,
  * with what became of it, and the batch is empty then. What the database
  * refuses counts as written: it would be refused again, and the next change of
  * the dialog brings it anew. After DB_GONE the rows may be there all the same:
  * a dialog that is tried again is @known. */
-enum db_result db_batch_write(struct db_batch *batch,
-			      void (*done)(uint64_t ticket, bool written),
+enum db_result db_batch_write(struct db_batch *batch, db_batch_done done,
 			      struct db_batch_result *result);
 
 /* Deletes every row of this node's (mode 3, before all are written anew). */

@@ -84,10 +84,15 @@ void writer_disconnect(struct writer_batch *batch)
 /* Whose records those in the batch are. */
 static struct parley *batch_engine;
 
-static void on_done(uint64_t ticket, bool written)
+/* main at its end has an engine without subscribers. */
+static void on_done(uint64_t ticket, bool written,
+		    const struct parley_id *saved)
 {
-	if (ticket != 0)
-		parley_store_done(batch_engine, ticket, written);
+	if (ticket == 0)
+		return;
+	parley_store_done(batch_engine, ticket, written);
+	if (saved && parley_wants(batch_engine, *saved, PARLEY_NOTE_SAVED))
+		procs_push_saved(*saved);
 }
 
 static void count_batch(const struct writer_batch *batch,

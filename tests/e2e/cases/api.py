@@ -5,7 +5,7 @@ import re
 import shutil
 import subprocess
 
-from lib import modules, proxy as servers
+from lib import database, modules, proxy as servers, stored
 from lib.callbacks import (FORGET, LOOP, SETUP, established, inside, lines,
                            names)
 from lib.case import (check, net, parley_only, same, script, sip, two_parties,
@@ -69,7 +69,7 @@ def _whole_call(env, by, back):
              [("CREATED", "INVITE", "-", 1)])
         net.wait_until(lambda: len(lines(server, "free")) == 2, 5,
                        "what was registered is given back")
-        same("told of what is never told", told(server, "saved"), [])
+        same("told without a database", told(server, "saved"), [])
 
 
 @OURS
@@ -151,6 +151,54 @@ def test_loaded(env):
         same("told", told(two, "any"), [("LOADED", "-", "-", 0)])
         same("told at its owner", told(one, "any"),
              [("CREATED", "INVITE", "-", 1)])
+
+
+def _saved(server):
+    """[(process, states)] of each time that SAVED was told."""
+    told_ = [line for line in server.log().splitlines()
+             if "|told|name=saved|" in line]
+    same("types", {re.search(r"\|type=(\d+)\|", line).group(1)
+                   for line in told_} - {"65536"}, set())
+    return [(int(re.match(r"\s*\d+\((\d+)\)", line).group(1)),
+             re.search(r"\|old=(\d)\|new=(\d)\|", line).groups())
+            for line in told_]
+
+
+@OURS
+def test_saved(env):
+    """SAVED: after each commit that stores the call, in no SIP worker; not
+    for its deletion, and not without a database that answers."""
+    with database.fresh("sqlite") as base:
+        base.create_stock_tables()
+        watcher = modules.own(env, "watcher")
+        with two_parties(stored.server(
+                env, base, 2, ("db_update_period", 3600), FORGET,
+                last=watcher)) as (server, a, b):
+            call = stored.establish(a, b)
+            base.pause()
+            server.rpc("dlg.db_flush")
+            net.wait_until(lambda: server.rpc("dlg.db_stats")["errors"] > 0,
+                           10, "a batch that fails")
+            same("told without a commit", _saved(server), [])
+            base.resume()
+            server.rpc("dlg.db_flush")
+            net.wait_until(lambda: _saved(server), 10, "SAVED")
+            same("rows", base.count("dialog"), 1)
+            stored.within(call, "INFO", headers=[("X-Info", "1")])
+            server.rpc("dlg.db_flush")
+            net.wait_until(lambda: len(_saved(server)) == 2, 10,
+                           "SAVED again")
+            processes = server.processes()
+            same("told by", {processes[pid] for pid, _ in _saved(server)},
+                 {"dialog actions"})
+            same("states", [states for _, states in _saved(server)],
+                 [("4", "4")] * 2)
+            call.hang_up()
+            server.rpc("dlg.db_flush")
+            stored.no_rows(base)
+            net.wait_until(lambda: "all" in [l["name"] for _, l in lines(
+                server, "free")], 10, "the dialog is gone")
+            same("told", len(_saved(server)), 2)
 
 
 # ------------------------------------------------ what callbacks may do

@@ -192,7 +192,7 @@ static void on_any(const struct parley_dlg *dlg, int type,
 		LM_ERR("|spoilt|param=%p|\n", *params->param);
 	rc = api.register_dlgcb(dlg, all, on_one, shared("all"), free_param);
 	log_rc("register", "all", rc);
-	/* It is never told; what was registered goes with the dialog. */
+	/* What was registered goes with the dialog. */
 	rc = api.register_dlgcb(dlg, PARLEY_CB_SAVED, on_one, shared("saved"),
 				free_param);
 	log_rc("register", "saved", rc);
