@@ -190,8 +190,7 @@ struct parley {
 	struct profile_table profiles;
 	struct engine_counts count;
 	struct global_subscription global[PARLEY_SUBSCRIBERS_MAX];
-	uint32_t global_count;
-	uint32_t global_types;
+	uint32_t global_count, global_types;
 	_Atomic uint32_t own_types; /* ever wanted by a subscriber to one */
 	struct handler_table handlers;
 	uint16_t area_len;     /* of new dialogs, struct area included */
