@@ -566,9 +566,13 @@ enum parley_request_kind {
 	 * changes nothing; one that has forgotten the call answers 481. STATE:
 	 * nobody wants to know any more. */
 	PARLEY_REQUEST_PING = 2,
+	/* The next CSeq, of which the party that we speak for is not told: its
+	 * own numbers on this leg are raised from now on, as with track_cseq.
+	 */
+	PARLEY_REQUEST_OWN = 3,
 };
 
-/* Fills @request with texts in @buffer; takes a CSeq for NEXT only. Several
+/* Fills @request with texts in @buffer; takes a CSeq for NEXT and OWN. Several
  * calls give several CSeqs. SPACE: @neededp says how much is needed, nothing
  * was taken. */
 PARLEY_MUST_CHECK int parley_request_prepare(struct parley *engine,

@@ -57,14 +57,14 @@ void cseq_answer(struct leg *leg, uint32_t cseq, uint32_t added)
 }
 
 uint32_t cseq_take(const struct parley *engine, struct leg *leg,
-		   enum parley_direction dir)
+		   enum parley_direction dir, bool raise)
 {
 	uint32_t *last = last_of(leg, dir);
 
 	/* Nobody counts that far; who starts there ends there. */
 	if (*last >= CSEQ_MAX)
 		return *last;
-	if (engine->config.track_cseq)
+	if (raise || engine->config.track_cseq)
 		leg_shift(leg, dir)->next++;
 	return ++*last;
 }

@@ -165,9 +165,10 @@ void cseq_note(struct leg *leg, enum parley_direction dir, bool invite,
 /* The leg's callee has seen the initial INVITE: the caller's number and what
  * was added to it. */
 void cseq_answer(struct leg *leg, uint32_t cseq, uint32_t added);
-/* The number of a request of ours that way. */
+/* The number of a request of ours that way. With @raise or track_cseq the
+ * party's own are raised from now on. */
 uint32_t cseq_take(const struct parley *engine, struct leg *leg,
-		   enum parley_direction dir);
+		   enum parley_direction dir, bool raise);
 /* The number of a keep-alive that way: it was used and changes nothing. */
 uint32_t cseq_old(struct leg *leg, enum parley_direction dir);
 

@@ -41,9 +41,11 @@ static uint32_t take_cseq(const struct way *way)
 	case PARLEY_REQUEST_PING:
 		return cseq_old(way->leg, dir);
 	case PARLEY_REQUEST_NEXT:
+	case PARLEY_REQUEST_OWN:
 		break;
 	}
-	return cseq_take(way->engine, way->leg, dir);
+	return cseq_take(way->engine, way->leg, dir,
+			 way->kind == PARLEY_REQUEST_OWN);
 }
 
 static int prepare_locked(const struct way *way, struct parley_request *request,
@@ -94,7 +96,7 @@ int parley_request_prepare(struct parley *engine, struct parley_id id,
 {
 	if ((towards != PARLEY_DIR_DOWNSTREAM &&
 	     towards != PARLEY_DIR_UPSTREAM) ||
-	    kind > PARLEY_REQUEST_PING)
+	    kind > PARLEY_REQUEST_OWN)
 		return PARLEY_E_ARGUMENT;
 	struct dialog *dialog = dialog_find_lock(engine, id);
 	if (!dialog)
@@ -112,7 +114,8 @@ int parley_request_prepare(struct parley *engine, struct parley_id id,
 		rc = PARLEY_E_STATE;
 	else if (way.leg)
 		rc = prepare_locked(&way, request, buffer, size, neededp);
-	if (rc == 0 && kind == PARLEY_REQUEST_NEXT)
+	if (rc == 0 &&
+	    (kind == PARLEY_REQUEST_NEXT || kind == PARLEY_REQUEST_OWN))
 		dialog_changed(engine, dialog);
 	dialog_write_unlock(engine, dialog);
 	return rc;

@@ -5,6 +5,7 @@
 
 #include "core/data_lump.h"
 #include "core/events.h"
+#include "core/kemi.h"
 #include "core/srapi.h"
 #include "core/ut.h"
 #include "modules/tm/h_table.h"
@@ -215,28 +216,46 @@ static int on_received(sr_event_param_t *event)
 
 /* ------------------------------------------------ start and end */
 
-int cseq_init(void)
+int cseq_need(void)
 {
 	uint64_t secret;
 
-	if (!adapter.set.track_cseq_updates)
+	if (shared)
 		return 0;
 	/* Up to 256 bytes are never cut short (getrandom(2)). */
 	while (getrandom(&secret, sizeof(secret), 0) != (ssize_t)sizeof(secret))
 		;
 	shared = shm_malloc(sizeof(*shared));
 	if (!shared) {
-		LM_ERR("no shared memory for track_cseq_updates\n");
+		LM_ERR("no shared memory for raised CSeqs\n");
 		return -1;
 	}
 	atomic_init(&shared->used, false);
 	shared->secret = secret;
 	if (sr_event_register_cb(SREV_NET_DATA_IN, on_received) < 0 ||
 	    sr_event_register_cb(SREV_NET_DATA_OUT, on_sent) < 0) {
-		LM_ERR("track_cseq_updates: too many modules want to see all "
+		LM_ERR("raised CSeqs: too many modules want to see all "
 		       "messages\n");
 		return -1;
 	}
+	return 0;
+}
+
+bool cseq_ready(void)
+{
+	if (!shared)
+		log_limited(LOG_CAUSE_SCRIPT, L_ERR,
+			    "the numbers of the parties' requests are not "
+			    "raised: set track_cseq_updates to 1\n");
+	return shared;
+}
+
+int cseq_init(void)
+{
+	if (!adapter.set.track_cseq_updates)
+		return sr_kemi_eng_get() ? cseq_need() : 0;
+	if (cseq_need() < 0)
+		return -1;
 	sr_cfgenv_get()->cb_cseq_update = on_auth;
 	return 0;
 }

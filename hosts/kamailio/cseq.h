@@ -1,13 +1,14 @@
 /*
- * cseq.h - track_cseq_updates: numbers of requests that the proxy has raised
+ * cseq.h - numbers of requests that the proxy has raised
  *
  * What:    uac_auth() of the module uac sends a request once more, with
  *          credentials; that needs a number of its own (RFC 3261 22.2). Here
  *          the engine is told, and the requests get marks that say by how much
  *          their numbers are raised: this one, and those that follow it in the
- *          dialog. Marks are header fields that tm copies into CANCEL and into
- *          the ACK of a failure. When a message leaves, cseq_text.h makes the
- *          mark come true; when the reply is here, it gives back the number.
+ *          dialog. So is a request of the proxy itself that takes a number of
+ *          its own (PARLEY_REQUEST_OWN). Marks are header fields that tm copies
+ * into CANCEL and into the ACK of a failure. When a message leaves, cseq_text.h
+ * makes the mark come true; when the reply is here, it gives back the number.
  * Owns:    a few bytes of shared memory: the secret that marks carry, and
  *          whether there ever was one.
  * Locking: none.
@@ -25,10 +26,17 @@
 
 #include "adapter.h"
 
-/* mod_init, when the other APIs are bound: does nothing unless
- * track_cseq_updates is set. 0 or -1. */
+/* mod_init, when the other APIs are bound. 0 or -1. */
 int cseq_init(void);
 void cseq_fini(void);
+
+/* The script has a function whose requests take a number of their own: to be
+ * called by its fixup, before the fork. From then on marks come true. 0 or -1.
+ * (track_cseq_updates does the same; so does a script in another language, of
+ * which nobody knows what it will call.) */
+int cseq_need(void);
+/* False, and a log line: nobody has said so in time. */
+bool cseq_ready(void);
 
 /* Marks an in-dialog request that was matched, if its numbers are raised. */
 void cseq_mark_request(struct sip_msg *msg, const struct parley_match *match);

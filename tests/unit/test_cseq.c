@@ -54,16 +54,23 @@ static struct parley_cseq raise(struct call *call, uint32_t leg,
 	return request;
 }
 
-static uint32_t ours(struct call *call, enum parley_direction dir, bool ack)
+static uint32_t ours_as(struct call *call, enum parley_direction dir,
+			enum parley_request_kind kind)
 {
 	struct parley_request request;
 	char buffer[512];
 
 	assert_int_equal(parley_request_prepare(call->engine, call->id, 1, dir,
-						ack, &request, buffer,
+						kind, &request, buffer,
 						sizeof(buffer), NULL),
 			 0);
 	return request.cseq;
+}
+
+static uint32_t ours(struct call *call, enum parley_direction dir, bool ack)
+{
+	return ours_as(call, dir,
+		       ack ? PARLEY_REQUEST_ACK : PARLEY_REQUEST_NEXT);
 }
 
 /* An INVITE with number 10 that was challenged @times times, answered. */
@@ -195,6 +202,27 @@ static void own_requests(void **state)
 	assert_int_equal(call->actions.cseq_shift, 0);
 }
 
+/* One that takes a number of its own, in a call whose others do not. */
+static void one_of_its_own(void **state)
+{
+	struct call *call = call_of(state);
+
+	assert_int_equal(call_invite(call, "call", 10), 0);
+	assert_int_equal(reply_raised(call, 183, 0), 0);
+	assert_int_equal(ours_as(call, DOWN, PARLEY_REQUEST_OWN), 11);
+	assert_int_equal(reply_raised(call, 200, 0), 0);
+	assert_int_equal(match(call, DOWN, PARLEY_EV_ACK).invite_shift, 0);
+	assert_int_equal(match(call, DOWN, PARLEY_EV_BYE).cseq_shift, 1);
+	assert_int_equal(call_request(call, PARLEY_EV_REQUEST, DOWN, "bob", 11),
+			 0);
+	assert_int_equal(ours(call, DOWN, false), 13);
+	assert_int_equal(match(call, DOWN, PARLEY_EV_BYE).cseq_shift, 1);
+	assert_int_equal(ours_as(call, DOWN, PARLEY_REQUEST_OWN), 14);
+	assert_int_equal(match(call, DOWN, PARLEY_EV_BYE).cseq_shift, 2);
+	assert_int_equal(ours(call, UP, false), 1);
+	assert_int_equal(match(call, UP, PARLEY_EV_BYE).cseq_shift, 0);
+}
+
 static void limits(void **state)
 {
 	struct call *call = call_of(state);
@@ -229,7 +257,7 @@ int main(void)
 		TEST(initial_invite), TEST(branch_not_raised),
 		TEST(reinvite),	      TEST(challenge_comes_late),
 		TEST(upstream),	      TEST(own_requests),
-		TEST(limits),
+		TEST(one_of_its_own), TEST(limits),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
