@@ -331,6 +331,9 @@ enum parley_option {
 	PARLEY_OPT_REINVITE_CALLEE = 1 << 7,
 	PARLEY_OPT_END_ON_RACE = 1 << 8,
 	PARLEY_OPT_AUTO_PRACK = 1 << 9,
+	PARLEY_OPT_ALL = (1 << 10) - 1,
+	/* Those that have the value of a DLG_IFLAG_ of Kamailio's module. */
+	PARLEY_OPT_IFLAGS = (1 << 4) - 1,
 };
 
 struct parley_pair {

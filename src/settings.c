@@ -4,11 +4,6 @@
 #include "ping.h"
 #include "store.h"
 
-enum {
-	OPTIONS_KNOWN = PARLEY_OPT_BYE_ON_TIMEOUT | PARLEY_OPT_KA_CALLER |
-			PARLEY_OPT_KA_CALLEE | PARLEY_OPT_TIMEOUT_NORESET
-};
-
 int parley_flags(struct parley *engine, struct parley_id id, uint32_t set,
 		 uint32_t clear, uint32_t *flagsp)
 {
@@ -32,7 +27,7 @@ int parley_options(struct parley *engine, struct parley_now now,
 {
 	struct dialog *dialog;
 
-	if (((set | clear) & ~(uint32_t)OPTIONS_KNOWN) != 0)
+	if (((set | clear) & ~(uint32_t)PARLEY_OPT_ALL) != 0)
 		return PARLEY_E_ARGUMENT;
 	dialog = dialog_find_lock(engine, id);
 	if (dialog == NULL)

@@ -145,6 +145,11 @@ int sip_in_init(void);
 /* dlg_manage(): 1, or -1 as the stock module returns. (sip_in.c) */
 int sip_manage(struct sip_msg *msg);
 
+/* create_dialog(): 1 if @msg has a dialog now, made or not by this, or -1. What
+ * is there already gets @options in place of its own, but keeps those that the
+ * function cannot name, and END_ON_RACE. NULL: as it is. (sip_in.c) */
+int sip_create(struct sip_msg *msg, const uint32_t *options);
+
 /* ------------------------------------------------ SIP out (sip_out.c) */
 
 /* What subscribers get as parley_told.message. */

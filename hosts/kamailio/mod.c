@@ -28,6 +28,7 @@ struct adapter adapter = {
 			.hash_size = 4096,
 			.enable_stats = 1,
 			.dlg_flag = -1,
+			.bye_on_timeout_flag = -1,
 			.send_bye = -1,
 			.detect_spirals = 1,
 			.default_timeout = 43200,

@@ -140,6 +140,9 @@ HANDLER(memory_piece, set_range("memory_piece", &adapter.set.memory_piece,
 				value, MEMORY_PIECE_MIN, MEMORY_PIECE_MAX))
 HANDLER(keep_proxy_rr,
 	set_range("keep_proxy_rr", &adapter.set.keep_proxy_rr, value, 0, 3))
+HANDLER(bye_on_timeout_flag,
+	set_range("bye_on_timeout_flag", &adapter.set.bye_on_timeout_flag,
+		  value, -1, FLAG_MAX))
 HANDLER(timer_procs, set_clamped("timer_procs", &adapter.set.timer_procs, value,
 				 0, INT32_MAX))
 HANDLER(h_id_step,
@@ -567,6 +570,7 @@ param_export_t adapter_params[] = {
 	BY_INT(hash_size),
 	BY_TEXT(rr_param, param_rr_param),
 	{"dlg_flag", PARAM_INT, &adapter.set.dlg_flag},
+	BY_INT(bye_on_timeout_flag),
 	BY_TEXT(timeout_avp, param_timeout_avp),
 	{"default_timeout", PARAM_INT, &adapter.set.default_timeout},
 	BY_INT(early_timeout),

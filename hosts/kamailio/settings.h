@@ -33,7 +33,8 @@ struct adapter_settings {
 	int hash_size, enable_stats, dlg_flag, dlg_match_mode, detect_spirals;
 	int default_timeout, early_timeout, noack_timeout, end_timeout;
 	int timeout_noreset, initial_cbs_inscript, wait_ack;
-	int send_bye; /* -1: not given */
+	int send_bye;		 /* -1: not given */
+	int bye_on_timeout_flag; /* a message flag; -1: none */
 	int early_timeout_end, rpc_list_max, memory_piece;
 	int early_code; /* 0: 480, or 488 as ims_dialog and dialog_ng */
 	int ka_timer, ka_interval, ka_failed_limit;

@@ -72,11 +72,13 @@ static void fill_create(struct sip_msg *msg, const struct ctx *ctx,
 			struct parley_pair *vars)
 {
 	const struct pending_var *var = ctx->vars;
+	int bye_flag = adapter.set.bye_on_timeout_flag;
+	bool bye = ctx->timeout_bye ||
+		   (bye_flag >= 0 && (msg->flags & (1u << bye_flag)));
 
 	*create = (struct parley_create_facts){
 		.flags = ctx->flags,
-		.options = ctx->options |
-			   (ctx->timeout_bye ? PARLEY_OPT_BYE_ON_TIMEOUT : 0),
+		.options = ctx->options | (bye ? PARLEY_OPT_BYE_ON_TIMEOUT : 0),
 		.lifetime_s = ctx->timeout > 0 ? (uint32_t)ctx->timeout
 					       : sip_lifetime(msg),
 		.timeout_route = ctx->timeout_route,
@@ -309,6 +311,34 @@ int sip_manage(struct sip_msg *msg)
 		return 1;
 	}
 	return begin(msg, NULL, adapter.set.initial_cbs_inscript) < 0 ? -1 : 1;
+}
+
+int sip_create(struct sip_msg *msg, const uint32_t *options)
+{
+	const uint32_t replaced =
+		PARLEY_OPT_ALL &
+		~(PARLEY_OPT_KA_CALLER | PARLEY_OPT_KA_CALLEE |
+		  PARLEY_OPT_TIMEOUT_NORESET | PARLEY_OPT_END_ON_RACE);
+	struct ctx *ctx;
+	uint32_t ignored;
+
+	if (!msg || msg->first_line.type != SIP_REQUEST ||
+	    msg->REQ_METHOD != METHOD_INVITE || facts_has_to_tag(msg))
+		return -1;
+	ctx = ctx_pending(msg);
+	if (ctx->id.id == 0) {
+		ctx->options |= options ? *options : 0;
+		if (begin(msg, NULL, adapter.set.initial_cbs_inscript) < 0)
+			return -1;
+		if (ctx->created)
+			return 1;
+	}
+	/* It was there already. */
+	if (options &&
+	    parley_options(adapter.engine, host_now(), ctx->id, *options,
+			   replaced & ~*options, &ignored) < 0)
+		return -1;
+	return 1;
 }
 
 /* A new transaction: dlg_flag makes dialogs here, and what the script did not

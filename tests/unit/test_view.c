@@ -427,10 +427,10 @@ static void test_flags_and_options(void **state)
 			 0);
 	assert_int_equal(bits, PARLEY_OPT_KA_CALLEE);
 	assert_int_equal(
-		parley_options(engine, calls_now(), id, 1 << 4, 0, &bits),
+		parley_options(engine, calls_now(), id, 1 << 10, 0, &bits),
 		PARLEY_E_ARGUMENT);
 	assert_int_equal(
-		parley_options(engine, calls_now(), id, 0, 1 << 4, &bits),
+		parley_options(engine, calls_now(), id, 0, 1 << 10, &bits),
 		PARLEY_E_ARGUMENT);
 	assert_int_equal(
 		parley_options(engine, calls_now(), nobody, 0, 0, &bits),

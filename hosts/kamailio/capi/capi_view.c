@@ -30,7 +30,7 @@ void capi_view_show(void *part, const struct parley_shown *shown)
 	cell->end_ts = shown->end_s;
 	cell->dflags = reader_state_dflags(shown->state, shown->start_s != 0,
 					   shown->ending);
-	cell->iflags = shown->options;
+	cell->iflags = shown->options & PARLEY_OPT_IFLAGS;
 	cell->sflags = shown->flags;
 	capi_area_text(&cell->callid, shown->callid);
 	capi_area_text(&cell->from_uri, shown->from_uri);

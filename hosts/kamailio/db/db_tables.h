@@ -27,7 +27,8 @@ enum db_table { DB_DIALOG, DB_VARS, DB_MORE, DB_TABLES };
 enum {
 	DB_COLUMNS_MAX = 24,
 	DB_NODE_MAX = 64,
-	DB_IFLAGS = 15, /* options that iflags has the same bits for */
+	DB_IFLAGS = PARLEY_OPT_IFLAGS, /* options that iflags has the same bits
+					  for */
 	/* A lifetime of which so much is lost or gained is the same. */
 	DB_LIFETIME_SLACK_S = 5,
 };

@@ -562,7 +562,8 @@ static void put_stock_update(struct json_writer *writer,
 	if (view->profile_count > 0)
 		put_stock_profiles(writer, view, names);
 	if (iflags)
-		json_put_number(writer, "iflags", view->options);
+		json_put_number(writer, "iflags",
+				view->options & PARLEY_OPT_IFLAGS);
 	if (view->state < PARLEY_STATE_EARLY)
 		return;
 	json_put_number(writer, "start_ts", view->start_s);

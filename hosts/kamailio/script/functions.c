@@ -17,6 +17,7 @@
 #include "exports.h"
 #include "fixups.h"
 #include "functions_calls.h"
+#include "functions_create.h"
 #include "functions_profile.h"
 #include "ops.h"
 #include "scripted.h"
@@ -562,6 +563,9 @@ cmd_export_t adapter_cmds[] = {
 	{"load_parley", FUNCTION(api_load), 0, NULL, NULL, 0},
 	{"load_ims_dlg", FUNCTION(capi_ims_load), 0, NULL, NULL, 0},
 	{"dlg_manage", FUNCTION(f_manage), 0, NULL, NULL, REQUEST_ROUTE},
+	{"create_dialog", FUNCTION(f_create0), 0, NULL, NULL, REQUEST_ROUTE},
+	{"create_dialog", FUNCTION(f_create1), 1, fixup_create, free_texts,
+	 REQUEST_ROUTE},
 	{"set_dlg_profile", FUNCTION(f_set_profile), 1,
 	 fixup_profile_no_value, NULL, ANY_ROUTE},
 	{"set_dlg_profile", FUNCTION(f_set_profile), 2, fixup_profile, NULL,

@@ -12,6 +12,7 @@
 #include "dmq.h"
 #include "exports.h"
 #include "functions_calls.h"
+#include "functions_create.h"
 #include "ops.h"
 #include "state.h"
 #include "scripted.h"
@@ -50,6 +51,16 @@ static int with_profile(sip_msg_t *msg, profile_op op, const str *name,
 static int ki_remove_dialogs(sip_msg_t *msg, str *uri)
 {
 	return op_remove_dialogs(msg, uri);
+}
+
+static int ki_create(sip_msg_t *msg)
+{
+	return op_create(msg, NULL);
+}
+
+static int ki_create_flags(sip_msg_t *msg, str *flags)
+{
+	return op_create(msg, flags);
 }
 
 static int ki_set_profile(sip_msg_t *msg, str *name, str *value)
@@ -334,6 +345,8 @@ static int ki_set_var(sip_msg_t *msg, str *callid, str *ftag, str *ttag,
 /* clang-format off */
 static const sr_kemi_t functions[] = {
 	KEMI("dlg_manage", I, sip_manage, NONE),
+	KEMI("create_dialog", I, ki_create, NONE),
+	KEMI("create_dialog_flags", I, ki_create_flags, S),
 	KEMI("dlg_bye", I, ki_bye, S),
 	KEMI("is_known_dlg", I, op_is_known, NONE),
 	KEMI("dlg_set_timeout", I, op_set_timeout, I),

@@ -14,7 +14,7 @@ def _errors(log):
             if re.search(r"\) (ERROR|CRITICAL|BUG): (?!<core>)", line)]
 
 
-def _refused(env, params, words, early=True, routes=None, **options):
+def refused(env, params, words, early=True, routes=None, **options):
     """No start, and exactly one line of ours, with all of @words."""
     server = env.proxy(params, routes, **options)
     try:
@@ -45,7 +45,7 @@ def _one_line(log, words):
 @parley_only(QUIET)
 def test_hash_size(env):
     for value in (0, -1, 3, 1000, 1 << 25):
-        _refused(env, [("hash_size", value)],
+        refused(env, [("hash_size", value)],
                  ["hash_size", value, "power of two"])
 
 
@@ -56,10 +56,10 @@ def test_db_mode(env):
     for value in (1, 2, 3):
         for url, words in (("mysql://a:b@c/d", ["mysql://", "db_mysql.so"]),
                            ("nothing", ["db_url"])):
-            _refused(env, [("db_mode", value), ("db_url", url)], words,
+            refused(env, [("db_mode", value), ("db_url", url)], words,
                      early=False)
     for value in (-1, 4):
-        _refused(env, [("db_mode", value)], ["db_mode", value, "from 0 to 3"])
+        refused(env, [("db_mode", value)], ["db_mode", value, "from 0 to 3"])
     with env.proxy([("db_mode", 0), ("db_url", "mysql://a:b@c/d")]) as server:
         check("db_" not in server.log(), "a line about the database")
 
@@ -74,7 +74,7 @@ def test_journal(env):
              ["emptied"]),
             ("db_node", ("n" * 65,), ["at most 64"])):
         for value in values:
-            _refused(env, [(name, value)], [name] + words)
+            refused(env, [(name, value)], [name] + words)
     with env.proxy([("journal_dir", "/nowhere"), ("journal_size", 65536),
                     ("journal_sync", 1), ("db_load_wait", 0),
                     ("db_node", "n" * 64), ("more_table_name", "m")]):
@@ -85,19 +85,19 @@ def test_journal(env):
 def test_default_timeout(env):
     """A plain int parameter: judged at start."""
     for value in (0, -5):
-        _refused(env, [("default_timeout", value)],
+        refused(env, [("default_timeout", value)],
                  ["default_timeout", value, "from 1"], early=False)
 
 
 @parley_only(QUIET)
 def test_dlg_flag(env):
-    _refused(env, [("dlg_flag", 32)], ["dlg_flag", 32, "31"], early=False)
+    refused(env, [("dlg_flag", 32)], ["dlg_flag", 32, "31"], early=False)
 
 
 @parley_only(QUIET)
 def test_match_mode(env):
     for value in (3, -1):
-        _refused(env, [("dlg_match_mode", value)],
+        refused(env, [("dlg_match_mode", value)],
                  ["dlg_match_mode", value, "0, 1 or 2"])
 
 
@@ -105,7 +105,7 @@ def test_match_mode(env):
 def test_switches(env):
     for name in ("detect_spirals", "timeout_noreset", "initial_cbs_inscript",
                  "early_timeout_end"):
-        _refused(env, [(name, 7)], [name, 7, "0 or 1"])
+        refused(env, [(name, 7)], [name, 7, "0 or 1"])
 
 
 @parley_only(QUIET)
@@ -122,14 +122,14 @@ def test_texts(env):
             ("dlg_extra_hdrs", "X-A: 1\\nX-B: 2\\r\\n", "CR or LF"),
             ("profiles_with_value", "good;b d", "letters"),
             ("profiles_no_value", "x;x", "already")):
-        _refused(env, [(name, value)], [name, allowed])
+        refused(env, [(name, value)], [name, allowed])
 
 
 @parley_only(QUIET)
 def test_numbers(env):
     for name, value in (("rpc_list_max", 0), ("memory_piece", 1),
                         ("bye_early_code", 200), ("early_timeout", 3000000)):
-        _refused(env, [(name, value)], [name, value])
+        refused(env, [(name, value)], [name, value])
 
 
 def test_unknown_parameter(env):
@@ -144,7 +144,7 @@ def test_missing_modules(env):
     """Without tm or rr: one line that names the module."""
     for missing in ("tm", "rr"):
         modules = [m for m in proxy.MODULES if m not in (missing, "tmx")]
-        _refused(env, [], ["needs the module " + missing], early=False,
+        refused(env, [], ["needs the module " + missing], early=False,
                  routes="request_route { exit; }", modules=modules)
 
 
@@ -155,7 +155,7 @@ def test_unknown_profile(env):
                  'unset_dlg_profile("nobody")',
                  'get_profile_size("nobody", "$var(x)")',
                  'dlg_join_profile("nobody", 5)'):
-        _refused(env, [("profiles_no_value", "all")], ["nobody"],
+        refused(env, [("profiles_no_value", "all")], ["nobody"],
                  early=False, routes=script(initial="dlg_manage(); %s;" % call))
 
 

@@ -153,7 +153,7 @@ TABLES = (
 def exports(files, pattern):
     """The names in the export tables of some files."""
     found = set()
-    for path in glob.glob(os.path.join(HOST, files)):
+    for path in glob.glob(os.path.join(HOST, "**", files), recursive=True):
         with open(path, encoding="utf-8") as source:
             for names in re.findall(pattern, source.read()):
                 found |= {names} if isinstance(names, str) else set(names)
