@@ -159,7 +159,7 @@ class Offer:
 def source_names():
     """KEMI functions and keys of variables, which nobody can ask for."""
     found = set()
-    folder = os.path.join(table.ROOT, "hosts", "kamailio")
+    folder = os.path.join(table.ROOT, "hosts", "kamailio", "script")
     for file, pattern, kind, form in (
             ("kemi.c", r'KEMI\("(\w+)"', "kemi", "%s"),
             ("pv.c", r'\[KEY_\w+\] = "(\w+)"', "pv", "$dlg(%s)"),
