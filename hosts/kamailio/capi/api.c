@@ -6,6 +6,7 @@
 #include "parley_api.h"
 #include "api.h"
 #include "capi_common.h"
+#include "own_var.h"
 
 /* What the engine, the host and we call by different names is one number. */
 _Static_assert(
@@ -342,6 +343,11 @@ static int check_var(const char *function, const struct parley_dlg *dlg,
 	if (!dlg || !is_text(key))
 		return refuse(PARLEY_API_E_ARGUMENT, "%s(): %s\n", function,
 			      dlg ? "key is NULL or empty" : "dlg is NULL");
+	if (own_var_is(to_parley(key)))
+		return refuse(PARLEY_API_E_ARGUMENT,
+			      "%s(): names with " OWN_VAR
+			      " are the module's own\n",
+			      function);
 	return adapter.engine ? 0 : PARLEY_API_E_GONE;
 }
 

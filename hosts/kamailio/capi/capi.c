@@ -8,6 +8,7 @@
 #include "capi_area.h"
 #include "capi_names.h"
 #include "capi_view.h"
+#include "own_var.h"
 
 _Static_assert((int)DLGCB_TERMINATED_CONFIRMED == (int)PARLEY_NOTE_BYE_REPLIED,
 	       "the types of callbacks");
@@ -166,7 +167,8 @@ static int api_terminate(struct dlg_cell *dlg, str *hdrs)
 
 static bool asked_well(const struct dlg_cell *dlg, const str *key)
 {
-	return dlg && key && key->s && key->len > 0 && adapter.engine;
+	return dlg && key && key->s && key->len > 0 && adapter.engine &&
+	       !own_var_is(to_parley(key));
 }
 
 static int api_set_var(struct dlg_cell *dlg, str *key, str *value)

@@ -8,6 +8,7 @@
 #include "capi_ims_view.h"
 #include "capi_names.h"
 #include "log.h"
+#include "own_var.h"
 
 /* Two types share one number in the header. */
 _Static_assert((int)DLGCB_TERMINATED_CONFIRMED == (int)PARLEY_NOTE_SPIRALED,
@@ -307,7 +308,7 @@ static time_t api_expires(str *callid, str *ftag, str *ttag)
 
 static bool named(const str *key)
 {
-	return key && key->s && key->len > 0;
+	return key && key->s && key->len > 0 && !own_var_is(to_parley(key));
 }
 
 static int api_set_var(str *callid, str *ftag, str *ttag, str *key, str *value)

@@ -2,6 +2,7 @@
 #include "dmq.h"
 #include "rpc_dialog.h"
 #include "capi.h"
+#include "own_var.h"
 #include "reader.h"
 
 static int duration(const struct parley_view *view)
@@ -96,7 +97,7 @@ static bool add_variables(rpc_t *rpc, void *h, const struct parley_view *view)
 		const struct parley_pair *var = &view->vars[i];
 		str value = reader_text(var->value);
 
-		if (var->key.len >= sizeof(key))
+		if (var->key.len >= sizeof(key) || own_var_is(var->key))
 			continue;
 		memcpy(key, var->key.s, var->key.len);
 		key[var->key.len] = '\0';

@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "json_line.h"
+#include "own_var.h"
 #include "reader.h"
 #include "rpc_args.h"
 #include "rpc_dump.h"
@@ -210,7 +211,8 @@ static void add_lists(struct json_line *line, const struct parley_view *view)
 	/* As in the packaged module, an ended dialog shows none. */
 	for (uint32_t i = 0;
 	     view->state != PARLEY_STATE_DELETED && i < view->var_count; i++)
-		json_pair(line, view->vars[i].key, view->vars[i].value);
+		if (!own_var_is(view->vars[i].key))
+			json_pair(line, view->vars[i].key, view->vars[i].value);
 	json_close(line, '}');
 }
 

@@ -7,6 +7,7 @@
 
 #include "asks.h"
 #include "ops.h"
+#include "own_var.h"
 #include "reader.h"
 #include "text.h"
 
@@ -373,12 +374,14 @@ static void var_show(struct parley_id id)
 	LM_DBG("dialog %u.%u has %u variables\n", id.entry, id.id,
 	       view.var_count);
 	for (uint32_t i = 0; i < view.var_count; i++)
-		LM_DBG("%u.%u: %.*s=%.*s\n", id.entry, id.id,
-		       (int)view.vars[i].key.len, view.vars[i].key.s,
-		       (int)view.vars[i].value.len, view.vars[i].value.s);
+		if (!own_var_is(view.vars[i].key))
+			LM_DBG("%u.%u: %.*s=%.*s\n", id.entry, id.id,
+			       (int)view.vars[i].key.len, view.vars[i].key.s,
+			       (int)view.vars[i].value.len,
+			       view.vars[i].value.s);
 }
 
-int var_set(struct sip_msg *msg, const str *key, const str *value)
+static int set_any(struct sip_msg *msg, const str *key, const str *value)
 {
 	struct parley_str text = {0};
 	struct parley_id id;
@@ -394,8 +397,8 @@ int var_set(struct sip_msg *msg, const str *key, const str *value)
 	return !value && error == PARLEY_E_ABSENT ? PARLEY_OK : error;
 }
 
-int var_get(struct sip_msg *msg, const str *key, char *buffer, size_t size,
-	    uint32_t *lenp)
+static int get_any(struct sip_msg *msg, const str *key, char *buffer,
+		   size_t size, uint32_t *lenp)
 {
 	const str *value;
 	struct parley_id id;
@@ -411,4 +414,38 @@ int var_get(struct sip_msg *msg, const str *key, char *buffer, size_t size,
 		return PARLEY_E_SPACE;
 	memcpy(buffer, value->s, *lenp);
 	return PARLEY_OK;
+}
+
+int var_set(struct sip_msg *msg, const str *key, const str *value)
+{
+	return own_var_is(to_parley(key)) ? PARLEY_E_ARGUMENT
+					  : set_any(msg, key, value);
+}
+
+int var_get(struct sip_msg *msg, const str *key, char *buffer, size_t size,
+	    uint32_t *lenp)
+{
+	return own_var_is(to_parley(key))
+		       ? PARLEY_E_ABSENT
+		       : get_any(msg, key, buffer, size, lenp);
+}
+
+static str key_of(const char *name)
+{
+	return to_str((struct parley_str){name, (uint32_t)strlen(name)});
+}
+
+int own_var_set(struct sip_msg *msg, const char *key, const str *value)
+{
+	str name = key_of(key);
+
+	return set_any(msg, &name, value);
+}
+
+int own_var_get(struct sip_msg *msg, const char *key, char *buffer, size_t size,
+		uint32_t *lenp)
+{
+	str name = key_of(key);
+
+	return get_any(msg, &name, buffer, size, lenp);
 }

@@ -9,6 +9,7 @@
 
 #include "facts.h"
 #include "ops.h"
+#include "own_var.h"
 
 /* ------------------------------------------------ variables of a call */
 
@@ -37,7 +38,8 @@ bool op_var_of(const struct op_call *call, const str *key, str *value)
 	uint32_t len = 0;
 
 	*value = (str){pv_get_buffer(), 0};
-	if (!find_call("dlg_get_var", call, &id) ||
+	if (own_var_is(to_parley(key)) ||
+	    !find_call("dlg_get_var", call, &id) ||
 	    parley_var_get(adapter.engine, id, to_parley(key), value->s,
 			   (size_t)pv_get_buffer_size() - 1, &len) < 0)
 		return false;
@@ -70,8 +72,10 @@ int op_set_var(const struct op_call *call, const str *key, const str *value)
 
 	if (!find_call("dlg_set_var", call, &id))
 		return -1;
-	error = parley_var_set(adapter.engine, id, to_parley(key),
-			       to_parley(value));
+	error = own_var_is(to_parley(key))
+			? PARLEY_E_ARGUMENT
+			: parley_var_set(adapter.engine, id, to_parley(key),
+					 to_parley(value));
 	if (error < 0)
 		log_limited(LOG_CAUSE_SCRIPT, L_ERR, "dlg_set_var(%.*s): %s\n",
 			    key->len, key->s, parley_error_text(error));

@@ -331,3 +331,28 @@ def test_ctx_timeout(env):
         wait_statistic(server, "active_dialogs", 0)
         net.wait_until(lambda: state_of(server, call.callid) in (0, 5), 5,
                        "end")
+
+
+@stock_differs("any name is a variable of the script's")
+def test_own_names(env):
+    """Names with ~ are refused, before the dialog exists and after it."""
+    with env.proxy(routes=script(
+            initial='$dlg_var(~own) = "x";' + show(before="$dlg_var(~own)") +
+            'dlg_manage();$dlg_var(~own) = "x";$dlg_var(mine) = "y";',
+            inside=show(within="$dlg_var(~own)", mine="$dlg_var(mine)") +
+            'if (!dlg_set_var("$ci", "$ft", "$tt", "~own", "x"))'
+            '{ xlog("L_ERR", "refused\\n"); }')) as server, \
+            sip.Party(server, "a") as a, sip.Party(server, "b") as b:
+        call = sip.establish(a, b)
+        wait_state(server, call.callid, 4)
+        info(call, a, b)
+        got = results(server)
+        same("values", (got["before"], got["within"], got["mine"]),
+             ("<null>", "<null>", "y"))
+        log = server.log()
+        same("refused", (log.count("$dlg_var(~own): "),
+                         log.count("dlg_set_var(~own): "),
+                         log.count("refused\n")), (2, 2, 2))
+        same("shown", [dict(item) for item in dialogs(server)[0]["variables"]],
+             [{"mine": "y"}])
+        call.hang_up()
