@@ -75,9 +75,15 @@ struct ctx {
 	bool adopt;	     /* the next message that is new takes it */
 	uint32_t stamp;	     /* when it was last asked for */
 
-	struct parley_id id;	   /* its own dialog; {0,0}: none */
-	bool got;		   /* dlg_get() was called since */
-	struct parley_id got_id;   /* what it found; {0,0}: nothing */
+	struct parley_id id;	 /* its own dialog; {0,0}: none */
+	bool got;		 /* dlg_get() was called since */
+	struct parley_id got_id; /* what it found; {0,0}: nothing */
+	bool loaded;		 /* load_dialog_ctx(), and no unload yet */
+	struct {
+		bool got;
+		struct parley_id got_id;
+		enum parley_direction dir;
+	} before;		   /* valid with loaded: what comes back */
 	bool in_dialog;		   /* set by a match of this very message:
 				    * $DLG_status, $DLG_lifetime have values */
 	struct parley_match match; /* valid with in_dialog */
@@ -123,6 +129,19 @@ void ctx_set_dialog(struct sip_msg *msg, const struct parley_match *match);
 /* dlg_get(): makes @match the current one, or none with NULL. Whose message it
  * is does not change. */
 void ctx_get_dialog(struct sip_msg *msg, const struct parley_match *match);
+
+/* The same without what dlg_get() and load_dialog_ctx() have said: the dialog
+ * that the message belongs to. */
+bool ctx_own_dialog(struct sip_msg *msg, struct parley_id *id);
+
+/* load_dialog_ctx(): makes @id the current one until ctx_unload(). False: one
+ * is loaded already. */
+bool ctx_load(struct sip_msg *msg, struct parley_id id);
+/* What was current before is so again, unless dlg_manage() has made the
+ * message's own dialog current meanwhile. False: none was loaded. */
+bool ctx_unload(struct ctx *ctx);
+/* At the end of a script, which may have forgotten it. NULL is legal. */
+void ctx_unload_forgotten(struct ctx *ctx);
 
 /* Pending variables: value NULL deletes. 0 or PARLEY_E_MEMORY. */
 int ctx_var_set(struct ctx *ctx, const str *key, const str *value);

@@ -267,20 +267,35 @@ int calls_refer_id(struct parley_id id, enum parley_side side,
 	return refer(id, NULL, side, address);
 }
 
-int calls_refer_callid(const str *callid, enum parley_side side,
-		       const str *address)
+bool calls_is_active(struct parley_id id)
+{
+	struct parley_view view = {0};
+
+	return reader_read(reader_of_steps(), id, &view) == 0 &&
+	       view.state != PARLEY_STATE_DELETED;
+}
+
+bool calls_find(const str *callid, bool active_only, struct parley_id *idp)
 {
 	struct parley_id ids[CALLID_CALLS_MAX];
 	uint32_t count = parley_find_callid(adapter.engine, to_parley(callid),
 					    ids, CALLID_CALLS_MAX);
 
 	for (uint32_t i = 0; i < count; i++) {
-		struct parley_view view = {0};
-
-		if (reader_read(reader_of_steps(), ids[i], &view) == 0 &&
-		    view.state != PARLEY_STATE_DELETED)
-			return refer(ids[i], NULL, side, address);
+		*idp = ids[i];
+		if (calls_is_active(ids[i]))
+			return true;
 	}
+	return !active_only && count > 0;
+}
+
+int calls_refer_callid(const str *callid, enum parley_side side,
+		       const str *address)
+{
+	struct parley_id id;
+
+	if (calls_find(callid, true, &id))
+		return refer(id, NULL, side, address);
 	log_limited(LOG_CAUSE_SCRIPT, L_ERR,
 		    "REFER: no call with the Call-ID %.*s\n", callid->len,
 		    callid->s);

@@ -35,6 +35,12 @@ int calls_refer_id(struct parley_id id, enum parley_side side,
 int calls_refer_callid(const str *callid, enum parley_side side,
 		       const str *address);
 
+/* A call with this Call-ID: one that has not ended if there is one, else, but
+ * not with @active_only, one that has. False: none. */
+bool calls_find(const str *callid, bool active_only, struct parley_id *idp);
+/* It is there and has not ended. */
+bool calls_is_active(struct parley_id id);
+
 /* The Request-URI becomes the contact of the party that the message goes to. */
 int calls_set_ruri(struct sip_msg *msg);
 

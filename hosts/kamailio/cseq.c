@@ -139,7 +139,7 @@ static bool find(struct sip_msg *msg, struct parley_id *id,
 		.cseq = number,
 	};
 	if (call.to_tag.len == 0)
-		return request->invite && ctx_dialog(msg, id);
+		return request->invite && ctx_own_dialog(msg, id);
 	if (parley_find_call(adapter.engine, call.callid, call.from_tag,
 			     call.to_tag, &match) < 0)
 		return false;

@@ -228,16 +228,22 @@ static bool find_by_tags(const struct sip_msg *msg,
 bool ctx_dialog(struct sip_msg *msg, struct parley_id *id)
 {
 	const struct ctx *ctx;
-	struct parley_event event;
-	struct parley_match match;
 
 	if (!msg)
 		return false;
 	ctx = ctx_of(msg);
-	if (ctx->got) {
-		*id = ctx->got_id;
-		return id->id != 0;
-	}
+	if (!ctx->got)
+		return ctx_own_dialog(msg, id);
+	*id = ctx->got_id;
+	return id->id != 0;
+}
+
+bool ctx_own_dialog(struct sip_msg *msg, struct parley_id *id)
+{
+	const struct ctx *ctx = ctx_of(msg);
+	struct parley_event event;
+	struct parley_match match;
+
 	if (ctx->id.id != 0) {
 		*id = ctx->id;
 		return true;
@@ -275,6 +281,43 @@ void ctx_get_dialog(struct sip_msg *msg, const struct parley_match *match)
 	ctx->got = true;
 	ctx->got_id = match ? match->id : (struct parley_id){0};
 	ctx->dir = match ? match->dir : PARLEY_DIR_NONE;
+}
+
+bool ctx_load(struct sip_msg *msg, struct parley_id id)
+{
+	struct ctx *ctx = ctx_pending(msg);
+
+	if (ctx->loaded)
+		return false;
+	ctx->loaded = true;
+	ctx->before.got = ctx->got;
+	ctx->before.got_id = ctx->got_id;
+	ctx->before.dir = ctx->dir;
+	ctx->got = true;
+	ctx->got_id = id;
+	ctx->dir = PARLEY_DIR_NONE;
+	return true;
+}
+
+bool ctx_unload(struct ctx *ctx)
+{
+	if (!ctx->loaded)
+		return false;
+	ctx->loaded = false;
+	if (ctx->got) {
+		ctx->got = ctx->before.got;
+		ctx->got_id = ctx->before.got_id;
+		ctx->dir = ctx->before.dir;
+	}
+	return true;
+}
+
+void ctx_unload_forgotten(struct ctx *ctx)
+{
+	if (ctx && ctx_unload(ctx))
+		log_limited(LOG_CAUSE_SCRIPT, L_WARN,
+			    "load_dialog_ctx() without unload_dialog_ctx(): "
+			    "undone at the end of the script\n");
 }
 
 /* ------------------------------------------------ nesting */

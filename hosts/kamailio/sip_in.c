@@ -551,6 +551,7 @@ static int on_request_end(struct sip_msg *msg, unsigned int flags, void *param)
 	(void)param;
 	if (!ctx)
 		return 1;
+	ctx_unload_forgotten(ctx);
 	if (ctx->late)
 		within_late(msg, compat_transaction(&adapter.tm));
 	if (adapter.set.dlg_mode && ctx->created) {
@@ -573,9 +574,12 @@ static int on_request_end(struct sip_msg *msg, unsigned int flags, void *param)
 
 static int on_other_end(struct sip_msg *msg, unsigned int flags, void *param)
 {
+	struct ctx *ctx = ctx_find(msg);
+
 	(void)flags;
 	(void)param;
-	ctx_clear(ctx_find(msg));
+	ctx_unload_forgotten(ctx);
+	ctx_clear(ctx);
 	return 1;
 }
 

@@ -18,6 +18,7 @@
 #include "fixups.h"
 #include "functions_calls.h"
 #include "functions_create.h"
+#include "functions_lookup.h"
 #include "functions_profile.h"
 #include "ops.h"
 #include "scripted.h"
@@ -602,6 +603,13 @@ cmd_export_t adapter_cmds[] = {
 	 free_texts, ANY_ROUTE},
 	{"dlg_db_load_extra", FUNCTION(f_db_load_extra), 0, NULL, NULL,
 	 ANY_ROUTE},
+	{"load_dialog_ctx", FUNCTION(f_load1), 1, fixup_load, free_load,
+	 ANY_ROUTE},
+	{"load_dialog_ctx", FUNCTION(f_load2), 2, fixup_load, free_load,
+	 ANY_ROUTE},
+	{"load_dialog_ctx", FUNCTION(f_load3), 3, fixup_load, free_load,
+	 ANY_ROUTE},
+	{"unload_dialog_ctx", FUNCTION(f_unload), 0, NULL, NULL, ANY_ROUTE},
 	{"dlg_get", FUNCTION(f_get), 3, fixup_texts, NULL, ANY_ROUTE},
 	{"dlg_get_var", FUNCTION(f_get_var), 5, fixup_get_var, free_get_var,
 	 ANY_ROUTE},

@@ -13,6 +13,7 @@
 #include "exports.h"
 #include "functions_calls.h"
 #include "functions_create.h"
+#include "lookup.h"
 #include "ops.h"
 #include "state.h"
 #include "scripted.h"
@@ -157,6 +158,21 @@ static int ki_reset_property(sip_msg_t *msg, str *property)
 static int ki_get(sip_msg_t *msg, str *callid, str *tag1, str *tag2)
 {
 	return op_get(msg, callid, tag1, tag2);
+}
+
+static int ki_load3(sip_msg_t *msg, str *name, str *type, int active)
+{
+	return op_load(msg, name, type, active != 0);
+}
+
+static int ki_load2(sip_msg_t *msg, str *name, str *type)
+{
+	return ki_load3(msg, name, type, 0);
+}
+
+static int ki_load1(sip_msg_t *msg, str *name)
+{
+	return op_load(msg, name, NULL, false);
 }
 
 /* As in the stock module, a side that is no side means both. */
@@ -384,6 +400,10 @@ static const sr_kemi_t functions[] = {
 	KEMI("var_rm", I, ki_var_rm, S),
 	KEMI("var_is_null", I, ki_var_is_null, S),
 	/* not in the stock module */
+	KEMI("load_dialog_ctx", I, ki_load1, S),
+	KEMI("load_dialog_ctx2", I, ki_load2, S, S),
+	KEMI("load_dialog_ctx3", I, ki_load3, S, S, I),
+	KEMI("unload_dialog_ctx", I, op_unload, NONE),
 	KEMI("dlg_get_var_to", I, ki_get_var_to, S, S, S, S, S),
 	KEMI("dlg_set_timeout_by_profile_static", I,
 	     ki_timeout_by_profile_static, S, I),

@@ -45,23 +45,44 @@ static int get_count(struct sip_msg *msg, pv_param_t *param, pv_value_t *res)
 	return pv_get_uintval(msg, param, res, (unsigned int)active);
 }
 
-static int get_status(struct sip_msg *msg, pv_param_t *param, pv_value_t *res)
+/* What the message's own match has said; of a dialog that was loaded, what it
+ * is now. False: there is none. */
+static bool get_match(struct sip_msg *msg, uint8_t *state, uint32_t *start_s)
 {
 	const struct ctx *ctx = ctx_of(msg);
+	struct parley_view view;
+	struct parley_id id;
 
-	if (!ctx->in_dialog)
+	if (!ctx->loaded) {
+		*state = ctx->match.next_state;
+		*start_s = ctx->match.start_s;
+		return ctx->in_dialog;
+	}
+	if (!ctx_dialog(msg, &id) ||
+	    reader_read(reader_of_process(), id, &view) < 0)
+		return false;
+	*state = view.state;
+	*start_s = view.start_s;
+	return true;
+}
+
+static int get_status(struct sip_msg *msg, pv_param_t *param, pv_value_t *res)
+{
+	uint32_t start;
+	uint8_t state;
+
+	if (!get_match(msg, &state, &start))
 		return pv_get_null(msg, param, res);
-	return pv_get_uintval(msg, param, res, ctx->match.next_state);
+	return pv_get_uintval(msg, param, res, state);
 }
 
 static int get_lifetime(struct sip_msg *msg, pv_param_t *param, pv_value_t *res)
 {
-	const struct ctx *ctx = ctx_of(msg);
 	uint32_t now = host_now().unix_s, start;
+	uint8_t state;
 
-	if (!ctx->in_dialog)
+	if (!get_match(msg, &state, &start))
 		return pv_get_null(msg, param, res);
-	start = ctx->match.start_s;
 	return pv_get_uintval(msg, param, res,
 			      start && now > start ? now - start : 0);
 }
