@@ -546,6 +546,54 @@ PARLEY_MUST_CHECK int parley_find_early(struct parley *engine,
 					struct parley_str tag2,
 					struct parley_match *match);
 
+/* ------------------------------------------------------------- validation */
+
+/* A request that parley_match() has found, and that may be one which somebody
+ * else has made up. */
+struct parley_claim {
+	struct parley_id id; /* these three as in struct parley_match */
+	uint32_t leg;
+	enum parley_direction dir;
+	enum parley_event_type method;
+	uint32_t cseq; /* as the party wrote it; above 2^31-1 if it cannot be
+			* read */
+	/* It was fed before, or repeats one that was (RFC 3261 17.2.3): then
+	 * its number was judged against those before it. */
+	bool was_fed;
+};
+
+/* What a request with this leg and direction must be like. The texts are copies
+ * in the caller's buffer. */
+struct parley_expected {
+	/* RFC 3261 12.2.2: above the last number that the party has used; that
+	 * of an ACK is its last INVITE's (13.2.2.4); never 0, nor 2^31 or
+	 * above. What a request of the proxy's own has taken is not the
+	 * party's. Of a call that was imported only the last numbers are known:
+	 * an ACK may then have any that the party has used. */
+	bool in_order;
+	/* Where it must go, and by what route, as in struct parley_request. Not
+	 * known: a callee that rings has named none, or both have one tag. */
+	bool target_known, routes_known;
+	struct parley_str target, route_set;
+};
+
+/* Changes nothing, so it says the same again until a request is fed. Where both
+ * sides have one tag, nobody knows whose number it is: all that are possible
+ * are in order. SPACE: twice PARLEY_STR_MAX is always enough. */
+PARLEY_MUST_CHECK int parley_expect(struct parley *engine,
+				    const struct parley_claim *claim,
+				    struct parley_expected *expected,
+				    void *buffer, size_t size);
+
+/* The host has refused a request, and will not feed it unless the other party
+ * accepts it all the same: then it is what the parties do. Counts it. */
+enum parley_refusal {
+	PARLEY_REFUSED_CSEQ = 1,
+	PARLEY_REFUSED_TARGET,
+	PARLEY_REFUSED_ROUTE,
+};
+void parley_refused(struct parley *engine, enum parley_refusal why);
+
 /* ------------------------------------------------------------- requests */
 
 /* What the host needs to send a request of ours in a dialog. */
@@ -878,6 +926,7 @@ struct parley_stats {
 	uint64_t ended_by_caller, ended_by_callee, ended_by_us;
 	uint64_t forgotten_early; /* early_timeout */
 	uint64_t bogus_no_dialog, bogus_no_leg, bogus_event;
+	uint64_t bogus_cseq, bogus_target, bogus_route; /* parley_refused() */
 	uint64_t legs_refused; /* above PARLEY_LEGS_MAX */
 	uint64_t limit_refused;
 	uint64_t no_memory;

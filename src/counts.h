@@ -20,6 +20,7 @@ struct engine_counts {
 	_Atomic uint64_t ended_by_caller, ended_by_callee, ended_by_us;
 	_Atomic uint64_t forgotten_early;
 	_Atomic uint64_t bogus_no_dialog, bogus_no_leg, bogus_event;
+	_Atomic uint64_t bogus_cseq, bogus_target, bogus_route;
 	_Atomic uint64_t legs_refused, limit_refused, no_memory;
 	_Atomic uint64_t turns_missed, quarantined;
 	_Atomic uint64_t remote; /* entries of other servers, now */

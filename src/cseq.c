@@ -14,43 +14,52 @@
  */
 #include "store.h"
 
-/* RFC 3261 8.1.1.5: below 2^31. */
-enum { CSEQ_MAX = INT32_MAX };
-
-static uint32_t *last_of(struct leg *leg, enum parley_direction dir)
+/* The last number is @by higher than it was. */
+static void order_move(struct order *order, uint32_t by)
 {
-	return dir == PARLEY_DIR_DOWNSTREAM ? &leg->caller_cseq
-					    : &leg->callee_cseq;
+	if (order->since < SINCE_UNKNOWN)
+		order->since = by < (uint32_t)SINCE_UNKNOWN - order->since
+				       ? (uint8_t)(order->since + by)
+				       : SINCE_UNKNOWN;
 }
 
-static uint32_t raised(uint32_t cseq, uint32_t shift)
+void cseq_imported(struct leg *leg, enum parley_direction dir)
 {
-	uint64_t sum = (uint64_t)cseq + shift;
-
-	return sum < CSEQ_MAX ? (uint32_t)sum : CSEQ_MAX;
+	*leg_order(leg, dir) = (struct order){.since = SINCE_UNKNOWN};
 }
 
 void cseq_note(struct leg *leg, enum parley_direction dir, bool invite,
 	       uint32_t cseq)
 {
 	struct shift *shift = leg_shift(leg, dir);
-	uint32_t *last = last_of(leg, dir);
-	uint32_t seen = raised(cseq, shift->next);
+	struct order *order = leg_order(leg, dir);
+	uint32_t *last = leg_last(leg, dir);
+	uint32_t seen = cseq_raised(cseq, shift->next);
 
-	if (*last < seen)
+	if (*last < seen) {
+		order_move(order, seen - *last);
 		*last = seen;
-	if (invite)
-		shift->invite = shift->next;
+		order->ours = 0;
+	} else if (*last - seen < order->ours) {
+		order->ours = (uint8_t)(*last - seen);
+	}
+	if (!invite)
+		return;
+	shift->invite = shift->next;
+	order->since = 0;
+	order_move(order, *last - seen);
 }
 
 void cseq_answer(struct leg *leg, uint32_t cseq, uint32_t added)
 {
 	struct shift *shift = &leg->from_caller;
 
-	leg->invite_cseq = raised(cseq, added);
+	leg->invite_cseq = cseq_raised(cseq, added);
 	if (leg->caller_cseq < leg->invite_cseq)
 		leg->caller_cseq = leg->invite_cseq;
-	shift->invite = raised(0, added);
+	leg->order_caller.since = 0;
+	order_move(&leg->order_caller, leg->caller_cseq - leg->invite_cseq);
+	shift->invite = cseq_raised(0, added);
 	/* Early requests may have raised it further. */
 	if (shift->next < shift->invite)
 		shift->next = shift->invite;
@@ -59,19 +68,23 @@ void cseq_answer(struct leg *leg, uint32_t cseq, uint32_t added)
 uint32_t cseq_take(const struct parley *engine, struct leg *leg,
 		   enum parley_direction dir, bool raise)
 {
-	uint32_t *last = last_of(leg, dir);
+	struct order *order = leg_order(leg, dir);
+	uint32_t *last = leg_last(leg, dir);
 
 	/* Nobody counts that far; who starts there ends there. */
 	if (*last >= CSEQ_MAX)
 		return *last;
 	if (raise || engine->config.track_cseq)
 		leg_shift(leg, dir)->next++;
+	else if (order->ours < UINT8_MAX)
+		order->ours++;
+	order_move(order, 1);
 	return ++*last;
 }
 
 uint32_t cseq_old(struct leg *leg, enum parley_direction dir)
 {
-	uint32_t last = *last_of(leg, dir);
+	uint32_t last = *leg_last(leg, dir);
 
 	/* A receiver without a number yet would take ours for the first, and
 	 * refuse what its peer sends below it. */
@@ -81,7 +94,7 @@ uint32_t cseq_old(struct leg *leg, enum parley_direction dir)
 /* No leg is known yet: the branch to come has the next number. */
 static int raise_initial(struct dialog *dialog, struct parley_cseq *request)
 {
-	if (raised(dialog->invite_cseq, dialog->invite_shift) >= CSEQ_MAX)
+	if (cseq_raised(dialog->invite_cseq, dialog->invite_shift) >= CSEQ_MAX)
 		return PARLEY_E_FULL;
 	dialog->invite_shift++;
 	request->shift = dialog->invite_shift;
@@ -94,11 +107,13 @@ static int raise_within(struct dialog *dialog, struct parley_cseq *request)
 {
 	struct leg *leg = leg_find_number(dialog, request->leg);
 	struct shift *shift;
+	struct order *order;
 	uint32_t *last;
 
 	if (!leg)
 		return PARLEY_E_NO_LEG;
-	last = last_of(leg, request->dir);
+	last = leg_last(leg, request->dir);
+	order = leg_order(leg, request->dir);
 	shift = leg_shift(leg, request->dir);
 	cseq_note(leg, request->dir, false, request->cseq);
 	if (*last >= CSEQ_MAX)
@@ -106,8 +121,11 @@ static int raise_within(struct dialog *dialog, struct parley_cseq *request)
 	/* Others may have been sent since, so it is more than one higher. */
 	request->shift = ++*last - request->cseq;
 	request->total = ++shift->next;
-	if (request->invite)
+	order_move(order, 1);
+	if (request->invite) {
 		shift->invite = request->shift;
+		order->since = 0;
+	}
 	request->invite_shift = shift->invite;
 	return 0;
 }

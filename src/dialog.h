@@ -159,6 +159,29 @@ static inline struct shift *leg_shift(struct leg *leg,
 	return dir == PARLEY_DIR_DOWNSTREAM ? &leg->from_caller
 					    : &leg->from_callee;
 }
+static inline struct order *leg_order(struct leg *leg,
+				      enum parley_direction dir)
+{
+	return dir == PARLEY_DIR_DOWNSTREAM ? &leg->order_caller
+					    : &leg->order_callee;
+}
+/* The last number of a request that way. */
+static inline uint32_t *leg_last(struct leg *leg, enum parley_direction dir)
+{
+	return dir == PARLEY_DIR_DOWNSTREAM ? &leg->caller_cseq
+					    : &leg->callee_cseq;
+}
+/* RFC 3261 8.1.1.5: below 2^31. */
+enum { CSEQ_MAX = INT32_MAX };
+/* The number that the receiver sees. */
+static inline uint32_t cseq_raised(uint32_t cseq, uint32_t shift)
+{
+	uint64_t sum = (uint64_t)cseq + shift;
+
+	return sum < CSEQ_MAX ? (uint32_t)sum : CSEQ_MAX;
+}
+/* The last number has come from elsewhere: nothing else is known of it. */
+void cseq_imported(struct leg *leg, enum parley_direction dir);
 /* A request of a party goes that way; @cseq is its own number. */
 void cseq_note(struct leg *leg, enum parley_direction dir, bool invite,
 	       uint32_t cseq);

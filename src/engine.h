@@ -21,53 +21,12 @@
 #include "hash.h"
 #include "index.h"
 #include "journal.h"
+#include "leg.h"
 #include "mem.h"
 #include "parley.h"
 #include "profile.h"
 #include "str.h"
 #include "wheel.h"
-
-/* A text that may be replaced during the dialog's life. */
-struct text {
-	char *s; /* inside the owner's block, or a block of its own */
-	uint16_t len;
-	bool own; /* a block of its own */
-};
-
-/* What is added to the numbers of one party's requests on a leg. */
-struct shift {
-	uint32_t next;	 /* to those to come */
-	uint32_t invite; /* to its last INVITE */
-};
-
-/* A search reads the end of the struct and the tag behind it: with 300,000
- * calls it is the memory that takes the time, so these lie together. */
-struct leg {
-	uint32_t size; /* of this block */
-	/* Numbers are those that the receiver has seen; see cseq.c. */
-	uint32_t callee_cseq; /* last CSeq from the callee, 0: none yet */
-	uint32_t caller_cseq; /* last CSeq from the caller on this leg */
-	uint32_t invite_cseq; /* of the INVITE that the last 2xx answers */
-	uint32_t branches; /* bit per branch that has shown it ringing and may
-			    * still answer; 0: it has answered, or unknown */
-	uint16_t caller_lost, callee_lost; /* failed keep-alives in a row */
-	struct text contact, route_set;
-	void *socket;
-
-	struct leg *next;
-	struct shift from_caller, from_callee;
-	uint32_t number; /* names it, from 1; the caller is 0 */
-	uint16_t tag_len;
-	uint8_t state; /* enum parley_leg_state */
-	bool bye_caller,
-		bye_callee; /* a BYE of ours towards it was asked for */
-	bool bye_wait;	    /* BYE to the caller waits for the ACK */
-	bool assumed;	    /* answered by decree, its 2xx was not seen */
-	bool same_tag; /* as the caller's: nobody can tell who sends what */
-	bool brief;    /* this block is out of engine->brief */
-	uint8_t byes;  /* of ours, not yet done */
-	char bytes[];  /* tag, contact, route set */
-};
 
 struct variable {
 	struct variable *next;

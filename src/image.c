@@ -82,6 +82,8 @@ static struct leg *leg_of(struct import *import,
 		leg->invite_cseq = view->invite_cseq;
 	if (view->caller_cseq > 0)
 		leg->caller_cseq = view->caller_cseq;
+	cseq_imported(leg, PARLEY_DIR_DOWNSTREAM);
+	cseq_imported(leg, PARLEY_DIR_UPSTREAM);
 	if (!leg_find_number(dialog, view->number)) {
 		leg->number = view->number;
 		dialog->next_leg = next;
@@ -114,7 +116,11 @@ static void merge_leg(struct import *import, struct leg *leg,
 	}
 	merge_number(import, &leg->from_caller.next, view->caller_shift);
 	merge_number(import, &leg->from_callee.next, view->callee_shift);
+	if (leg->callee_cseq < view->cseq)
+		cseq_imported(leg, PARLEY_DIR_UPSTREAM);
 	merge_number(import, &leg->callee_cseq, view->cseq);
+	if (leg->caller_cseq < view->caller_cseq)
+		cseq_imported(leg, PARLEY_DIR_DOWNSTREAM);
 	merge_number(import, &leg->caller_cseq, view->caller_cseq);
 	merge_number(import, &leg->invite_cseq, view->invite_cseq);
 	import->more |= leg->state > view->state;

@@ -135,6 +135,7 @@ int leg_add(struct parley *engine, struct dialog *dialog,
 	leg->same_tag = str_equal(event->to_tag, dialog_from_tag(dialog));
 	leg->number = dialog->next_leg++;
 	leg->socket = event->socket;
+	leg->order_callee.since = SINCE_NEVER;
 	cseq_answer(leg, dialog->invite_cseq, event->cseq_shift);
 
 	struct leg **end = &dialog->legs;

@@ -321,7 +321,8 @@ STATS = [
     "unconfirmed", "early", "answered", "confirmed", "deleted", "legs",
     "processed", "expired", "failed", "ended_by_caller", "ended_by_callee",
     "ended_by_us", "forgotten_early", "bogus_no_dialog", "bogus_no_leg",
-    "bogus_event", "legs_refused", "limit_refused", "no_memory",
+    "bogus_event", "bogus_cseq", "bogus_target", "bogus_route",
+    "legs_refused", "limit_refused", "no_memory",
     "turns_missed", "quarantined", "memory_bytes", "timer_lag_ms",
     "profile_members", "remote_members"]
 
