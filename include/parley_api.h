@@ -83,10 +83,8 @@ enum parley_api_type {
 	PARLEY_CB_TERMINATED_CONFIRMED = 1 << 15, /* the BYE was answered, also
 						   * ours; req: BYE; perhaps
 						   * rpl */
-	PARLEY_CB_SAVED = 1 << 16, /* the database has it as it was shortly
-				    * before; each time, as long as the call is
-				    * not over; db_mode 1 and 2, in none of the
-				    * processes that handle SIP */
+	PARLEY_CB_SAVED = 1 << 16, /* a commit has stored it, until it is over;
+				    * db_mode 1 and 2 */
 };
 
 enum parley_api_direction { /* where a message comes from */
