@@ -26,12 +26,15 @@ enum {
 	TRIES = 20,
 	READ_TRIES = 1000,
 	PAUSE_US = 5000,
+	OWN_TRIES = 40,
+	OWN_SECONDS = 10,
 };
 
 static struct {
 	db_func_t functions;
 	enum db_kind kind;
 	time_t heard; /* when a driver's words went into the log; per process */
+	time_t waits_since; /* for another's transaction; 0: it does not */
 } driver = {.kind = DB_OTHER};
 
 const db_func_t *db_functions(void)
@@ -289,6 +292,54 @@ enum db_result db_exec(struct db_link *link, struct parley_str sql)
 		return DB_DONE;
 	db_rollback(link);
 	return db_try(link, SQL("SELECT 1")) ? DB_REFUSED : DB_GONE;
+}
+
+/* ------------------------------------------------ one writer */
+
+/* A lock that a session has until the server ends it, which it does when the
+ * last transaction of the session is over. A server that knows no such locks
+ * is not asked again. */
+static bool has_lock(struct db_link *link)
+{
+	struct sql *sql = &link->sql;
+	db1_res_t *res = NULL;
+	bool has;
+
+	sql_empty(sql);
+	sql_add(sql, "SELECT 1 WHERE pg_try_advisory_lock(hashtext(");
+	sql_add_literal(sql, to_parley(db_layout(DB_DIALOG)->name));
+	sql_add(sql, "),hashtext(");
+	sql_add_literal(sql, db_rules()->names.self);
+	sql_add(sql, "))");
+	if (db_raw(link, sql_text(sql), &res) < 0)
+		return true;
+	has = res && RES_ROW_N(res) == 1;
+	db_free(link, res);
+	return has;
+}
+
+bool db_own(struct db_link *link)
+{
+	bool has = driver.kind != DB_POSTGRES || has_lock(link);
+
+	for (int i = 1; !has && i < OWN_TRIES; i++) {
+		sleep_us(PAUSE_US);
+		has = has_lock(link);
+	}
+	if (has) {
+		driver.waits_since = 0;
+		return true;
+	}
+	if (driver.waits_since == 0)
+		driver.waits_since = time(NULL);
+	if (time(NULL) - driver.waits_since < OWN_SECONDS)
+		return false;
+	driver.waits_since = 0;
+	LM_WARN("database %s: a transaction of a process that wrote before "
+		"this one is still open, and is not waited for any longer; if "
+		"it is committed, rows may be there twice\n",
+		db_shown_url());
+	return true;
 }
 
 /* ------------------------------------------------ transactions */

@@ -28,6 +28,11 @@ struct db_link; /* a connection */
 /* NULL: the line was written. */
 struct db_link *db_open(void);
 void db_close(struct db_link *link);
+/* Before the first batch of a connection: no transaction of the process that
+ * wrote before this one is still open. PostgreSQL would not see its rows, and
+ * delete none of them, if it were committed later; InnoDB and SQLite wait by
+ * themselves. False: one is; after ten seconds of that, true and one line. */
+bool db_own(struct db_link *link);
 
 /* Checks the versions of the tables (where the host has a table `version` of
  * them), that every column is there, and makes dialog_more if it is missing. 0;

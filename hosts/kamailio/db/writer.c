@@ -64,8 +64,13 @@ static uint32_t interval_ms(void)
 
 bool writer_connect(struct writer_batch *batch)
 {
-	if (!batch->link)
+	if (!batch->link) {
 		batch->link = db_open();
+		if (batch->link && !db_own(batch->link)) {
+			db_close(batch->link);
+			batch->link = NULL;
+		}
+	}
 	if (batch->link && !batch->batch)
 		batch->batch = db_batch_make(batch->link, batch->has_more);
 	return batch->batch != NULL;
