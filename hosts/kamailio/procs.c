@@ -19,6 +19,7 @@
 #include "core/ut.h"
 
 #include "dmq.h"
+#include "db_load.h"
 #include "writer.h"
 
 enum { TICK_US = 100 * 1000 };
@@ -256,6 +257,7 @@ static int start_writers(void)
 	if (has_database() &&
 	    start_process(PROC_NOCHLDINIT, writer_name, 0, writer_loop) < 0)
 		return -1;
+	db_load_forked();
 	if (flushes_journal() && start_process(PROC_NOCHLDINIT, journal_name, 0,
 					       writer_flush_loop) < 0)
 		return -1;

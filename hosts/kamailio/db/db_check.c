@@ -4,6 +4,10 @@
  * The drivers' words about a failed statement go into the log as they are; the
  * line that follows says which table, which column, and what to do.
  */
+#include <errno.h>
+#include <fcntl.h>
+#include <unistd.h>
+
 #include "core/globals.h"
 #include "core/sr_module.h"
 
@@ -226,23 +230,38 @@ static int check_columns(struct db_link *link, enum db_table table)
 
 /* ------------------------------------------------ writing */
 
+/* The file of SQLite's was opened by root, perhaps, and is the user's to write
+ * whom root has become. */
+static bool may_write_file(void)
+{
+	static const char scheme[] = "sqlite:///";
+	const char *path = adapter.set.db.url.s + sizeof(scheme) - 1;
+
+	return db_kind() != DB_SQLITE ||
+	       adapter.set.db.url.len < (int)sizeof(scheme) ||
+	       faccessat(AT_FDCWD, path, W_OK, AT_EACCESS) == 0 ||
+	       errno == ENOENT;
+}
+
 /* Nothing is deleted; but who may not write is told so. The stock module starts
  * with such a database. Who can be written again gets what has waited. */
-void db_check_writable(struct db_link *link)
+bool db_check_writable(struct db_link *link)
 {
 	struct sql *sql = &link->sql;
 
 	if (!db_can_raw())
-		return;
+		return true;
 	sql_empty(sql);
 	sql_add(sql, "DELETE FROM ");
 	sql_add_name(sql, name_of(DB_DIALOG));
 	sql_add(sql, " WHERE 1=0");
-	if (db_raw(link, sql_text(sql), NULL) < 0)
-		LM_ERR("database %s: can be read only at present: by lack of "
-		       "rights, by its settings, or because another program "
-		       "has locked it; calls wait until it can be written\n",
-		       db_shown_url());
+	if (may_write_file() && db_raw(link, sql_text(sql), NULL) == 0)
+		return true;
+	LM_ERR("database %s: can be read only at present: by lack of rights, "
+	       "by its settings, or because another program has locked it; "
+	       "calls wait until it can be written\n",
+	       db_shown_url());
+	return false;
 }
 
 /* ------------------------------------------------ our own table */

@@ -39,9 +39,8 @@ bool db_own(struct db_link *link);
  * -1 and one line: start-up must stop. *@morep false: dialog_more is not there
  * and may not be made; one warning named the SQL file. */
 int db_check_tables(struct db_link *link, bool *morep);
-/* Says in one line that the database can be read only. What counts is the user
- * that the processes have become. */
-void db_check_writable(struct db_link *link);
+/* False: it can be read only, at present; one line has said so. */
+bool db_check_writable(struct db_link *link);
 
 enum db_result {
 	DB_DONE = 0,
@@ -71,6 +70,9 @@ struct db_filter {
 /* NULL: no memory. The texts of @filter stay as long as the reader. */
 struct db_reader *db_read(struct db_link *link, enum db_table table,
 			  const struct db_filter *filter);
+/* Before the first row: the next one is that behind @key. Where db_can_raw().
+ */
+void db_read_after(struct db_reader *reader, uint64_t key);
 /* The next row; its texts are valid until the next call. 1, 0: no more, or
  * DB_REFUSED, DB_GONE. *@keyp: the value of its key column, for messages; where
  * there is none, which row it was. */

@@ -7,7 +7,6 @@
 #include "loaded.h"
 #include "parley_store.h"
 #include "reader.h"
-#include "scripted.h"
 
 enum { BATCH_MAX = 1000, CALLS_MAX = 256 };
 
@@ -56,8 +55,11 @@ static int take_record(const struct parley_record *record)
 	/* The crash may have come between a commit and its note in the
 	 * journal; without transactions, amid the rows. */
 	image.stored = true;
-	rc = parley_import(adapter.engine, host_now(), &image, &actions);
-	scripted_loaded(&image);
+	rc = pass_give(&image, &actions);
+	if (rc == PARLEY_E_FULL) {
+		db_pass.no_room++;
+		return 0;
+	}
 	if (rc < 0)
 		LM_ERR("journal: dialog %u.%u, Call-ID %.*s: %s\n", id.entry,
 		       id.id, (int)image.view.callid.len, image.view.callid.s,
@@ -95,56 +97,72 @@ static int read_journal(void)
 	return rc;
 }
 
-static int load_first(struct db_link *link)
-{
-	struct db_load_count count = {0};
-	struct load load = {
-		.link = link,
-		.count = &count,
-		.deadline_ms = host_now().ms +
-			       (uint64_t)adapter.set.db.load_wait * 1000,
-	};
-	int rc = pass_all(&load);
+/* The pass that the start begins, and the writer ends. */
+static struct {
+	struct load load;
+	struct db_load_count count;
+	struct db_link *link; /* from mod_init to the start */
+} begun;
 
-	if (rc == 0 && load.over) {
-		if (db_ids_join(&db_pass.done, &load.seen) < 0)
-			rc = pass_no_memory();
+/* As far as it has come, it is not begun anew. */
+static int leave_begun(void)
+{
+	int rc = db_ids_join(&db_pass.done, &begun.load.seen) < 0
+			 ? pass_no_memory()
+			 : 0;
+
+	pass_end(&begun.load);
+	begun.load = (struct load){0};
+	return rc;
+}
+
+static int load_first(uint64_t wait_ms)
+{
+	int rc;
+
+	begun.load.link = begun.link;
+	begun.load.count = &begun.count;
+	begun.load.deadline_ms =
+		wait_ms == UINT64_MAX ? UINT64_MAX : host_now().ms + wait_ms;
+	rc = pass_all(&begun.load);
+	if (rc == 0 && begun.load.over) {
 		late_begin();
-	} else {
-		db_ids_fini(&db_pass.done);
+		pass_unlink(&begun.load);
+		return db_can_raw() ? 0 : leave_begun();
 	}
-	pass_end(&load);
+	pass_end(&begun.load);
+	db_ids_fini(&db_pass.done);
 	return rc;
 }
 
 int db_load_check(void)
 {
-	struct db_link *link = db_open();
-	int rc;
+	begun.link = db_open();
+	return begun.link ? db_check_tables(begun.link, &db_pass.has_more) : -1;
+}
 
-	if (!link)
-		return -1;
-	rc = db_check_tables(link, &db_pass.has_more);
-	db_close(link);
-	return rc;
+/* A file of SQLite's with a write-ahead log can only be read by who may write
+ * it: then the writer could not go on with what main has begun as root. */
+static uint64_t wait_ms(void)
+{
+	bool writable = db_check_writable(begun.link);
+
+	return writable || db_kind() != DB_SQLITE
+		       ? (uint64_t)adapter.set.db.load_wait * 1000
+		       : UINT64_MAX;
 }
 
 int db_load_start(void)
 {
-	struct db_link *link;
 	int rc = 0;
 
-	if (adapter.set.db.skip_load)
-		return 0;
-	if (adapter.set.db.mode != 3)
+	if (!adapter.set.db.skip_load && adapter.set.db.mode != 3)
 		rc = read_journal();
-	link = rc == 0 ? db_open() : NULL;
-	if (link) {
-		db_check_writable(link);
-		rc = load_first(link);
-		db_close(link);
-	}
-	if (link && rc == 0)
+	if (!adapter.set.db.skip_load && rc == 0)
+		rc = load_first(wait_ms());
+	db_close(begun.link);
+	begun.link = NULL;
+	if (rc == 0)
 		return 0;
 	LM_ERR("database: the dialogs cannot be loaded; db_skip_load=1 starts "
 	       "without them\n");
@@ -155,26 +173,30 @@ int db_load_start(void)
 
 int db_load_rest(struct db_link *link)
 {
-	struct db_load_count count = {0};
-	struct load load = {
-		.link = link,
-		.count = &count,
-		.deadline_ms = UINT64_MAX,
-		.running = true,
-	};
 	int rc;
 
 	if (!db_load_pending())
 		return 0;
-	rc = pass_all(&load);
-	if (rc == DB_GONE && db_ids_join(&db_pass.done, &load.seen) < 0)
-		rc = pass_no_memory();
-	pass_end(&load);
+	begun.count = (struct db_load_count){0};
+	begun.load.link = link;
+	begun.load.count = &begun.count;
+	begun.load.deadline_ms = UINT64_MAX;
+	begun.load.running = true;
+	begun.load.resumes = begun.load.over;
+	begun.load.over = false;
+	rc = pass_all(&begun.load);
 	if (rc == DB_GONE)
-		return rc;
+		return leave_begun() < 0 ? DB_REFUSED : DB_GONE;
+	pass_end(&begun.load);
 	db_ids_fini(&db_pass.done);
 	late_end();
 	return rc;
+}
+
+void db_load_forked(void)
+{
+	pass_end(&begun.load);
+	db_ids_fini(&db_pass.done);
 }
 
 /* In mode 3 rows stay when their calls are over, until the server ends. */

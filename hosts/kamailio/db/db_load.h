@@ -19,10 +19,12 @@
 
 struct db_load_count {
 	uint32_t loaded, known, foreign, damaged, orphans;
+	uint32_t no_room; /* for them in shared memory; their rows stay */
 };
 
 /* mod_init: the tables are there, and as they must be. 0, or -1 and one line.
- */
+ * The connection is kept until db_load_start(): SQLite's file may be one that
+ * the user cannot open whom root becomes in between. */
 int db_load_check(void);
 /* Before the fork: the journal, then rows for as long as db_load_wait lasts;
  * what is left is for db_load_rest(). 0, or -1 and one line. */
@@ -32,6 +34,8 @@ bool db_load_has_more(void);
 /* In the writer, first of all: the rest. 0, or DB_GONE: it is to be called
  * again with another connection, and goes on. */
 int db_load_rest(struct db_link *link);
+/* main, when the writer was forked: it has the rest, and goes on with it. */
+void db_load_forked(void);
 /* While db_load_rest() is at it. */
 bool db_load_pending(void);
 

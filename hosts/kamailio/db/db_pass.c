@@ -2,6 +2,8 @@
 #include <stdlib.h>
 #include <time.h>
 
+#include "core/globals.h"
+
 #include "db_pass.h"
 #include "late.h"
 #include "loaded.h"
@@ -10,6 +12,7 @@
 
 enum {
 	LINES_MAX = 100, /* about damaged rows, each time that is loaded */
+	KEPT_SHARE = 8,	 /* of the shared memory, for new calls */
 };
 
 struct db_pass db_pass;
@@ -99,6 +102,12 @@ static void say_sum(const struct load *load, uint64_t begin_ms)
 			  "for their ACK; they have the lifetime "
 			  "default_timeout\n",
 			  load->unarmed);
+	if (count->no_room + db_pass.no_room > 0)
+		LM_ERR("database: %u dialogs are not loaded: the rest of the "
+		       "shared memory is for new calls; start kamailio with a "
+		       "larger -m. They stay in the database\n",
+		       count->no_room + db_pass.no_room);
+	db_pass.no_room = 0;
 	LM_NOTICE("database: %u dialogs loaded in %llu ms, %llu ms of them "
 		  "for reading (%u known, %u of other nodes, %u damaged, %u "
 		  "over)\n",
@@ -202,13 +211,24 @@ int pass_carry_out(const struct parley_actions *actions, bool running)
 	return 0;
 }
 
+int pass_give(const struct parley_image *image, struct parley_actions *actions)
+{
+	int rc;
+
+	*actions = (struct parley_actions){0};
+	if (shm_available() < shm_mem_size / KEPT_SHARE)
+		return PARLEY_E_FULL;
+	rc = parley_import(adapter.engine, host_now(), image, actions);
+	scripted_loaded(image);
+	return rc;
+}
+
 int pass_import(struct load *load, const struct which *which,
 		const struct db_side *side, const struct parley_image *image)
 {
 	struct parley_actions actions;
-	int rc = parley_import(adapter.engine, host_now(), image, &actions);
+	int rc = pass_give(image, &actions);
 
-	scripted_loaded(image);
 	switch (rc) {
 	case 0:
 		load->count->loaded++;
@@ -217,6 +237,9 @@ int pass_import(struct load *load, const struct which *which,
 	case PARLEY_E_OLD:
 	case PARLEY_E_STATE:
 		load->count->known++;
+		return 0;
+	case PARLEY_E_FULL:
+		load->count->no_room++;
 		return 0;
 	case PARLEY_E_MEMORY:
 		load->count->damaged++;
@@ -408,6 +431,9 @@ int pass_rows(struct load *load, enum db_table table,
 
 	if (!reader)
 		return pass_no_memory();
+	if (load->resumes)
+		db_read_after(reader, load->after);
+	load->resumes = false;
 	while (rc == 0 && !load->over) {
 		uint64_t begin_us = now_us();
 
@@ -419,6 +445,7 @@ int pass_rows(struct load *load, enum db_table table,
 		load->over = load->deadline_ms != UINT64_MAX &&
 			     host_now().ms >= load->deadline_ms;
 	}
+	load->after = key;
 	db_read_end(reader);
 	return rc;
 }
@@ -513,41 +540,79 @@ int pass_begin(struct load *load)
 	return 0;
 }
 
-void pass_end(struct load *load)
+void pass_unlink(struct load *load)
 {
 	if (load->batch)
 		db_batch_free(load->batch);
+	load->batch = NULL;
+	load->link = NULL;
+	load->read_us = 0;
+	load->lines = load->unarmed = load->foreign_sockets = 0;
+}
+
+void pass_end(struct load *load)
+{
+	pass_unlink(load);
 	db_arena_free(load->arena);
+	load->arena = NULL;
 	db_sides_fini(&load->sides);
 	db_ids_fini(&load->seen);
 	db_ids_fini(&load->known);
 }
 
-int pass_sides(struct load *load)
+/* Rows of the table at which this pass is; from where it stopped. */
+static int stage_rows(struct load *load, enum db_table table, pass_take take)
 {
 	const struct db_filter all = {0};
-	int rc = pass_rows(load, DB_VARS, &all, pass_take_var);
 
-	if (rc == 0 && db_pass.has_more && !load->over)
-		rc = pass_rows(load, DB_MORE, &all, pass_take_more);
-	return rc;
+	return pass_rows(load, table, &all, take);
+}
+
+static int read_sides_of(struct load *load, enum db_table table)
+{
+	if (table == DB_VARS)
+		return stage_rows(load, table, pass_take_var);
+	return db_pass.has_more ? stage_rows(load, table, pass_take_more) : 0;
+}
+
+int pass_sides(struct load *load)
+{
+	int rc = read_sides_of(load, DB_VARS);
+
+	return rc == 0 ? read_sides_of(load, DB_MORE) : rc;
+}
+
+static int do_stage(struct load *load)
+{
+	switch (load->stage) {
+	case PASS_VARS:
+		return read_sides_of(load, DB_VARS);
+	case PASS_MORE:
+		return read_sides_of(load, DB_MORE);
+	case PASS_EARLY:
+		return take_early(load);
+	case PASS_DIALOG:
+		return stage_rows(load, DB_DIALOG, pass_take_dialog);
+	case PASS_OTHERS:
+		return pass_others(load);
+	case PASS_END:
+		break;
+	}
+	return 0;
 }
 
 /* All rows; what is in db_pass.done is left alone. */
 int pass_all(struct load *load)
 {
-	const struct db_filter all = {0};
 	uint64_t begin_ms = host_now().ms;
-	int rc = pass_begin(load);
+	int rc = load->arena ? 0 : pass_begin(load);
 
-	if (rc == 0)
-		rc = pass_sides(load);
-	if (rc == 0 && !load->over)
-		rc = take_early(load);
-	if (rc == 0 && !load->over)
-		rc = pass_rows(load, DB_DIALOG, &all, pass_take_dialog);
-	if (rc == 0 && !load->over)
-		rc = pass_others(load);
+	while (rc == 0 && load->stage != PASS_END) {
+		rc = do_stage(load);
+		if (load->over)
+			break;
+		load->stage++;
+	}
 	if (rc == 0) {
 		/* Else the next change does it, or the next start. */
 		(void)!pass_write(load);

@@ -27,7 +27,20 @@ struct kept_row {
 	bool good;
 };
 
+/* What a pass consists of, in this order. */
+enum pass_stage {
+	PASS_VARS,
+	PASS_MORE,
+	PASS_EARLY,
+	PASS_DIALOG,
+	PASS_OTHERS,
+	PASS_END
+};
+
 struct load {
+	enum pass_stage stage; /* what it is at */
+	uint64_t after;	       /* over: the key of the last row of its table */
+	bool resumes;	       /* and behind it, it goes on */
 	struct db_link *link;
 	struct db_load_count *count;
 	struct db_sides sides;
@@ -55,6 +68,7 @@ struct told {
 struct db_pass {
 	struct db_ids done; /* identities that are not to be loaded any more */
 	bool has_more;	    /* there is a table dialog_more */
+	uint32_t no_room;   /* records of the journal that were not imported */
 	struct told *told;
 	uint32_t told_count, told_room;
 };
@@ -77,7 +91,10 @@ int pass_no_memory(void); /* says so; DB_REFUSED */
 
 int pass_begin(struct load *load);
 void pass_end(struct load *load);
-/* Everything that is not in db_pass.done. */
+/* The connection is closed; the pass goes on with another one. */
+void pass_unlink(struct load *load);
+/* Everything that is not in db_pass.done. If the time is over before it has
+ * come to the end, load->over; it goes on with load->resumes. */
 int pass_all(struct load *load);
 
 /* The parts of it. */
@@ -98,6 +115,9 @@ int pass_image(struct load *load, const struct which *which,
 	       struct parley_image *image);
 int pass_import(struct load *load, const struct which *which,
 		const struct db_side *side, const struct parley_image *image);
+/* parley_import(), while there is shared memory left for new calls; else
+ * PARLEY_E_FULL. */
+int pass_give(const struct parley_image *image, struct parley_actions *actions);
 /* What an import has led to: when all are loaded, unless @running. */
 int pass_carry_out(const struct parley_actions *actions, bool running);
 

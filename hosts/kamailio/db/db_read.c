@@ -268,6 +268,14 @@ static int fetch_page(struct db_reader *reader)
 				       (int)reader->page);
 }
 
+void db_read_after(struct db_reader *reader, uint64_t key)
+{
+	reader->converts = converts(reader->link);
+	reader->started = true;
+	reader->next = reader->page; /* the page before was a whole one */
+	reader->key = key;
+}
+
 /* ------------------------------------------------ rows */
 
 /* What a text or number of the driver's is as a text. */

@@ -74,7 +74,7 @@ static void ask(rpc_t *rpc, void *c, enum ask_what what, struct parley_str text)
 	const struct rpc_count counts[] = {
 		{"loaded", count.loaded},   {"known", count.known},
 		{"foreign", count.foreign}, {"damaged", count.damaged},
-		{"orphans", count.orphans},
+		{"orphans", count.orphans}, {"no_room", count.no_room},
 	};
 	void *h;
 

@@ -10,6 +10,8 @@ from lib import database, modules, stored
 from lib.case import (Skip, check, net, parley_only, proxy, same, sip,
                       two_parties)
 
+from .db_load import row
+
 QUIET = "the packaged module says it in other words, or not at all"
 SQL = ("sqlite", "postgres", "mysql")
 
@@ -196,15 +198,14 @@ def test_read_only(env):
         same("rows", base.count("dialog"), 0)
 
 
-@parley_only(QUIET)
-def test_read_only_user(env):
-    """So is what only the user may not write whom root becomes."""
+def _read_only_user(env, mode):
     if os.geteuid() != 0:
         raise Skip("only root can become somebody else")
     with database.fresh("sqlite") as base:
         base.create_stock_tables()
-        base.execute("PRAGMA journal_mode=DELETE;")
-        server = stored.server(env, base, 1,
+        base.execute("PRAGMA journal_mode=%s;" % mode)
+        base.insert("dialog", **row("stored", 1))
+        server = stored.server(env, base, 1, ("db_load_wait", 0),
                                core='user="nobody"\ngroup="nogroup"')
         os.chmod(base.path, 0o644)
         os.chmod(os.path.dirname(base.path), 0o755)
@@ -212,7 +213,22 @@ def test_read_only_user(env):
             os.chmod(path, 0o777)
         with two_parties(server) as (server, a, b):
             _said(server, "ERROR", "can be read only", base.path)
+            net.wait_until(lambda: stored.facts(server, "stored"), 10,
+                           "the call of the row")
             sip.establish(a, b).hang_up()
+
+
+@parley_only(QUIET)
+def test_read_only_user(env):
+    """So is what only the user may not write whom root becomes."""
+    _read_only_user(env, "DELETE")
+
+
+@parley_only(QUIET)
+def test_read_only_user_wal(env):
+    """With a write-ahead log he may not even read. The packaged module loads
+    as root, and starts."""
+    _read_only_user(env, "WAL")
 
 
 # ------------------------------------------------ values

@@ -308,6 +308,37 @@ def test_orphan(env):
             stored.wait_rows(base, "dialog_more", 0)
 
 
+# ------------------------------------------------ more than there is room for
+
+ROWS = 24000
+
+
+@parley_only("the packaged module does not start then")
+def test_no_room(env):
+    """What does not fit into the shared memory stays in the database, one line
+    says how much, and new calls are followed. With more memory all are there.
+    """
+    with database.fresh("sqlite") as base:
+        base.create_stock_tables()
+        _fillers(base, 1, ROWS)
+        with two_parties(stored.server(env, base, 1, shm_mb=16)) as (
+                server, a, b):
+            same("lines", server.log().count("dialogs are not loaded"), 1)
+            loaded = server.statistics()["active_dialogs"]
+            check(0 < loaded < ROWS, "%d are loaded", loaded)
+            call = stored.establish(a, b)
+            same("state", stored.facts(server, call.callid)["state"], 4)
+            answer = dict(server.rpc("dlg.db_load_extra"))
+            check(answer["no_room"] > 0, "%r", answer)
+            stored.establish(a, b).hang_up()
+            stored.wait_rows(base, "dialog", ROWS + 1)
+            server.stop()
+            server.shm_mb = 128
+            server.start()
+            same("calls", server.statistics()["active_dialogs"], ROWS + 1)
+            same("lines", server.log().count("are not loaded"), 0)
+
+
 # ------------------------------------------------ while it loads
 
 LATE = stored.routes(inside=stored.INSIDE + """
@@ -348,6 +379,38 @@ def _start_loading(server, base, calls):
             return writer
         os.kill(writer, signal.SIGCONT)
     raise Skip("loading is too quick here to be interrupted")
+
+
+def _loads(server):
+    """(loaded, known) of each part of the load."""
+    return [tuple(map(int, found)) for found in re.findall(
+        r"database: (\d+) dialogs loaded in .*\((\d+) known", server.log())]
+
+
+@database.each("sqlite", "postgres", "mysql")
+@parley_only("the packaged module loads before it answers")
+def each_goes_on(env, kind):
+    """The writer goes on where the start has stopped, in whichever table, and
+    nothing is read twice."""
+    for variables in (False, True):
+        with database.fresh(kind) as base:
+            base.create_stock_tables()
+            _fillers(base, 1, 60)
+            for i in range(1, 61 if variables else 1):
+                base.insert("dialog_vars", hash_id=i, dialog_key="n",
+                            hash_entry=core_hash("filler-%d" % i) % HASH_SIZE,
+                            dialog_value=str(i))
+            with stored.server(env, base, 1, ("db_load_wait", 0),
+                               ("db_fetch_rows", 7)) as server:
+                net.wait_until(lambda: len(_loads(server)) == 2, 10,
+                               "the end of the load")
+                before = 0 if variables else 1
+                same("parts", _loads(server), [(before, 0), (60 - before, 0)])
+                same("calls", server.statistics()["active_dialogs"], 60)
+                for i in (1, 2, 8, 60):
+                    found = stored.facts(server, "filler-%d" % i)
+                    same("variables", found["variables"],
+                         [("n", str(i))] if variables else [])
 
 
 @parley_only("the packaged module loads before it answers")
