@@ -3,6 +3,13 @@
 from lib import database, net
 from setup import VARIANTS, server, settled
 
+MODULES = ("dialog", "parley")
+
+
+def of_dialog(variants):
+    """Those whose database is measured."""
+    return [v for v in variants if v in MODULES]
+
 
 def base_of(kind):
     """An empty database with the package's tables, as an operator makes it."""

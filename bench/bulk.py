@@ -12,7 +12,7 @@ import subprocess
 import threading
 import time
 
-from bases import base_of, stored
+from bases import base_of, of_dialog, stored
 from lib import net, proxy
 from setup import VARIANTS, Load, cpu_ns
 
@@ -218,8 +218,9 @@ def _start(settings, variant, base, count):
 # ------------------------------------------------------- all of it
 
 
-def measure(settings, variants, out):
-    """Adds to @out {(what, variant): (calls, ...)}."""
+def measure(settings, variants):
+    """{(what, variant, ...): (calls, ...)}"""
+    variants, out = of_dialog(variants), {}
     calls = {"flush": 2000 if settings.quick else 10000,
              "stop": 5000 if settings.quick else 100000}
     calls["pause"] = calls["flush"]
@@ -239,6 +240,7 @@ def measure(settings, variants, out):
             with base_of("sqlite") as base:
                 out["load", variant, count] = _start(settings, variant, base,
                                                      count)
+    return out
 
 
 def _time(seconds):

@@ -1,6 +1,5 @@
 """What a database costs: instructions and system calls of a SIP worker, calls
-per second, statements, and what many calls at once take: the flush of db_mode
-2, the clean stop of db_mode 3, loading.
+per second, statements, and when a row can be seen.
 
 The packaged module does the same in the same run, as far as it can within a
 time limit. SQLite has a file in its default form; PostgreSQL is a server made
@@ -17,21 +16,14 @@ import subprocess
 import threading
 import time
 
-import bulk
 import instructions
-from bases import base_of, stored, written
+from bases import base_of, of_dialog, stored, written
 from lib import database
 from setup import VARIANTS, Load, settled
 
-MODULES = ("dialog", "parley")
 KINDS = ("sqlite", "postgres")
 INFLIGHT = 16
 REQUESTS = 10  # in a call, when statements are counted
-
-
-def of_dialog(variants):
-    """Those whose database is measured."""
-    return [v for v in variants if v in MODULES]
 
 
 def worker_of(running):
@@ -402,7 +394,6 @@ def measure(settings, variants):
         out["statements", variant] = _statements(
             settings, variant, 100 if settings.quick else 1000)
     _delays(settings, variants, out)
-    bulk.measure(settings, variants, out)
     return out
 
 
@@ -412,4 +403,3 @@ def rows(out):
     yield from _rate_rows(out)
     yield from _statement_rows(out)
     yield from _delay_rows(out)
-    yield from bulk.rows(out)
