@@ -17,7 +17,7 @@ import threading
 import time
 
 import instructions
-from bases import base_of, of_dialog, stored, written
+from bases import MODULES, base_of, of_dialog, stored, written
 from lib import database
 from setup import VARIANTS, Load, settled
 
