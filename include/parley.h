@@ -187,6 +187,8 @@ struct parley_config {
 	uint32_t noack_timeout_s;  /* 0: never */
 	uint32_t noack_lifetime_s; /* lifetime that noack_timeout sets: 10 */
 	uint32_t end_timeout_s;	   /* 0: at once */
+	uint32_t delete_delay_s;   /* of ended ones; see parley_set_delay() */
+	uint32_t race_timeout_s;   /* see PARLEY_OPT_END_ON_RACE: 5 */
 	uint32_t ack_wait_ms;	   /* 64*T1 of RFC 3261 17: 32000 */
 	uint32_t callback_wait_ms; /* longest wait for a turn: 200 */
 	bool timeout_noreset;	   /* in-dialog requests leave the lifetime */
@@ -329,6 +331,9 @@ enum parley_option {
 	PARLEY_OPT_PING_CALLEE = 1 << 5,
 	PARLEY_OPT_REINVITE_CALLER = 1 << 6, /* instead of them */
 	PARLEY_OPT_REINVITE_CALLEE = 1 << 7,
+	/* A call that the caller has given up, by CANCEL or by a BYE while it
+	 * rang, and that is answered all the same, is ended race_timeout_s
+	 * later: nobody may know that it is up. Nothing prolongs it. */
 	PARLEY_OPT_END_ON_RACE = 1 << 8,
 	PARLEY_OPT_AUTO_PRACK = 1 << 9,
 	PARLEY_OPT_ALL = (1 << 10) - 1,
@@ -445,6 +450,10 @@ enum parley_note_type {
 	PARLEY_NOTE_BYE_REPLIED = 1 << 15, /* TERMINATED_CONFIRMED */
 	PARLEY_NOTE_SAVED = 1 << 16, /* only by parley_notify(): the host says
 				      * that the database has the dialog */
+	/* The state has changed: once for each change, in their order, also
+	 * after the end of the call was told. Not of its creation, nor of what
+	 * comes from a database. Subscriptions to all dialogs only. */
+	PARLEY_NOTE_STATE = 1 << 17,
 };
 
 /* A turn to run subscribers; made by parley_feed(), used up by exactly one
@@ -682,6 +691,14 @@ PARLEY_MUST_CHECK int parley_set_lifetime(struct parley *engine,
 					  struct parley_id id,
 					  uint32_t lifetime_s);
 
+/* How long it is kept after its end, for late requests: config.delete_delay_s
+ * unless it was said for this one; at most PARLEY_DELAY_MAX. It is in state 5
+ * then, and counts as ended. Not stored, no part of images. */
+enum { PARLEY_DELAY_MAX = UINT16_MAX };
+PARLEY_MUST_CHECK int parley_set_delay(struct parley *engine,
+				       struct parley_now now,
+				       struct parley_id id, uint32_t delay_s);
+
 PARLEY_MUST_CHECK int parley_set_timeout_route(struct parley *engine,
 					       struct parley_id id,
 					       int32_t route,
@@ -827,10 +844,25 @@ struct parley_leg_view {
 	uint32_t callee_shift, callee_invite_shift;
 };
 
+/* What has ended a call, or is ending it. */
+enum parley_ended {
+	PARLEY_ENDED_NOT = 0,
+	PARLEY_ENDED_BY_CALLER,
+	PARLEY_ENDED_BY_CALLEE,
+	PARLEY_ENDED_BY_HOST,	/* by PARLEY_EV_TERMINATE or SET_STATE */
+	PARLEY_ENDED_LIFETIME,	/* it was over */
+	PARLEY_ENDED_RACE,	/* PARLEY_OPT_END_ON_RACE */
+	PARLEY_ENDED_CANCELLED, /* by the caller, before anybody answered */
+	PARLEY_ENDED_FAILED,	/* nobody has answered */
+	PARLEY_ENDED_UNKNOWN,	/* by way of another node */
+};
+
 /* A copy of a dialog. */
 struct parley_view {
 	struct parley_id id;
 	uint8_t state;
+	uint8_t ended;				   /* enum parley_ended */
+	uint16_t delay_s;			   /* see parley_set_delay() */
 	uint32_t refs, flags, options, lifetime_s; /* refs: notes and pins */
 	uint32_t init_s, start_s, end_s;	   /* wall clock; 0: not yet */
 	uint32_t left_s;  /* until the lifetime is over */

@@ -141,6 +141,7 @@ struct dialog *dialog_create(struct parley *engine, struct parley_now now,
 	dialog->invite_cseq = event->cseq;
 	dialog->socket = event->socket;
 	dialog->lifetime_s = engine->config.lifetime_s;
+	dialog->delay_s = (uint16_t)engine->config.delete_delay_s;
 	dialog->due_lifetime_ms = UINT64_MAX;
 	dialog->due_state_ms = UINT64_MAX;
 	dialog->due_ping_ms = UINT64_MAX;
@@ -251,6 +252,17 @@ static uint64_t crossing_until(const struct parley *engine,
 	return from + engine->config.ack_wait_ms;
 }
 
+void dialog_delay_locked(struct dialog *dialog, struct parley_now now)
+{
+	uint64_t until = after_s(now, dialog->delay_s);
+
+	if (dialog->delay_s == 0 ||
+	    (dialog->linger && until <= dialog->due_state_ms))
+		return;
+	dialog->linger = true;
+	dialog->due_state_ms = until;
+}
+
 static void enter_deleted(struct parley *engine, struct dialog *dialog,
 			  uint8_t old, struct parley_now now)
 {
@@ -267,6 +279,7 @@ static void enter_deleted(struct parley *engine, struct dialog *dialog,
 	dialog->due_state_ms =
 		dialog->linger ? until
 			       : after_s(now, engine->config.end_timeout_s);
+	dialog_delay_locked(dialog, now);
 }
 
 struct parley_member *dialog_set_state(struct parley *engine,
@@ -310,6 +323,7 @@ struct parley_member *dialog_set_state(struct parley *engine,
 			dialog->due_state_ms = UINT64_MAX;
 		break;
 	case PARLEY_STATE_DELETED:
+		dialog->end_cause = (uint8_t)cause;
 		enter_deleted(engine, dialog, old, now);
 		if (!copy_replica(dialog))
 			count_end(engine, old, cause);
@@ -349,7 +363,21 @@ void dialog_arm_locked(struct parley *engine, struct dialog *dialog)
 void dialog_renew_locked(struct parley *engine, struct dialog *dialog,
 			 struct parley_now now)
 {
+	if (dialog_raced(dialog) && dialog->due_lifetime_ms != UINT64_MAX)
+		return;
 	dialog->due_lifetime_ms = after_s(now, dialog->lifetime_s);
+	dialog->in_timeout_route = false;
+	dialog_arm_locked(engine, dialog);
+}
+
+void dialog_race_locked(struct parley *engine, struct dialog *dialog,
+			struct parley_now now)
+{
+	if (!dialog_raced(dialog) || !dialog_answered(dialog) || dialog->ending)
+		return;
+	/* After a crash this is what is known of it. */
+	dialog->options |= PARLEY_OPT_BYE_ON_TIMEOUT;
+	dialog->due_lifetime_ms = after_s(now, engine->config.race_timeout_s);
 	dialog->in_timeout_route = false;
 	dialog_arm_locked(engine, dialog);
 }

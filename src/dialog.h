@@ -64,9 +64,29 @@ dialog_set_state(struct parley *engine, struct dialog *dialog, uint8_t state,
 void dialog_arm_locked(struct parley *engine, struct dialog *dialog);
 /* When that is, UINT64_MAX: never. */
 uint64_t dialog_due(const struct parley *engine, const struct dialog *dialog);
-/* Starts the lifetime anew: now + lifetime_s. */
+/* Starts the lifetime anew: now + lifetime_s; not if it has raced. */
 void dialog_renew_locked(struct parley *engine, struct dialog *dialog,
 			 struct parley_now now);
+
+static inline bool dialog_answered(const struct dialog *dialog)
+{
+	return dialog->state == PARLEY_STATE_ANSWERED ||
+	       dialog->state == PARLEY_STATE_CONFIRMED;
+}
+
+/* It has been answered when its caller had given up, and is to be ended for
+ * that (PARLEY_OPT_END_ON_RACE). */
+static inline bool dialog_raced(const struct dialog *dialog)
+{
+	return dialog->given_up && (dialog->options & PARLEY_OPT_END_ON_RACE) &&
+	       dialog->start_s != 0;
+}
+/* After what may have made it race: sets its last time. */
+void dialog_race_locked(struct parley *engine, struct dialog *dialog,
+			struct parley_now now);
+
+/* It has ended: from now on it stays for its delay, if it has one. */
+void dialog_delay_locked(struct dialog *dialog, struct parley_now now);
 
 /* True when nothing holds an ended dialog any more; sets destroying. The
  * caller calls dialog_destroy() after unlocking. */

@@ -55,6 +55,7 @@ void parley_config_default(struct parley_config *config)
 		.noack_timeout_s = 60,
 		.noack_lifetime_s = 10,
 		.end_timeout_s = 300,
+		.race_timeout_s = 5,
 		.ack_wait_ms = 32000,
 		.callback_wait_ms = 200,
 		.wait_ack = true,
@@ -104,6 +105,8 @@ const char *parley_config_fault(const struct parley_config *config)
 		return "the lifetime after noack_timeout must be above 0";
 	if (config->ping_failed_lifetime_s == 0)
 		return "the lifetime after failed keep-alives must be above 0";
+	if (config->delete_delay_s > PARLEY_DELAY_MAX)
+		return "ended dialogs may be kept for 0 to 65535 seconds";
 	if (config->end_early_code < 300 || config->end_early_code > 699)
 		return "the code for unanswered calls must be 300 to 699";
 	return profiles_fault(config);

@@ -63,12 +63,14 @@ struct dialog {
 	bool ending;	   /* BYEs of ours are on their way */
 	bool end_noted;	   /* FAILED, TERMINATED or EXPIRED was made */
 	bool ended_by_us;
-	bool expired;	       /* its lifetime was over, whatever came then */
+	bool expired : 1;      /* its lifetime was over, whatever came then */
+	bool given_up : 1;     /* by the caller, while it rang or later */
 	uint8_t end_sides;     /* enum parley_side: who was to be told so far */
+	uint8_t end_cause;     /* enum end_cause */
 	bool invite_held;      /* the INVITE's transaction is alive */
 	bool in_timeout_route; /* it runs; a new lifetime clears this */
-	bool linger;	       /* wait for late 2xx until the end timeout */
-	bool quarantined;
+	bool linger : 1; /* wait for late messages until the state's time */
+	bool quarantined : 1;
 	bool unwritten;	 /* this and the next three: see store.h */
 	bool known;	 /* the database may have rows of it */
 	bool unrecorded; /* the journal had no room for its last change */
@@ -78,6 +80,7 @@ struct dialog {
 	uint16_t leg_count;
 	uint16_t byes; /* of ours, on all legs, not yet done */
 	uint16_t end_code;
+	uint16_t delay_s; /* see parley_set_delay(); 0 when that is over */
 	struct timer timer;
 	uint64_t due_lifetime_ms; /* UINT64_MAX: not running */
 	uint64_t due_state_ms;	  /* early, no-ACK, ACK wait or end timeout */

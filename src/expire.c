@@ -16,16 +16,10 @@ enum { TIMEOUT_ROUTE_MS = 10000 };
 /* How long a note may take before the end timeout looks again. */
 enum { END_AGAIN_MS = 1000 };
 
-static bool answered(const struct dialog *dialog)
-{
-	return dialog->state == PARLEY_STATE_ANSWERED ||
-	       dialog->state == PARLEY_STATE_CONFIRMED;
-}
-
 static bool wants_bye(const struct parley_config *config,
 		      const struct dialog *dialog)
 {
-	return config->bye_on_timeout ||
+	return config->bye_on_timeout || dialog_raced(dialog) ||
 	       (dialog->options & PARLEY_OPT_BYE_ON_TIMEOUT) ||
 	       (config->bye_on_timeout_up &&
 		dialog->state == PARLEY_STATE_CONFIRMED);
@@ -37,16 +31,15 @@ static int lifetime_over(struct step *step)
 	struct dialog *dialog = step->dialog;
 	bool bye = wants_bye(&step->engine->config, dialog);
 
+	step->cause = bye ? END_NONE : END_EXPIRED;
+	int rc = step_apply(step, bye ? T_LIFETIME_BYE : T_LIFETIME);
+	if (rc < 0)
+		return rc;
 	dialog->due_lifetime_ms = UINT64_MAX;
 	dialog->in_timeout_route = false;
 	dialog->expired = true;
-	if (!bye) {
-		step->cause = END_EXPIRED;
-		return step_apply(step, T_LIFETIME);
-	}
-	int rc = step_apply(step, T_LIFETIME_BYE);
-	if (rc < 0)
-		return rc;
+	if (!bye)
+		return 0;
 	count_one(&step->engine->count.expired);
 	step->notes |= PARLEY_NOTE_TERMINATED;
 	return terminate_answered(step, PARLEY_SIDE_ALL);
@@ -59,7 +52,7 @@ static int expire_lifetime(struct step *step)
 	struct dialog *dialog = step->dialog;
 
 	if (dialog->timeout_route == 0 || dialog->in_timeout_route ||
-	    !answered(dialog))
+	    !dialog_answered(dialog) || dialog_raced(dialog))
 		return lifetime_over(step);
 	dialog->in_timeout_route = true;
 	dialog->due_lifetime_ms = step->now.ms + TIMEOUT_ROUTE_MS;
@@ -80,7 +73,7 @@ int expire_command(struct step *step)
 int expire_route_done(struct step *step)
 {
 	/* The route has ended the call or has given it a new lifetime. */
-	if (!step->dialog->in_timeout_route || !answered(step->dialog))
+	if (!step->dialog->in_timeout_route || !dialog_answered(step->dialog))
 		return 0;
 	int rc = lifetime_over(step);
 	if (rc == 0)
@@ -160,6 +153,15 @@ static int expire_end(struct step *step)
 			step->now.ms + step->engine->config.ack_wait_ms;
 		return step_apply(step, T_END_TIMEOUT);
 	}
+	if (dialog->delay_s > 0) {
+		/* From now on what holds it may take as long as without. */
+		dialog->delay_s = 0;
+		dialog->linger = false;
+		dialog->due_state_ms =
+			step->now.ms +
+			(uint64_t)step->engine->config.end_timeout_s * 1000;
+		return step_apply(step, T_END_TIMEOUT);
+	}
 	if (area_expire_pins(dialog))
 		dialog->due_state_ms = step->now.ms + PARLEY_PIN_S * 1000;
 	for (struct leg *leg = dialog->legs; leg; leg = leg->next)
@@ -233,6 +235,7 @@ static void expire_dialog(struct step *step)
 	} else if (dialog->due_state_ms <= now_ms) {
 		(void)!expire_state(step);
 	} else if (dialog->due_lifetime_ms <= now_ms && is_of_others(step)) {
+		dialog->due_lifetime_ms = UINT64_MAX;
 		dialog_renew_locked(step->engine, dialog, step->now);
 	} else if (dialog->due_lifetime_ms <= now_ms) {
 		dialog->due_lifetime_ms = UINT64_MAX;

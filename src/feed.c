@@ -37,9 +37,11 @@ int step_apply(struct step *step, enum table_event event)
 		return PARLEY_E_STATE;
 	}
 	step->notes |= cell->notes;
-	if (cell->next != dialog->state)
-		step->members = dialog_set_state(engine, dialog, cell->next,
-						 step->now, step->cause);
+	if (cell->next == dialog->state)
+		return 0;
+	step->notes |= PARLEY_NOTE_STATE;
+	step->members = dialog_set_state(engine, dialog, cell->next, step->now,
+					 step->cause);
 	return 0;
 }
 
@@ -223,6 +225,7 @@ static void answer_leg(struct step *step, struct leg *leg)
 static int feed_reply_2xx(struct step *step)
 {
 	struct dialog *dialog = step->dialog;
+	bool first = dialog->state < PARLEY_STATE_ANSWERED;
 	int rc;
 
 	step->dir = PARLEY_DIR_UPSTREAM;
@@ -236,8 +239,12 @@ static int feed_reply_2xx(struct step *step)
 	struct leg *leg = reply_leg(step, &rc);
 	if (!leg)
 		return rc;
+	/* A BYE while it rang: the caller has given up (RFC 3261 15.1.2). */
+	dialog->given_up |= leg->state == PARLEY_LEG_ENDED && first;
 	answer_leg(step, leg);
 	rc = step_apply(step, T_REPLY_2XX);
+	if (rc == 0 && first)
+		dialog_race_locked(step->engine, dialog, step->now);
 	if (rc == 0 && dialog->ending)
 		/* The end was asked for while the 2xx was on its way, or
 		 * before this second leg answered. */
@@ -464,7 +471,14 @@ static int feed_reply_within(struct step *step)
 
 static int feed_cancel(struct step *step)
 {
+	struct dialog *dialog = step->dialog;
+	bool again = dialog->given_up;
+
 	step->dir = PARLEY_DIR_DOWNSTREAM;
+	if (dialog->state != PARLEY_STATE_DELETED)
+		dialog->given_up = true;
+	if (!again)
+		dialog_race_locked(step->engine, dialog, step->now);
 	return step_apply(step, T_CANCEL);
 }
 
@@ -536,8 +550,9 @@ static bool changes(const struct step *step)
 	if (step->dialog->state != step->actions->old_state)
 		return true;
 	switch (event->type) {
-	case PARLEY_EV_SPIRAL:
 	case PARLEY_EV_CANCEL:
+		return dialog_raced(step->dialog);
+	case PARLEY_EV_SPIRAL:
 	case PARLEY_EV_BYE_DONE:
 	case PARLEY_EV_PING_DONE:
 		return false;

@@ -14,8 +14,8 @@
  *      it. Nothing is left behind: each ticket before it belongs to a process
  *      that has yet to enter and to leave, or to a note that is put away too.
  *   4. FAILED, TERMINATED, EXPIRED: the first one to be entered shuts the door
- *      for all but BYE_REPLIED, OWN_BYE, the REPLY_WITHIN of a BYE, and
- *      DESTROY. It
+ *      for all but STATE, BYE_REPLIED, OWN_BYE, the REPLY_WITHIN of a BYE,
+ *      and DESTROY. It
  *      waits for those inside as for its turn, if it may: who is told of the
  *      end frees what the others still work on.
  *   5. DESTROY comes last: each note holds a reference until it is told, and
@@ -41,7 +41,7 @@ enum {
 		      PARLEY_NOTE_REPLY_WITHIN | PARLEY_NOTE_RPC_CONTEXT |
 		      PARLEY_NOTE_DESTROY | PARLEY_NOTE_SPIRALED |
 		      PARLEY_NOTE_BYE_REPLIED | PARLEY_NOTE_OWN_BYE |
-		      PARLEY_NOTE_SAVED,
+		      PARLEY_NOTE_SAVED | PARLEY_NOTE_STATE,
 	NOTES_TERMINAL = PARLEY_NOTE_FAILED | PARLEY_NOTE_TERMINATED |
 			 PARLEY_NOTE_EXPIRED,
 	/* They belong to a BYE, whose TERMINATED comes before them. */
@@ -174,7 +174,8 @@ int parley_subscribe_handler(struct parley *engine, struct parley_id id,
 	struct dialog *dialog;
 	int number;
 
-	if (!types_valid(types) || handler->function == NULL)
+	if (!types_valid(types) || handler->function == NULL ||
+	    (types & PARLEY_NOTE_STATE) != 0)
 		return PARLEY_E_ARGUMENT;
 	number = handler_number(engine, handler);
 	if (number < 0)
@@ -358,7 +359,8 @@ static bool may_start(const struct dialog *dialog,
 {
 	if (told->type == PARLEY_NOTE_DESTROY ||
 	    told->type == PARLEY_NOTE_BYE_REPLIED ||
-	    told->type == PARLEY_NOTE_OWN_BYE)
+	    told->type == PARLEY_NOTE_OWN_BYE ||
+	    told->type == PARLEY_NOTE_STATE)
 		return true;
 	if (told->type == PARLEY_NOTE_REPLY_WITHIN &&
 	    told->new_state == PARLEY_STATE_DELETED)

@@ -34,9 +34,14 @@ int parley_options(struct parley *engine, struct parley_now now,
 		return PARLEY_E_NO_DIALOG;
 	*optionsp = (dialog->options | set) & ~clear;
 	if (*optionsp != dialog->options) {
+		bool raced = dialog_raced(dialog);
+
 		dialog->options = *optionsp;
+		if (!raced)
+			dialog_race_locked(engine, dialog, now);
 		dialog_changed(engine, dialog);
 	}
+	*optionsp = dialog->options;
 	ping_update_locked(engine, dialog, now);
 	dialog_arm_locked(engine, dialog);
 	store_now(engine, dialog, now);
@@ -56,6 +61,25 @@ int parley_set_timeout_route(struct parley *engine, struct parley_id id,
 	if (rc == 0)
 		dialog->timeout_route = route;
 	return dialog_change_unlock(engine, dialog, rc);
+}
+
+int parley_set_delay(struct parley *engine, struct parley_now now,
+		     struct parley_id id, uint32_t delay_s)
+{
+	struct dialog *dialog;
+
+	if (delay_s > PARLEY_DELAY_MAX)
+		return PARLEY_E_ARGUMENT;
+	dialog = dialog_find_lock(engine, id);
+	if (dialog == NULL)
+		return PARLEY_E_NO_DIALOG;
+	dialog->delay_s = (uint16_t)delay_s;
+	if (dialog->state == PARLEY_STATE_DELETED) {
+		dialog_delay_locked(dialog, now);
+		dialog_arm_locked(engine, dialog);
+	}
+	dialog_unlock(engine, id);
+	return 0;
 }
 
 /* The places that hold what is known about one end. */

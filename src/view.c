@@ -122,6 +122,33 @@ static void view_profiles(struct packer *packer, const struct dialog *dialog,
 	}
 }
 
+/* Who has decided it first. */
+static enum parley_ended ended(const struct dialog *dialog)
+{
+	if (dialog->ended_by_us && !dialog->expired)
+		return PARLEY_ENDED_BY_HOST;
+	if (dialog->expired)
+		return dialog_raced(dialog) ? PARLEY_ENDED_RACE
+					    : PARLEY_ENDED_LIFETIME;
+	if (dialog->state != PARLEY_STATE_DELETED)
+		return PARLEY_ENDED_NOT;
+	switch ((enum end_cause)dialog->end_cause) {
+	case END_BY_CALLER:
+		return PARLEY_ENDED_BY_CALLER;
+	case END_BY_CALLEE:
+		return PARLEY_ENDED_BY_CALLEE;
+	case END_BY_US:
+		return PARLEY_ENDED_BY_HOST;
+	case END_EXPIRED:
+	case END_EARLY_TIMEOUT:
+	case END_NONE:
+		break;
+	}
+	if (dialog->start_s != 0)
+		return PARLEY_ENDED_UNKNOWN;
+	return dialog->given_up ? PARLEY_ENDED_CANCELLED : PARLEY_ENDED_FAILED;
+}
+
 static void view_numbers(const struct dialog *dialog, struct parley_now now,
 			 struct parley_view *view)
 {
@@ -140,6 +167,8 @@ static void view_numbers(const struct dialog *dialog, struct parley_now now,
 			(uint32_t)((dialog->due_lifetime_ms - now.ms + 999) /
 				   1000);
 	view->ending = dialog->ending;
+	view->ended = (uint8_t)ended(dialog);
+	view->delay_s = dialog->delay_s;
 	view->replica = copy_replica(dialog);
 	view->timeout_route = dialog->timeout_route;
 	view->end_code = dialog->end_code;

@@ -171,6 +171,8 @@ static void compare_numbers(struct comparison *c)
 	differ(c, "init time", view->init_s, dialog->init_s);
 	differ(c, "start time", view->start_s, dialog->start_s);
 	differ(c, "end time", view->end_s, dialog->end_s);
+	differ(c, "what has ended it", view->ended, model_ended(dialog));
+	differ(c, "delay", view->delay_s, dialog->delay_s);
 	differ(c, "ending", view->ending, dialog->ending);
 	differ(c, "timeout route", (uint64_t)view->timeout_route,
 	       (uint64_t)dialog->timeout_route);

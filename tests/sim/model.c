@@ -39,6 +39,46 @@ bool model_up(const struct model_leg *leg)
 	       leg->state == PARLEY_LEG_CONFIRMED;
 }
 
+/* ------------------------------------------------------------- races */
+
+bool model_raced(const struct model_dialog *dialog)
+{
+	return dialog->given_up && dialog->start_s != 0 &&
+	       (dialog->options & PARLEY_OPT_END_ON_RACE) != 0;
+}
+
+void model_race(const struct sim *sim, struct model_dialog *dialog)
+{
+	if (!model_raced(dialog) || dialog->ending ||
+	    dialog->state == PARLEY_STATE_DELETED)
+		return;
+	dialog->options |= PARLEY_OPT_BYE_ON_TIMEOUT;
+	dialog->due_lifetime_ms =
+		sim->now_ms + (uint64_t)sim->config.race_timeout_s * 1000;
+	dialog->in_route = false;
+}
+
+void model_renew(const struct sim *sim, struct model_dialog *dialog)
+{
+	if (model_raced(dialog) && dialog->due_lifetime_ms != UINT64_MAX)
+		return;
+	dialog->due_lifetime_ms =
+		sim->now_ms + (uint64_t)dialog->lifetime_s * 1000;
+	dialog->in_route = false;
+}
+
+enum parley_ended model_ended(const struct model_dialog *dialog)
+{
+	if (dialog->expired)
+		return model_raced(dialog) ? PARLEY_ENDED_RACE
+					   : PARLEY_ENDED_LIFETIME;
+	if (dialog->ended_by_us)
+		return PARLEY_ENDED_BY_HOST;
+	return dialog->state == PARLEY_STATE_DELETED
+		       ? (enum parley_ended)dialog->end_cause
+		       : PARLEY_ENDED_NOT;
+}
+
 uint32_t model_count(const struct model *model)
 {
 	uint32_t count = 0;
@@ -77,6 +117,16 @@ static void story_check(struct sim *sim, const struct model_dialog *dialog,
 			 "its end %u times",
 			 dialog->id.entry, dialog->id.id, i,
 			 dialog->terminal_told[i]);
+	if ((sim->wants[i] & PARLEY_NOTE_STATE) != 0 &&
+	    (dialog->told[i][STATE_BIT] != dialog->made[STATE_BIT] ||
+	     (dialog->state_told[i] != PARLEY_STATE_DELETED &&
+	      !dialog->states_mixed)))
+		sim_fail(sim,
+			 "%u.%u is gone; subscriber %d has seen %u of %u "
+			 "changes, the last one to %u",
+			 dialog->id.entry, dialog->id.id, i,
+			 dialog->told[i][STATE_BIT], dialog->made[STATE_BIT],
+			 dialog->state_told[i]);
 	if (dialog->destroy_told[i] != destroy)
 		sim_fail(sim,
 			 "%u.%u is gone; subscriber %d has got DESTROY "
@@ -201,6 +251,9 @@ void model_create(struct sim *sim, const struct parley_event *event,
 	dialog->invite_held = event->hold;
 	dialog->holds = event->hold ? 1 : 0;
 	dialog->lifetime_s = sim->config.lifetime_s;
+	dialog->delay_s = sim->config.delete_delay_s;
+	memset(dialog->state_told, PARLEY_STATE_UNCONFIRMED,
+	       sizeof(dialog->state_told));
 	dialog->due_lifetime_ms = dialog->due_state_ms = UINT64_MAX;
 	dialog->due_ping_ms = UINT64_MAX;
 	if (sim->config.early_timeout_s > 0)

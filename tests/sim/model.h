@@ -23,7 +23,8 @@ enum {
 	MODEL_VARS = 12,
 	MODEL_MEMBERS = 16,
 	MODEL_REMOTE = 36, /* 4 profiles, 3 values, 3 uids */
-	NOTE_BITS = 16,
+	NOTE_BITS = 18,
+	STATE_BIT = 17, /* PARLEY_NOTE_STATE */
 	SUBSCRIBERS = 2,
 };
 
@@ -77,6 +78,9 @@ struct model_dialog {
 	/* UINT64_MAX: none */
 	uint64_t due_lifetime_ms, due_state_ms, due_ping_ms;
 	bool ending, ended_by_us, linger, in_route;
+	bool expired, given_up;
+	uint8_t end_cause; /* enum parley_ended, if nobody has asked for it */
+	uint32_t delay_s;
 	uint8_t end_sides; /* enum parley_side: what commands asked for */
 	uint32_t holds, byes;
 	bool invite_held;
@@ -91,9 +95,11 @@ struct model_dialog {
 	uint32_t terminal_made, terminal_type;
 	uint32_t terminal_told[SUBSCRIBERS], destroy_told[SUBSCRIBERS];
 	bool terminal_entered;
-	bool silent;   /* ended by decree: nobody is told */
-	uint32_t subs; /* what subscriptions of its own want */
-	uint64_t born; /* the higher the newer */
+	uint8_t state_told[SUBSCRIBERS]; /* by PARLEY_NOTE_STATE */
+	bool states_mixed; /* one was told before an earlier one */
+	bool silent;	   /* ended by decree: nobody is told */
+	uint32_t subs;	   /* what subscriptions of its own want */
+	uint64_t born;	   /* the higher the newer */
 };
 
 /* What an event should have led to. */
@@ -136,6 +142,12 @@ void model_create(struct sim *sim, const struct parley_event *event,
 bool model_ping_asks(const struct sim *sim, const struct model_dialog *dialog,
 		     const struct model_leg *leg,
 		     enum parley_direction towards);
+/* Answered after its caller had given up (PARLEY_OPT_END_ON_RACE). */
+bool model_raced(const struct model_dialog *dialog);
+void model_race(const struct sim *sim, struct model_dialog *dialog);
+void model_renew(const struct sim *sim, struct model_dialog *dialog);
+enum parley_ended model_ended(const struct model_dialog *dialog);
+
 /* After anything that may have changed whether they are wanted. */
 void model_ping_clock(const struct sim *sim, struct model_dialog *dialog);
 void model_ping_due(const struct sim *sim, struct model_dialog *dialog,

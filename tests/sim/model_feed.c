@@ -50,9 +50,26 @@ void story_move(const struct story *story, uint8_t state)
 {
 	struct parley_stats *stats = &story->sim->model.stats;
 
+	if (state != story->dialog->state)
+		story->result->notes |= PARLEY_NOTE_STATE;
 	stats->now_in[story->dialog->state]--;
 	stats->now_in[state]++;
 	story->dialog->state = state;
+}
+
+/* What is to be read of it, if nobody asked for the end. */
+static uint8_t end_cause(const struct story *story, const uint64_t *counter)
+{
+	const struct parley_stats *stats = &story->sim->model.stats;
+
+	if (counter == &stats->ended_by_caller)
+		return PARLEY_ENDED_BY_CALLER;
+	if (counter == &stats->ended_by_callee)
+		return PARLEY_ENDED_BY_CALLEE;
+	if (counter == &stats->ended_by_us)
+		return PARLEY_ENDED_BY_HOST;
+	return story->dialog->given_up ? PARLEY_ENDED_CANCELLED
+				       : PARLEY_ENDED_FAILED;
 }
 
 /* The call ends; @counter is who did it, or NULL. */
@@ -60,7 +77,7 @@ void story_end(const struct story *story, uint32_t note, uint64_t *counter)
 {
 	struct model_dialog *dialog = story->dialog;
 	struct sim *sim = story->sim;
-	uint64_t until;
+	uint64_t until, delay = after_s(story, dialog->delay_s);
 
 	/* Another branch may still answer a call that we have ended. */
 	if (early(dialog)) {
@@ -77,6 +94,12 @@ void story_end(const struct story *story, uint32_t note, uint64_t *counter)
 	dialog->due_state_ms =
 		dialog->linger ? until
 			       : after_s(story, sim->config.end_timeout_s);
+	if (dialog->delay_s > 0 &&
+	    (!dialog->linger || delay > dialog->due_state_ms)) {
+		dialog->linger = true;
+		dialog->due_state_ms = delay;
+	}
+	dialog->end_cause = end_cause(story, counter);
 	memset(dialog->member, 0, sizeof(dialog->member));
 	story->result->notes |= note;
 }
@@ -168,7 +191,7 @@ static int story_1xx(const struct story *story)
 	}
 	if (dialog->state == PARLEY_STATE_UNCONFIRMED)
 		story_move(story, PARLEY_STATE_EARLY);
-	story->result->notes = PARLEY_NOTE_EARLY;
+	story->result->notes |= PARLEY_NOTE_EARLY;
 	return 0;
 }
 
@@ -229,13 +252,16 @@ static int story_2xx(const struct story *story)
 		 * one may be older than a target refresh. */
 		story_leg_update(story, leg);
 	}
+	if (first && leg->state == PARLEY_LEG_ENDED)
+		dialog->given_up = true;
 	if (leg->state == PARLEY_LEG_EARLY || leg->assumed || first)
 		leg_answered(story, leg);
 	leg->branches = 0; /* one that was ended meanwhile is remembered */
 	if (first) {
 		story_leg_first(dialog, leg);
 		story_answered(story);
-		story->result->notes = PARLEY_NOTE_ANSWERED;
+		story->result->notes |= PARLEY_NOTE_ANSWERED;
+		model_race(story->sim, dialog);
 	}
 	if (dialog->ending)
 		(void)story_end_answered(story, dialog->end_sides);
@@ -290,8 +316,7 @@ static void renew(const struct story *story)
 	if (early(dialog) || deleted(dialog) || dialog->ending ||
 	    (noreset && lifetime_s == 0))
 		return;
-	dialog->due_lifetime_ms = after_s(story, dialog->lifetime_s);
-	dialog->in_route = false;
+	model_renew(story->sim, dialog);
 }
 
 /* Both have the same tag: a request may be of either. */
@@ -345,7 +370,7 @@ static int story_ack(const struct story *story)
 		story_move(story, PARLEY_STATE_CONFIRMED);
 		if (!dialog->ending)
 			dialog->due_state_ms = UINT64_MAX;
-		story->result->notes = PARLEY_NOTE_CONFIRMED;
+		story->result->notes |= PARLEY_NOTE_CONFIRMED;
 	} else if (!deleted(dialog) && !first) {
 		story->result->notes = PARLEY_NOTE_REQUEST_WITHIN;
 	}
@@ -441,7 +466,14 @@ static int story_reply_within(const struct story *story)
 
 static int story_cancel(const struct story *story)
 {
+	bool known = story->dialog->given_up;
+
 	story->result->dir = PARLEY_DIR_DOWNSTREAM;
+	if (deleted(story->dialog))
+		return 0;
+	story->dialog->given_up = true;
+	if (!known)
+		model_race(story->sim, story->dialog);
 	return 0;
 }
 
@@ -557,8 +589,9 @@ static int lifetime_over(const struct story *story)
 	if (early(dialog) || deleted(dialog))
 		return bogus(story);
 	dialog->in_route = false;
+	dialog->expired = true;
 	dialog->due_lifetime_ms = UINT64_MAX;
-	if (!sim->config.bye_on_timeout &&
+	if (!sim->config.bye_on_timeout && !model_raced(dialog) &&
 	    !(dialog->options & PARLEY_OPT_BYE_ON_TIMEOUT) &&
 	    !(sim->config.bye_on_timeout_up &&
 	      dialog->state == PARLEY_STATE_CONFIRMED)) {
@@ -577,7 +610,7 @@ static int story_expire(const struct story *story)
 	struct model_result *result = story->result;
 
 	if (dialog->timeout_route == 0 || dialog->in_route || early(dialog) ||
-	    deleted(dialog))
+	    deleted(dialog) || model_raced(dialog))
 		return lifetime_over(story);
 	dialog->in_route = true;
 	dialog->due_lifetime_ms = story->sim->now_ms + ROUTE_MS;
@@ -677,6 +710,13 @@ static void expire_state(const struct story *story)
 
 	dialog->due_state_ms = UINT64_MAX;
 	if (deleted(dialog)) {
+		if (dialog->delay_s > 0) {
+			dialog->delay_s = 0;
+			dialog->linger = false;
+			dialog->due_state_ms =
+				after_s(story, config->end_timeout_s);
+			return;
+		}
 		dialog->holds = dialog->byes = 0;
 		dialog->linger = dialog->invite_held = false;
 		if (dialog->undelivered > 0)
@@ -698,8 +738,7 @@ static void expire_state(const struct story *story)
 	}
 	if (!dialog->ending) {
 		dialog->lifetime_s = config->noack_lifetime_s;
-		dialog->due_lifetime_ms = after_s(story, dialog->lifetime_s);
-		dialog->in_route = false;
+		model_renew(sim, dialog);
 		return;
 	}
 	for (uint32_t i = 0; i < dialog->leg_count; i++)
@@ -728,8 +767,8 @@ void model_expire(struct sim *sim, struct model_dialog *dialog,
 		expire_state(&story);
 	} else if (dialog->due_lifetime_ms <= sim->now_ms &&
 		   sim->config.local_only && dialog->socket == NULL) {
-		dialog->due_lifetime_ms = after_s(&story, dialog->lifetime_s);
-		dialog->in_route = false;
+		dialog->due_lifetime_ms = UINT64_MAX;
+		model_renew(sim, dialog);
 	} else if (dialog->due_lifetime_ms <= sim->now_ms) {
 		dialog->due_lifetime_ms = UINT64_MAX;
 		(void)story_expire(&story);

@@ -158,6 +158,8 @@ void config_plan(struct sim *sim)
 	config->early_timeout_s = pick(sim, 300, 6, 0);
 	config->noack_timeout_s = pick(sim, 60, 5, 0);
 	config->end_timeout_s = pick(sim, 300, 40, 90);
+	config->delete_delay_s = pick(sim, 0, 3, 70);
+	config->race_timeout_s = pick(sim, 5, 1, 25);
 	config->timeout_noreset = rng_chance(&sim->rng, 200);
 	config->bye_on_timeout = rng_chance(&sim->rng, 400);
 	config->bye_on_timeout_up = rng_chance(&sim->rng, 400);

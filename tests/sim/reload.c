@@ -32,6 +32,8 @@ static void story_begins(struct model_dialog *dialog)
 	dialog->undelivered = 0;
 	dialog->terminal_made = dialog->terminal_type = 0;
 	dialog->terminal_entered = dialog->silent = false;
+	dialog->states_mixed = false;
+	memset(dialog->state_told, dialog->state, sizeof(dialog->state_told));
 	memset(dialog->made, 0, sizeof(dialog->made));
 	memset(dialog->told, 0, sizeof(dialog->told));
 	memset(dialog->terminal_told, 0, sizeof(dialog->terminal_told));
@@ -50,6 +52,8 @@ static void model_returns(const struct story *story)
 	dialog->holds = dialog->byes = 0;
 	dialog->invite_held = dialog->linger = dialog->in_route = false;
 	dialog->failed_branches = 0;
+	dialog->expired = dialog->given_up = false;
+	dialog->delay_s = sim->config.delete_delay_s;
 	dialog->host_ref = 0;
 	dialog->next_leg = 1;
 	dialog->answered_ms = early ? 0 : sim->now_ms;

@@ -65,6 +65,8 @@ void script_before(struct sim *sim, struct script_facts *facts)
 	if (rng_chance(&sim->rng, 300))
 		facts->create.options |= rng_next(&sim->rng) & KA_OPTIONS;
 	if (rng_chance(&sim->rng, 300))
+		facts->create.options |= PARLEY_OPT_END_ON_RACE;
+	if (rng_chance(&sim->rng, 300))
 		facts->create.lifetime_s = rng_range(&sim->rng, 3, 200);
 	if (rng_chance(&sim->rng, 200)) {
 		facts->create.timeout_route_name = str_of("ON_TIMEOUT");
@@ -159,15 +161,32 @@ static void var_act(struct sim *sim, struct model_dialog *dialog)
 
 /* ------------------------------------------------------------- settings */
 
+static void delay_act(struct sim *sim, struct model_dialog *dialog,
+		      uint32_t delay_s)
+{
+	uint64_t until = sim->now_ms + (uint64_t)delay_s * 1000;
+
+	expect(sim, "set_delay()",
+	       parley_set_delay(sim->engine, sim_now(sim), dialog->id, delay_s),
+	       0);
+	dialog->delay_s = delay_s;
+	if (dialog->state != PARLEY_STATE_DELETED || delay_s == 0 ||
+	    (dialog->linger && until <= dialog->due_state_ms))
+		return;
+	dialog->linger = true;
+	dialog->due_state_ms = until;
+}
+
 static void settings_act(struct sim *sim, struct model_dialog *dialog)
 {
 	uint32_t set = (uint32_t)rng_next(&sim->rng);
 	uint32_t clear = (uint32_t)rng_next(&sim->rng);
 	struct parley_str route;
 	uint32_t got = 0;
+	bool raced;
 	int rc;
 
-	switch (rng_below(&sim->rng, 4)) {
+	switch (rng_below(&sim->rng, 5)) {
 	case 0:
 		rc = parley_flags(sim->engine, dialog->id, set, clear, &got);
 		dialog->flags = (dialog->flags | set) & ~clear;
@@ -176,11 +195,14 @@ static void settings_act(struct sim *sim, struct model_dialog *dialog)
 		break;
 	case 1:
 		set &= PARLEY_OPT_BYE_ON_TIMEOUT | PARLEY_OPT_TIMEOUT_NORESET |
-		       (sim->quiet ? 0 : KA_OPTIONS);
-		clear &= 15;
+		       PARLEY_OPT_END_ON_RACE | (sim->quiet ? 0 : KA_OPTIONS);
+		clear &= 15 | PARLEY_OPT_END_ON_RACE;
 		rc = parley_options(sim->engine, sim_now(sim), dialog->id, set,
 				    clear, &got);
+		raced = model_raced(dialog);
 		dialog->options = (dialog->options | set) & ~clear;
+		if (!raced)
+			model_race(sim, dialog);
 		model_ping_clock(sim, dialog);
 		if (rc != 0 || got != dialog->options)
 			sim_fail(sim, "options(): %d, %x", rc, got);
@@ -201,6 +223,9 @@ static void settings_act(struct sim *sim, struct model_dialog *dialog)
 			text_copy(dialog->route_name, MODEL_TEXT,
 				  view.timeout_route_name);
 		}
+		break;
+	case 3:
+		delay_act(sim, dialog, set % 60);
 		break;
 	default:
 		dialog->host_ref = rng_next(&sim->rng);
@@ -235,8 +260,7 @@ static void lifetime_told(const struct sim *sim, struct model_dialog *dialog,
 	dialog->lifetime_s = lifetime_s;
 	if (dialog->state < PARLEY_STATE_ANSWERED || dialog->ending)
 		return;
-	dialog->due_lifetime_ms = sim->now_ms + (uint64_t)lifetime_s * 1000;
-	dialog->in_route = false;
+	model_renew(sim, dialog);
 }
 
 static void lifetime_set(struct sim *sim, struct model_dialog *dialog,

@@ -38,13 +38,32 @@ static void call_back(struct sim *sim, struct parley_id id)
 	(void)parley_count(sim->engine, PARLEY_STATE_CONFIRMED);
 }
 
+/* Each change once, and in their order, unless a message that may not wait has
+ * come before its turn. */
+static void told_state(struct sim *sim, struct model_dialog *dialog,
+		       const struct parley_told *told, int number)
+{
+	if (told->old_state != dialog->state_told[number] &&
+	    dialog->undelivered > 1)
+		dialog->states_mixed = true;
+	if (told->old_state != dialog->state_told[number] &&
+	    !dialog->states_mixed)
+		sim_fail(sim, "state %u to %u is told after %u",
+			 told->old_state, told->new_state,
+			 dialog->state_told[number]);
+	dialog->state_told[number] = told->new_state;
+}
+
 static void told_order(struct sim *sim, struct model_dialog *dialog,
 		       const struct parley_told *told, int number)
 {
 	uint32_t type = (uint32_t)told->type;
-	bool late = (type &
-		     (PARLEY_NOTE_BYE_REPLIED | PARLEY_NOTE_REPLY_WITHIN)) != 0;
+	bool late =
+		(type & (PARLEY_NOTE_BYE_REPLIED | PARLEY_NOTE_REPLY_WITHIN |
+			 PARLEY_NOTE_STATE)) != 0;
 
+	if (type == PARLEY_NOTE_STATE)
+		told_state(sim, dialog, told, number);
 	if (dialog->destroy_told[number] > 0)
 		sim_fail(sim, "note %x after DESTROY", type);
 	if (type & note_terminal()) {
@@ -173,7 +192,8 @@ void told_subscribe_own(struct sim *sim, struct model_dialog *dialog)
 
 void told_subscribe(struct sim *sim)
 {
-	const uint32_t all = 0xf7ff; /* every DLGCB_ bit but 1 << 11 */
+	/* Every DLGCB_ bit but 1 << 11. */
+	const uint32_t all = 0xf7ff | PARLEY_NOTE_STATE;
 
 	sim->wants[0] = all;
 	if (rng_chance(&sim->rng, 200))

@@ -77,6 +77,8 @@ static inline char letter(enum parley_note_type type)
 		return 'b';
 	case PARLEY_NOTE_SAVED:
 		return 'v';
+	case PARLEY_NOTE_STATE:
+		return 'h';
 	default:
 		return '?';
 	}

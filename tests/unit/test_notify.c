@@ -93,6 +93,95 @@ static void test_end_of_ours(void **state)
 	notes_destroy(notes);
 }
 
+/* ------------------------------------------------------------ states */
+
+/* The states of the last note. */
+static void assert_states(const struct notes *notes, uint8_t from, uint8_t to)
+{
+	assert_int_equal(notes->told.type, PARLEY_NOTE_STATE);
+	assert_int_equal(notes->told.old_state, from);
+	assert_int_equal(notes->told.new_state, to);
+}
+
+static void want_states(struct notes *notes, struct subscriber *second)
+{
+	*second = (struct subscriber){notes, 'h', 0};
+	assert_int_equal(parley_subscribe_all(notes->engine, PARLEY_NOTE_STATE,
+					      subscriber_run, second),
+			 0);
+	/* There is no room for it among those of one dialog. */
+	assert_int_equal(parley_subscribe(notes->engine, notes->id,
+					  PARLEY_NOTE_STATE, subscriber_run,
+					  second, NULL),
+			 PARLEY_E_ARGUMENT);
+}
+
+static void test_states(void **state)
+{
+	struct subscriber all, second;
+	struct notes *notes = notes_create(&all);
+
+	(void)state;
+	want_states(notes, &second);
+	calls_step(notes->engine, notes->id, PARLEY_EV_REPLY_1XX);
+	assert_log(notes, "1e hh");
+	assert_states(notes, 1, 2);
+	calls_step(notes->engine, notes->id, PARLEY_EV_REPLY_1XX);
+	assert_log(notes, "1e");
+	calls_step(notes->engine, notes->id, PARLEY_EV_REPLY_2XX);
+	assert_log(notes, "1a hh");
+	assert_states(notes, 2, 3);
+	calls_step(notes->engine, notes->id, PARLEY_EV_ACK);
+	assert_log(notes, "1k hh");
+	assert_states(notes, 3, 4);
+	calls_step(notes->engine, notes->id, PARLEY_EV_BYE);
+	assert_log(notes, "hh 1t 1d");
+	notes_destroy(notes);
+}
+
+/* The end that we decide on is told before the call is over. */
+static void test_states_after_the_end(void **state)
+{
+	struct subscriber all, second;
+	struct notes *notes = notes_create(&all);
+
+	(void)state;
+	want_states(notes, &second);
+	calls_step(notes->engine, notes->id, PARLEY_EV_REPLY_2XX);
+	calls_step(notes->engine, notes->id, PARLEY_EV_ACK);
+	calls_step(notes->engine, notes->id, PARLEY_EV_TERMINATE);
+	assert_log(notes, "1a hh 1k hh 1t");
+	calls_step(notes->engine, notes->id, PARLEY_EV_BYE);
+	assert_log(notes, "hh");
+	assert_states(notes, 4, 5);
+	notes_destroy(notes);
+}
+
+/* By decree nobody else is told of anything. */
+static void test_states_by_decree(void **state)
+{
+	struct subscriber all, second;
+	struct notes *notes = notes_create(&all);
+	struct parley_event event = {.type = PARLEY_EV_SET_STATE,
+				     .id = notes->id,
+				     .to_tag = test_str("callee")};
+	struct parley_actions actions;
+
+	(void)state;
+	want_states(notes, &second);
+	event.state = PARLEY_STATE_CONFIRMED;
+	feed_and_deliver(notes, &event, &actions);
+	assert_log(notes, "hh");
+	assert_states(notes, 1, 4); /* one change */
+	event.state = PARLEY_STATE_ANSWERED;
+	feed_and_deliver(notes, &event, &actions);
+	assert_log(notes, "hh");
+	assert_states(notes, 4, 3);
+	feed_and_deliver(notes, &event, &actions);
+	assert_log(notes, "");
+	notes_destroy(notes);
+}
+
 /* Last come first, those of the dialog before those of the engine. */
 static void test_order_of_subscribers(void **state)
 {
@@ -592,6 +681,9 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_whole_call),
 		cmocka_unit_test(test_end_of_ours),
+		cmocka_unit_test(test_states),
+		cmocka_unit_test(test_states_after_the_end),
+		cmocka_unit_test(test_states_by_decree),
 		cmocka_unit_test(test_order_of_subscribers),
 		cmocka_unit_test(test_order_within_a_note),
 		cmocka_unit_test(test_nobody_wants_it),
