@@ -799,6 +799,25 @@ struct parley_profile_view {
 	struct parley_str value; /* empty without values */
 };
 
+/* The values of a profile, one after the other, without a lock held between
+ * two calls and without memory: zeroed but for @profile it starts. What comes
+ * or goes meanwhile may or may not be told, all the rest is told once. A
+ * profile without values has an empty one while somebody is in it. */
+struct parley_profile_values {
+	int profile;
+	uint32_t count;	 /* of its memberships, as parley_profile_size() */
+	uint32_t len;	 /* of the text */
+	uint64_t cursor; /* a hash; with the next three: how far it is */
+	uint32_t shard;
+	uint32_t equal; /* values of that hash that were told */
+	bool going;	/* within the shard */
+	char text[PARLEY_VALUE_MAX];
+};
+/* 1: there was one more; 0: no more; NO_PROFILE. */
+PARLEY_MUST_CHECK int
+parley_profile_values_next(struct parley *engine,
+			   struct parley_profile_values *values);
+
 /* A new lifetime for every dialog in a profile, as parley_set_lifetime() gives
  * it; *@countp is for how many. No lock is held from one to the next. */
 PARLEY_MUST_CHECK int

@@ -177,6 +177,70 @@ void parley_profile_walk_end(struct parley_profile_walk *walk)
 	mem_free(&engine->mem, walk, sizeof(*walk));
 }
 
+/* ------------------------------------------------------------- values */
+
+/* The value of the profile among those of equal hash from @node on, after
+ * @skip others of it; NULL: there is none. */
+static const struct profile_value *value_of(const struct index_node *node,
+					    int profile, uint32_t skip)
+{
+	for (; node != NULL; node = index_after(node)) {
+		const struct profile_value *value =
+			(const struct profile_value *)node;
+
+		if (value->profile == profile && skip-- == 0)
+			return value;
+	}
+	return NULL;
+}
+
+/* Looks for the next one. False: none so far, and the shard may be done. */
+static bool values_next_locked(const struct index *index,
+			       struct parley_profile_values *values)
+{
+	const struct index_node *node = NULL;
+	const struct profile_value *value = NULL;
+
+	if (values->equal > 0)
+		value = value_of(index_first(index, values->cursor),
+				 values->profile, values->equal);
+	for (int i = 0; i < WALK_STEP && value == NULL; i++) {
+		node = index_walk(index, &values->cursor, !values->going);
+		values->going = node != NULL;
+		values->equal = 0;
+		if (node == NULL) {
+			values->shard++;
+			return false;
+		}
+		value = value_of(node, values->profile, 0);
+	}
+	if (value == NULL)
+		return false;
+	values->equal++;
+	values->count = value->count;
+	values->len = value->len;
+	memcpy(values->text, value->bytes, value->len);
+	return true;
+}
+
+int parley_profile_values_next(struct parley *engine,
+			       struct parley_profile_values *values)
+{
+	bool found = false;
+
+	if (parley_profile_name(engine, values->profile) == NULL)
+		return PARLEY_E_NO_PROFILE;
+	while (!found && values->shard < PROFILE_SHARDS) {
+		uint32_t shard = values->shard;
+
+		profile_lock(engine, shard);
+		found = values_next_locked(&engine->profiles.shard[shard],
+					   values);
+		profile_unlock(engine, shard);
+	}
+	return found ? 1 : 0;
+}
+
 int parley_profile_set_lifetime(struct parley *engine, struct parley_now now,
 				const struct parley_profile_view *which,
 				uint32_t lifetime_s, uint32_t *countp)

@@ -380,6 +380,29 @@ static void walk_act(struct sim *sim, int profile)
 		sim_fail(sim, "a walk sees %u members of %u", seen, should);
 }
 
+/* Each value of a profile is told with its count. */
+static void values_act(struct sim *sim, int profile)
+{
+	struct parley_profile_values told = {.profile = profile};
+	bool has_value = parley_profile_has_value(sim->engine, profile);
+	uint32_t sum = 0;
+	char text[16];
+
+	while (parley_profile_values_next(sim->engine, &told) == 1) {
+		uint32_t should;
+
+		snprintf(text, sizeof(text), "%.*s", (int)told.len, told.text);
+		should = model_members(&sim->model, profile,
+				       has_value ? text : NULL);
+		if (told.count != should)
+			sim_fail(sim, "value \"%s\" has %u members of %u", text,
+				 told.count, should);
+		sum += told.count;
+	}
+	if (sum != model_members(&sim->model, profile, NULL))
+		sim_fail(sim, "the values of a profile have %u members", sum);
+}
+
 /* A new lifetime for all of a value. */
 static void prolong_act(struct sim *sim, int profile, const char *value)
 {
@@ -430,6 +453,7 @@ static void profile_act(struct sim *sim, struct model_dialog *dialog)
 		break;
 	case 2:
 		walk_act(sim, profile);
+		values_act(sim, profile);
 		break;
 	case 3:
 	case 4:
