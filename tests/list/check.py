@@ -68,7 +68,7 @@ def edits(row):
             r"([(|][\s\\]*)%s(?=\s*[|)])" % name, r"\g<1>0", text))]
     if row.kind in ("function", "api"):
         return [("*.c", _renamed(r'\{"(%s)",' % name))]
-    if row.kind == "rpc":
+    if row.kind in ("rpc", "mi"):
         return [("rpc*.c", _renamed(r'\{"(%s)",' % name))]
     if row.kind == "kemi":
         return [("kemi*.c", _renamed(r'KEMI\("(%s)",' % name))]

@@ -138,8 +138,9 @@ class Offer:
             return all(self.kemi["%s.%s" % (n, row.name)] == "true" and
                        self.kemi["%s.%s%s" % (n, row.name, WRONG)] == "false"
                        for n in NAMES)
-        if row.kind in ("rpc", "statistic"):
-            there = self.methods if row.kind == "rpc" else self.statistics
+        if row.kind in ("rpc", "mi", "statistic"):
+            there = self.statistics if row.kind == "statistic" else \
+                self.methods
             return row.name in there and row.name + WRONG not in there
         name = row.name.split("(")[0]
         return (row.kind, name) in self.exports
@@ -181,7 +182,8 @@ def check_offer(report, build, probe, name):
         report.fail(name, "does not start with all names",
                     "\n".join(lines[:40]))
         return
-    for kind in ("param", "function", "pv", "rpc", "statistic", "kemi", "api"):
+    for kind in ("param", "function", "pv", "rpc", "mi", "statistic", "kemi",
+                 "api"):
         here = table.loading(kind)
         report.check("%s offers %d of kind %s" % (name, len(here), kind),
                      [r.name for r in here if not offer.has(r)])

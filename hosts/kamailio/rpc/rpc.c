@@ -14,6 +14,8 @@
 #include "rpc_end.h"
 #include "rpc_list.h"
 #include "rpc_match.h"
+#include "rpc_mi.h"
+#include "rpc_profiles.h"
 #include "rpc_state.h"
 
 static void rpc_profile_get_size(rpc_t *rpc, void *c)
@@ -145,6 +147,20 @@ DOC(doc_dlg2_list, "List all dialogs as ims_dialog does: [limit [h_entry "
 DOC(doc_dlg2_end_dlg, "End a call: h_entry h_id [extra headers]");
 DOC(doc_dlg2_end_all, "End all calls that are confirmed");
 
+DOC(doc_mi_list, "List all dialogs, or those of a call: [callid [from_tag]]");
+DOC(doc_mi_list_ctx, "As dlg_list, with what other modules add");
+DOC(doc_mi_end_dlg, "End a call: h_entry h_id [extra headers], or DID or "
+		    "Call-ID [extra headers]");
+DOC(doc_mi_bridge, "Bring two parties together: from to [outbound proxy]");
+DOC(doc_profile_values, "Count the dialogs of each value: profile");
+DOC(doc_profile_end, "End the calls in a profile: profile [value]");
+DOC(doc_all_profiles, "List the profiles");
+DOC(doc_set_profile, "Put a call into a profile: DID or Call-ID, profile "
+		     "[value [1 to leave its other values]]");
+DOC(doc_unset_profile, "Take a call out of a profile: DID or Call-ID, profile "
+		       "[value]");
+DOC(doc_push_var, "Set a variable of calls: name value, DIDs or Call-IDs");
+
 /* clang-format off */
 rpc_export_t adapter_rpcs[] = {
 	{"dlg.list", rpc_list, doc_list, RET_ARRAY},
@@ -170,6 +186,21 @@ rpc_export_t adapter_rpcs[] = {
 	{"dlg.db_adopt", rpc_db_adopt, doc_db_adopt, 0},
 	{"dlg.db_load_callid", rpc_db_load_callid, doc_db_load_callid, 0},
 	{"dlg.db_load_extra", rpc_db_load_extra, doc_db_load_extra, 0},
+	{"dlg_list", rpc_mi_list, doc_mi_list, RET_ARRAY},
+	{"dlg_list_ctx", rpc_mi_list_ctx, doc_mi_list_ctx, RET_ARRAY},
+	{"dlg_end_dlg", rpc_mi_end_dlg, doc_mi_end_dlg, 0},
+	{"dlg_terminate_dlg", rpc_mi_terminate_dlg, doc_terminate_dlg, 0},
+	{"dlg_bridge", rpc_bridge_dlg, doc_mi_bridge, 0},
+	{"profile_get_size", rpc_profile_get_size, doc_profile_size, 0},
+	{"profile_list_dlgs", rpc_profile_list, doc_profile_list, RET_ARRAY},
+	{"profile_get_values", rpc_profile_get_values, doc_profile_values,
+	 RET_ARRAY},
+	{"profile_end_dlgs", rpc_profile_end_dlgs, doc_profile_end, 0},
+	{"list_all_profiles", rpc_list_all_profiles, doc_all_profiles,
+	 RET_ARRAY},
+	{"set_profile", rpc_set_profile, doc_set_profile, 0},
+	{"unset_profile", rpc_unset_profile, doc_unset_profile, 0},
+	{"push_var", rpc_mi_push_var, doc_push_var, 0},
 	{"dlg2.list", rpc_dlg2_list, doc_dlg2_list, 0},
 	{"dlg2.end_dlg", rpc_dlg2_end_dlg, doc_dlg2_end_dlg, 0},
 	{"dlg2.end_all_active_dlg", rpc_dlg2_end_all, doc_dlg2_end_all, 0},

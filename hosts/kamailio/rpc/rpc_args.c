@@ -16,8 +16,7 @@ enum rpc_arg rpc_text_next(rpc_t *rpc, void *c, struct rpc_text *text)
 	return RPC_ARG_GIVEN;
 }
 
-/* Digits only, up to 2^31 - 1: the largest that every transport can carry. */
-static bool digits(const str *text, uint32_t *number)
+bool rpc_digits(const str *text, uint32_t *number)
 {
 	uint64_t sum = 0;
 
@@ -40,7 +39,7 @@ enum rpc_arg rpc_number_next(rpc_t *rpc, void *c, const char *name,
 
 	if (arg != RPC_ARG_GIVEN)
 		return arg;
-	if (digits(&text.s, number))
+	if (rpc_digits(&text.s, number))
 		return RPC_ARG_GIVEN;
 	rpc->fault(c, 400, "%s must be a number from 0 to %d", name,
 		   RPC_ID_MAX);
@@ -110,7 +109,7 @@ bool rpc_page_next(rpc_t *rpc, void *c, struct rpc_page *page)
 	return arg == RPC_ARG_GIVEN && rpc_no_more(rpc, c);
 }
 
-bool rpc_profile_next(rpc_t *rpc, void *c, struct rpc_profile *which)
+bool rpc_profile_first(rpc_t *rpc, void *c, struct rpc_profile *which)
 {
 	struct rpc_text name;
 	enum rpc_arg value;
@@ -132,5 +131,10 @@ bool rpc_profile_next(rpc_t *rpc, void *c, struct rpc_profile *which)
 		return false;
 	if (value == RPC_ARG_GIVEN)
 		which->value = to_parley(&which->text.s);
-	return rpc_no_more(rpc, c);
+	return true;
+}
+
+bool rpc_profile_next(rpc_t *rpc, void *c, struct rpc_profile *which)
+{
+	return rpc_profile_first(rpc, c, which) && rpc_no_more(rpc, c);
 }

@@ -33,6 +33,9 @@ struct rpc_text {
 
 enum rpc_arg rpc_text_next(rpc_t *rpc, void *c, struct rpc_text *text);
 
+/* Digits only, up to 2^31 - 1: the largest that every transport can carry. */
+bool rpc_digits(const str *text, uint32_t *number);
+
 /* @name is for the fault. */
 enum rpc_arg rpc_number_next(rpc_t *rpc, void *c, const char *name,
 			     uint32_t *number);
@@ -62,5 +65,7 @@ struct rpc_profile {
 	struct rpc_text text;	 /* where it may lie */
 };
 bool rpc_profile_next(rpc_t *rpc, void *c, struct rpc_profile *which);
+/* The same, and something may come after them. */
+bool rpc_profile_first(rpc_t *rpc, void *c, struct rpc_profile *which);
 
 #endif

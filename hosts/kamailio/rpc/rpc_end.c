@@ -25,41 +25,54 @@ static void end_call(rpc_t *rpc, void *c, struct parley_id id,
 			   sip_terminate_fault(id, PARLEY_SIDE_ALL, error));
 }
 
-/* Takes the parameter with extra headers, if there is one. False: a fault was
+/* Takes the text of extra headers; it is the last parameter. False: a fault was
  * sent. */
-static bool headers_next(rpc_t *rpc, void *c, str *lines)
+static bool headers_take(rpc_t *rpc, void *c, const str *text, str *lines)
 {
-	struct rpc_text text;
 	const char *fault;
 	size_t len;
 	bool ended;
 
 	*lines = (str){0};
-	if (rpc_text_next(rpc, c, &text) != RPC_ARG_GIVEN || text.s.len <= 0)
-		return true;
-	fault = header_lines_extra_fault(to_parley(&text.s));
+	if (text->len <= 0)
+		return rpc_no_more(rpc, c);
+	fault = header_lines_extra_fault(to_parley(text));
 	if (fault) {
 		rpc->fault(c, 400, "Extra headers contain %s", fault);
 		return false;
 	}
 	if (!rpc_no_more(rpc, c))
 		return false;
-	len = (size_t)text.s.len;
-	ended = header_lines_ended(to_parley(&text.s));
+	len = (size_t)text->len;
+	ended = header_lines_ended(to_parley(text));
 	lines->s = pkg_malloc(len + sizeof("\r\n"));
 	if (!lines->s) {
 		rpc->fault(c, 500, "No memory left");
 		return false;
 	}
-	memcpy(lines->s, text.s.s, len);
+	memcpy(lines->s, text->s, len);
 	memcpy(lines->s + len, "\r\n", sizeof("\r\n"));
 	lines->len = (int)(ended ? len : len + 2);
 	return true;
 }
 
-void rpc_end_by_id(rpc_t *rpc, void *c, const str *reason)
+void rpc_end_call(rpc_t *rpc, void *c, struct parley_id id, const str *reason,
+		  const str *headers)
 {
 	struct farewell farewell = {.reason = reason};
+	struct rpc_text text = {0};
+
+	if (!headers && rpc_text_next(rpc, c, &text) == RPC_ARG_GIVEN)
+		headers = &text.s;
+	if (!headers_take(rpc, c, headers ? headers : &empty, &farewell.hdrs))
+		return;
+	end_call(rpc, c, id, &farewell);
+	if (farewell.hdrs.s)
+		pkg_free(farewell.hdrs.s);
+}
+
+void rpc_end_by_id(rpc_t *rpc, void *c, const str *reason)
+{
 	struct parley_id id;
 	enum rpc_arg arg;
 
@@ -68,11 +81,8 @@ void rpc_end_by_id(rpc_t *rpc, void *c, const str *reason)
 		arg = rpc_number_next(rpc, c, "h_id", &id.id);
 	if (arg == RPC_ARG_NONE)
 		rpc->fault(c, 500, "Invalid parameters: need h_entry and h_id");
-	if (arg != RPC_ARG_GIVEN || !headers_next(rpc, c, &farewell.hdrs))
-		return;
-	end_call(rpc, c, id, &farewell);
-	if (farewell.hdrs.s)
-		pkg_free(farewell.hdrs.s);
+	if (arg == RPC_ARG_GIVEN)
+		rpc_end_call(rpc, c, id, reason, NULL);
 }
 
 void rpc_end_dlg(rpc_t *rpc, void *c)
@@ -82,20 +92,13 @@ void rpc_end_dlg(rpc_t *rpc, void *c)
 
 void rpc_terminate_dlg(rpc_t *rpc, void *c)
 {
-	struct farewell farewell = {.reason = &empty};
 	struct parley_match match;
 	struct rpc_call call;
 
-	if (!rpc_call_next(rpc, c, &call)) {
+	if (!rpc_call_next(rpc, c, &call))
 		rpc->fault(c, 400, "Need a Callid ,from tag ,to tag");
-		return;
-	}
-	if (!headers_next(rpc, c, &farewell.hdrs))
-		return;
-	if (!rpc_call_find(&call, &match))
+	else if (!rpc_call_find(&call, &match))
 		rpc->fault(c, 500, "Couldnt find callid in dialog");
 	else
-		end_call(rpc, c, match.id, &farewell);
-	if (farewell.hdrs.s)
-		pkg_free(farewell.hdrs.s);
+		rpc_end_call(rpc, c, match.id, &empty, NULL);
 }

@@ -51,8 +51,12 @@ bool rpc_listing_add(struct rpc_listing *l, struct parley_id id)
 	return added;
 }
 
-static const char way_to_list[] = ": give a limit, or h_entry and h_id of the "
-				  "last one as well";
+static const char *way_to_list(const struct rpc_listing *l)
+{
+	return l->way ? l->way
+		      : ": give a limit, or h_entry and h_id of the last one "
+			"as well";
+}
 
 bool rpc_listing_fits(const struct rpc_listing *l, const struct rpc_page *page)
 {
@@ -61,7 +65,7 @@ bool rpc_listing_fits(const struct rpc_listing *l, const struct rpc_page *page)
 	for (int state = PARLEY_STATE_UNCONFIRMED; state < PARLEY_STATES;
 	     state++)
 		count += parley_count(adapter.engine, (enum parley_state)state);
-	return page->limit || !rpc_listing_too_many(l, count, way_to_list);
+	return page->limit || !rpc_listing_too_many(l, count, way_to_list(l));
 }
 
 void rpc_listing_page(struct rpc_listing *l, const struct rpc_page *page)
@@ -74,7 +78,7 @@ void rpc_listing_page(struct rpc_listing *l, const struct rpc_page *page)
 			/* Some came while we were listing. */
 			if (!page->limit)
 				rpc_listing_too_many(l, (uint64_t)limit + 1,
-						     way_to_list);
+						     way_to_list(l));
 			break;
 		}
 		if (!rpc_listing_add(l, id))
@@ -146,32 +150,40 @@ struct parley_id *rpc_listing_ids(struct parley_str callid, uint32_t *count)
 	}
 }
 
+bool rpc_listing_call(struct rpc_listing *l, const str *callid)
+{
+	struct parley_id *ids;
+	struct rpc_text tag;
+	uint32_t count;
+	bool good, any;
+
+	any = rpc_text_next(l->rpc, l->c, &tag) != RPC_ARG_GIVEN;
+	if (!rpc_no_more(l->rpc, l->c))
+		return false;
+	ids = rpc_listing_ids(to_parley(callid), &count);
+	if (!ids) {
+		l->rpc->fault(l->c, 500, "No memory left");
+		return false;
+	}
+	l->from_tag = any || !tag.s.len ? NULL : &tag.s;
+	good = !rpc_listing_too_many(l, count, "");
+	for (uint32_t i = 0; good && i < count; i++)
+		good = rpc_listing_add(l, ids[i]);
+	l->from_tag = NULL;
+	pkg_free(ids);
+	reader_fini(&l->reader);
+	return good;
+}
+
 static void list_call(rpc_t *rpc, void *c, bool context)
 {
 	struct rpc_listing l = {.rpc = rpc, .c = c, .context = context};
-	struct rpc_text callid, tag;
-	struct parley_id *ids;
-	uint32_t count;
+	struct rpc_text callid;
 
-	if (rpc_text_next(rpc, c, &callid) != RPC_ARG_GIVEN) {
+	if (rpc_text_next(rpc, c, &callid) == RPC_ARG_GIVEN)
+		rpc_listing_call(&l, &callid.s);
+	else
 		rpc->fault(c, 400, "Need a Call-ID");
-		return;
-	}
-	if (rpc_text_next(rpc, c, &tag) == RPC_ARG_GIVEN && tag.s.len)
-		l.from_tag = &tag.s;
-	if (!rpc_no_more(rpc, c))
-		return;
-	ids = rpc_listing_ids(to_parley(&callid.s), &count);
-	if (!ids) {
-		rpc->fault(c, 500, "No memory left");
-		return;
-	}
-	if (!rpc_listing_too_many(&l, count, ""))
-		for (uint32_t i = 0; i < count; i++)
-			if (!rpc_listing_add(&l, ids[i]))
-				break;
-	pkg_free(ids);
-	reader_fini(&l.reader);
 }
 
 void rpc_dlg_list(rpc_t *rpc, void *c)

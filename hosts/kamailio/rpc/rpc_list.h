@@ -38,7 +38,8 @@ struct rpc_listing {
 	/* Only dialogs of which this is true; NULL: all. */
 	bool (*fits)(const void *match, const struct parley_view *view);
 	const void *match;
-	uint32_t count; /* listed so far */
+	const char *way; /* for the fault of too many; NULL: that of dlg.list */
+	uint32_t count;	 /* listed so far */
 };
 
 /* Adds one dialog. False: a fault was sent. One that has gone is no fault. */
@@ -53,6 +54,10 @@ bool rpc_listing_too_many(const struct rpc_listing *l, uint64_t count,
 bool rpc_listing_fits(const struct rpc_listing *l, const struct rpc_page *page);
 /* Adds all dialogs, or @page of them; gives the buffer back. */
 void rpc_listing_page(struct rpc_listing *l, const struct rpc_page *page);
+
+/* Adds the dialogs of a Call-ID, or, if there is one more parameter, of this
+ * From-tag; gives the buffer back. False: a fault was sent. */
+bool rpc_listing_call(struct rpc_listing *l, const str *callid);
 
 /* The ids of all dialogs with a Call-ID, in memory of this process. NULL: no
  * memory. Usually there is one; a loop without spiral detection makes many. */

@@ -144,7 +144,7 @@ TABLES = (
     ("parameters.md", "params_db.h", r"\bX\((\w+), \w+, "),
     ("variables.md", "pv.c", r'\{STR_STATIC_INIT\("(\w+)"\), PVT'),
     ("variables.md", "pv*.c", r'\[(?:KEY|CTX)_\w+\] = "(\w+)"'),
-    ("rpc.md", "rpc*.c", r'\{"(dlg2?\.\w+)"'),
+    ("rpc.md", "rpc*.c", r'\{"((?:dlg2?\.)?\w+)", rpc_'),
     ("kemi.md", "kemi*.c", r'\bKEMI\("(\w+)"'),
     ("statistics.md", "stats.c", r'STAT\((\w+)|COUNTER\("(\w+)"'),
 )
