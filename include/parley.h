@@ -846,6 +846,27 @@ PARLEY_MUST_CHECK int parley_remote_add(struct parley *engine,
 PARLEY_MUST_CHECK int parley_remote_remove(struct parley *engine,
 					   const struct parley_remote *remote);
 
+/* ------------------------------------------------------------- look-up */
+
+/* From now on dialogs can be looked up by the value of a variable. Costs memory
+ * for each variable, and nothing else. Only before the first dialog (STATE);
+ * twice is legal. */
+PARLEY_MUST_CHECK int parley_index_values(struct parley *engine);
+
+/* Walks the dialogs that have not ended and have the variable @key with this
+ * value, as parley_profile_walk does: what comes or goes meanwhile may or may
+ * not be seen, the rest is seen once. The steps depend on how many they are,
+ * not on how many others there are. STATE: values are not indexed. */
+struct parley_value_walk;
+PARLEY_MUST_CHECK int parley_value_walk_begin(struct parley *engine,
+					      struct parley_str key,
+					      struct parley_str value,
+					      struct parley_value_walk **walkp);
+/* Up to @max ids; returns how many, 0 at the end. */
+uint32_t parley_value_walk_next(struct parley_value_walk *walk,
+				struct parley_id *ids, uint32_t max);
+void parley_value_walk_end(struct parley_value_walk *walk);
+
 /* ------------------------------------------------------------- reading */
 
 struct parley_leg_view {

@@ -3,6 +3,7 @@
  */
 #include "ping.h"
 #include "store.h"
+#include "value_index.h"
 
 #define REQUIRE(condition)                                                     \
 	do {                                                                   \
@@ -146,7 +147,7 @@ static const char *check_shard(struct parley *engine, const struct shard *shard,
 		add_dialog(sums, DIALOG_OF(node, by_id));
 	}
 	REQUIRE(seen == shard->by_id.count);
-	return NULL;
+	return value_index_check(engine, shard);
 }
 
 static const char *check_sums(struct parley *engine, const struct sums *sums)

@@ -1,5 +1,6 @@
 #include "ping.h"
 #include "store.h"
+#include "value_index.h"
 
 /* ------------------------------------------------ texts */
 
@@ -205,6 +206,7 @@ bool dialog_link_locked(struct parley *engine, struct dialog *dialog,
 	struct parley_member *none = dialog_set_state(
 		engine, dialog, PARLEY_STATE_UNCONFIRMED, now, END_NONE);
 	(void)none;
+	value_index_begin_locked(engine, dialog);
 	return true;
 }
 
@@ -325,6 +327,7 @@ struct parley_member *dialog_set_state(struct parley *engine,
 	case PARLEY_STATE_DELETED:
 		dialog->end_cause = (uint8_t)cause;
 		enter_deleted(engine, dialog, old, now);
+		value_index_end_locked(engine, dialog);
 		if (!copy_replica(dialog))
 			count_end(engine, old, cause);
 		members = dialog->members;

@@ -124,6 +124,16 @@ PARLEY_MUST_CHECK int var_set_locked(struct parley *engine,
 				     struct parley_str value);
 void var_fini(struct parley *engine, struct dialog *dialog);
 
+static inline struct parley_str var_key(const struct variable *var)
+{
+	return (struct parley_str){var->bytes, var->key_len};
+}
+
+static inline struct parley_str var_value(const struct variable *var)
+{
+	return (struct parley_str){var->bytes + var->key_len, var->value_len};
+}
+
 /* ------------------------------------------------ legs (leg.c) */
 
 struct parley_str leg_tag(const struct leg *leg);

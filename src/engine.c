@@ -1,6 +1,7 @@
 #include <string.h>
 
 #include "dialog.h"
+#include "value_index.h"
 
 /* Every request looks for its dialog by identity or by call: a bucket of their
  * own for nearly all. */
@@ -207,6 +208,7 @@ void parley_destroy(struct parley *engine)
 		return;
 	struct parley_host host = engine->host;
 	profile_table_fini(engine);
+	value_index_fini(engine);
 	for (uint32_t i = 0; i < engine->config.shards; i++)
 		shard_fini(&engine->shards[i]);
 	mem_fini(&engine->brief);

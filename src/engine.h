@@ -145,6 +145,7 @@ struct parley {
 	struct mem mem;
 	struct mem brief; /* legs that ring beside another: they go soon */
 	struct shard *shards;
+	struct index *values; /* of each shard (value_index.h), or NULL */
 	uint32_t next_shard, next_changed; /* to be looked at first */
 	bool store;			   /* the journal is open (store.h) */
 	struct journal journal;
@@ -155,8 +156,7 @@ struct parley {
 	uint32_t global_count, global_types;
 	_Atomic uint32_t own_types; /* ever wanted by a subscriber to one */
 	struct handler_table handlers;
-	uint16_t area_len;     /* of new dialogs, struct area included */
-	uint16_t leg_area_len; /* of each leg */
+	uint16_t area_len, leg_area_len; /* of new dialogs; of each leg */
 	parley_trace trace;
 	void *trace_param;
 };

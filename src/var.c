@@ -8,6 +8,7 @@
 #include <stddef.h>
 
 #include "store.h"
+#include "value_index.h"
 
 /* Sizes are rounded, so that most new values fit where the old one was. */
 enum { VAR_ROUND = 16 };
@@ -19,16 +20,31 @@ static size_t var_size(uint32_t key_len, uint32_t value_len)
 	return (size + VAR_ROUND - 1) / VAR_ROUND * VAR_ROUND;
 }
 
+static struct variable *var_new(struct parley *engine, size_t size)
+{
+	size_t front = value_index_front(engine);
+	char *block = mem_alloc(&engine->mem, front + size);
+
+	if (block == NULL)
+		return NULL;
+	memset(block, 0, front);
+	return (struct variable *)(void *)(block + front);
+}
+
 static void var_free(struct parley *engine, struct variable *var)
 {
-	mem_free(&engine->mem, var, var_size(var->key_len, var->value_len));
+	size_t front = value_index_front(engine);
+
+	value_index_remove_locked(engine, var);
+	mem_free(&engine->mem, (char *)var - front,
+		 front + var_size(var->key_len, var->value_len));
 }
 
 /* The pointer that leads to the variable, or to the end of the list. */
 static struct variable **var_find(struct variable **link, struct parley_str key)
 {
 	while (*link != NULL) {
-		struct parley_str known = {(*link)->bytes, (*link)->key_len};
+		struct parley_str known = var_key(*link);
 
 		if (str_equal(known, key))
 			break;
@@ -71,10 +87,15 @@ int var_set_locked(struct parley *engine, struct dialog *dialog,
 	old = *link;
 	size = var_size(key.len, value.len);
 	if (old != NULL && var_size(old->key_len, old->value_len) == size) {
+		/* Who looks for the value must not miss it meanwhile. */
+		if (str_equal(var_value(old), value))
+			return 0;
+		value_index_remove_locked(engine, old);
 		var_put_value(old, value);
+		value_index_add_locked(engine, dialog, old);
 		return 0;
 	}
-	var = mem_alloc(&engine->mem, size);
+	var = var_new(engine, size);
 	if (var == NULL)
 		return PARLEY_E_MEMORY;
 	/* The newest one is shown first, as in Kamailio's dialog module. */
@@ -85,6 +106,7 @@ int var_set_locked(struct parley *engine, struct dialog *dialog,
 	memcpy(var->bytes, key.s, key.len);
 	var_put_value(var, value);
 	*link = var;
+	value_index_add_locked(engine, dialog, var);
 	if (old != NULL)
 		var_free(engine, old);
 	return 0;

@@ -285,6 +285,25 @@ FAULTS = [
     Fault("first_come_first_told", "src/notify.c",
           "&engine->global[i - 1];", "&engine->global["
           "engine->global_count - i];"),
+    Fault("a_mark_leads_a_ring_of_values", "src/value_index.c",
+          "while (next != leader && !next->dialog)",
+          "while (next != leader && false)"),
+    Fault("values_of_ended_calls_are_found", "src/dialog.c",
+          "\t\tvalue_index_end_locked(engine, dialog);\n", ""),
+    Fault("values_set_before_the_call_are_lost", "src/dialog.c",
+          "\tvalue_index_begin_locked(engine, dialog);\n", ""),
+    Fault("a_new_value_stands_for_the_old_one", "src/var.c",
+          "\t\tvalue_index_remove_locked(engine, old);\n"
+          "\t\tvar_put_value(old, value);\n"
+          "\t\tvalue_index_add_locked(engine, dialog, old);\n",
+          "\t\tvar_put_value(old, value);\n"),
+    Fault("a_walk_of_values_holds_the_lock", "src/value_index.c",
+          "steps++ < VALUE_STEP", "steps++ < UINT32_MAX"),
+    Fault("a_walk_of_values_leaves_its_marks", "src/value_index.c",
+          "\tif (walk->at.next) {\n", "\tif (walk->at.next && false) {\n"),
+    Fault("a_walk_of_values_forgets_the_leader", "src/value_index.c",
+          "\tring_insert_after(leader, &walk->end);\n",
+          "\tring_insert_after(leader->prev, &walk->end);\n"),
     Fault("variable_grows_in_place", "src/var.c",
           "if (old != NULL && var_size(old->key_len, old->value_len) == "
           "size) {", "if (old != NULL) {"),

@@ -127,6 +127,35 @@ static void var_put(struct sim *sim, struct model_dialog *dialog,
 	text_copy(var->value, sizeof(var->value), str_of(value));
 }
 
+/* Who has the same value of this variable is found, and nobody else. */
+static void value_act(struct sim *sim, const char *key, const char *value)
+{
+	struct parley_value_walk *walk;
+	struct parley_id ids[3];
+	uint32_t got, seen = 0, should = 0;
+	int rc = parley_value_walk_begin(sim->engine, str_of(key),
+					 str_of(value), &walk);
+
+	expect(sim, "value_walk_begin()", rc, sim->values ? 0 : PARLEY_E_STATE);
+	if (rc != 0)
+		return;
+	while ((got = parley_value_walk_next(walk, ids, 3)) > 0)
+		seen += got;
+	parley_value_walk_end(walk);
+	for (uint32_t i = 0; i < MODEL_DIALOGS; i++) {
+		struct model_dialog *one = &sim->model.dialog[i];
+		const struct model_var *var =
+			one->used && one->state != PARLEY_STATE_DELETED
+				? var_find(one, key)
+				: NULL;
+
+		should += var != NULL && strcmp(var->value, value) == 0;
+	}
+	if (seen != should)
+		sim_fail(sim, "%s=%s is found %u times, should be %u", key,
+			 value, seen, should);
+}
+
 static void var_act(struct sim *sim, struct model_dialog *dialog)
 {
 	static const char *const keys[] = {"account", "tariff", "a",
@@ -156,6 +185,7 @@ static void var_act(struct sim *sim, struct model_dialog *dialog)
 		if (rc == 0 && (len != strlen(var->value) ||
 				memcmp(buffer, var->value, len) != 0))
 			sim_fail(sim, "var_get() gives another value");
+		value_act(sim, key, var != NULL ? var->value : "x");
 	}
 }
 

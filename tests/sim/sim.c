@@ -73,6 +73,8 @@ static bool engine_start(struct sim *sim)
 	}
 	if (rc != 0)
 		sim_fail(sim, "create: %s", parley_error_text(rc));
+	sim->values =
+		sim->seed % 2 == 0 && parley_index_values(sim->engine) == 0;
 	store_open(sim);
 	parley_set_trace(sim->engine, sim_trace, sim);
 	told_subscribe(sim);

@@ -90,6 +90,7 @@ struct sim_options {
 
 struct sim {
 	uint64_t seed;
+	bool values; /* can be looked up */
 	enum sim_kind kind;
 	struct sim_options options;
 	struct rng rng;

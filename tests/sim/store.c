@@ -210,6 +210,8 @@ static void engine_anew(struct sim *sim, struct host *host, char *area)
 	rc = parley_create(&filled, &sim->config, &sim->engine);
 	if (rc != 0)
 		sim_fail(sim, "create: %s", parley_error_text(rc));
+	if (sim->values && parley_index_values(sim->engine) != 0)
+		sim_fail(sim, "values cannot be indexed");
 	open_on(sim, area);
 }
 
