@@ -161,10 +161,10 @@ static int start(const char *name)
 		LM_ERR("cannot register the RPC commands\n");
 		return -1;
 	}
-	db_rules_init();
 	if (dmq_bind() < 0 || (adapter.set.db.mode != 0 && db_bind() < 0) ||
 	    host_init() < 0)
 		return -1;
+	db_rules_init();
 	if (apply)
 		journal_apply();
 	own_mark_init();

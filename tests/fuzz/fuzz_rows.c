@@ -1,5 +1,5 @@
-/* objects: hosts/json_line.o hosts/db/db_tables.o hosts/db/db_image.o
- * hosts/dmq/image_json.o db_names.o */
+/* objects: hosts/json_line.o hosts/db/db_tables.o hosts/db/db_bytes.o
+ * hosts/db/db_image.o hosts/dmq/image_json.o db_names.o */
 /*
  * fuzz_rows.c - what a database says, from the values to the engine
  *

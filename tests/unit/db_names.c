@@ -113,3 +113,11 @@ void db_names_init(const char *node)
 		 rules.columns[DB_MORE]);
 	db_tables_init(&rules);
 }
+
+void db_names_utf8(void)
+{
+	struct db_rules rules = *db_rules();
+
+	rules.utf8 = true;
+	db_tables_init(&rules);
+}

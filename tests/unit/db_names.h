@@ -18,5 +18,7 @@ enum { DB_NAMES_LIFETIME = 43200 };
 void *db_names_socket(void);
 /* @node: the name of this node, or "". */
 void db_names_init(const char *node);
+/* From then on: a database that holds UTF-8 only. */
+void db_names_utf8(void);
 
 #endif

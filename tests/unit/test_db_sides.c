@@ -1,5 +1,5 @@
-/* objects: hosts/json_line.o hosts/db/db_tables.o hosts/db/db_sides.o
- * hosts/dmq/image_json.o json.o */
+/* objects: hosts/json_line.o hosts/db/db_tables.o hosts/db/db_bytes.o
+ * hosts/db/db_sides.o hosts/dmq/image_json.o json.o */
 /*
  * What stands beside the rows of the table dialog.
  */

@@ -1,4 +1,5 @@
-/* objects: hosts/db/db_sql.o */
+/* objects: hosts/json_line.o hosts/db/db_tables.o hosts/db/db_bytes.o
+ * hosts/db/db_sql.o hosts/dmq/image_json.o json.o */
 #include <stdlib.h>
 #include <string.h>
 

@@ -1,6 +1,7 @@
 /* See db_tables.h: rows as images. */
 #include <string.h>
 
+#include "db_bytes.h"
 #include "db_tables.h"
 #include "text.h"
 
@@ -147,22 +148,35 @@ static uint64_t less(uint64_t left_ms, uint64_t passed_ms)
 	return left_ms > passed_ms ? left_ms - passed_ms : 0;
 }
 
+/* NULL: no memory. */
+static char *image_text(const struct reading *reading)
+{
+	struct parley_str from = reading->rows->more.values[DB_M_IMAGE].text;
+	char *text = db_arena_take(reading->arena, (size_t)from.len + 1);
+
+	if (!text)
+		return NULL;
+	memcpy(text, from.s, from.len);
+	text[from.len] = '\0';
+	db_bytes_show(text);
+	return text;
+}
+
 static const char *parse_image(struct reading *reading, uint32_t *writtenp)
 {
 	const struct db_row *more = &reading->rows->more;
 	struct json_image *read =
 		db_arena_take(reading->arena, sizeof(struct json_image));
-	struct parley_str text =
-		db_arena_text(reading->arena, more->values[DB_M_IMAGE].text);
+	char *text = image_text(reading);
 	const struct parley_id *id;
 	const char *fault;
 	srjson_doc_t doc;
 	bool ok = true;
 
-	if (!read || !text.s)
+	if (!read || !text)
 		return ""; /* no memory */
 	db_arena_doc(reading->arena, &doc);
-	if (!json_parse(&doc, text.s))
+	if (!json_parse(&doc, text))
 		return "is no JSON";
 	fault = json_to_image(&doc, doc.root, &db_rules()->names, read);
 	if (fault)
@@ -249,10 +263,13 @@ static const struct db_value *value_of(const struct reading *reading,
 	return &reading->rows->dialog.values[column];
 }
 
-static bool is_same(const struct db_value *one, const struct db_value *other)
+static bool is_same(const struct db_value *made, const struct db_value *found)
 {
-	return one->number == other->number &&
-	       text_equal(one->text, other->text);
+	if (db_rules()->utf8)
+		return made->number == found->number &&
+		       db_bytes_match(found->text, made->text);
+	return made->number == found->number &&
+	       text_equal(made->text, found->text);
 }
 
 /* The column says something that the image does not. */
@@ -298,11 +315,19 @@ static void take_socket(struct reading *reading, uint32_t column, void **target)
 		reading->remarks->foreign_sockets++;
 }
 
+/* What the column says, or what was to be there. */
+static struct parley_str meant(const struct reading *reading, uint32_t column)
+{
+	return is_news(reading, column)
+		       ? value_of(reading, column)->text
+		       : reading->made->dialog.values[column].text;
+}
+
 /* The leg of the callee in the row, made if the image has none. */
 static int find_leg(struct reading *reading)
 {
 	struct parley_view *view = &reading->image->view;
-	struct parley_str tag = value_of(reading, DB_D_TO_TAG)->text;
+	struct parley_str tag = meant(reading, DB_D_TO_TAG);
 	uint32_t number = 1, count = view->leg_count;
 	struct parley_leg_view *legs;
 
@@ -474,18 +499,17 @@ static int take_profiles(struct reading *reading)
 	return 0;
 }
 
-/* The variable of the image whose row is the same, because it is cut, is not
- * news. */
-static bool is_cut_row(const struct reading *reading, const struct db_row *row)
+/* What the image would have in place of @row; NULL: nothing. */
+static const struct db_row *made_of(const struct reading *reading,
+				    const struct db_row *row)
 {
 	const struct db_rows *made = reading->made;
 
 	for (uint32_t i = 0; made && i < made->var_count; i++)
 		if (is_same(&made->vars[i].values[DB_V_KEY],
 			    &row->values[DB_V_KEY]))
-			return is_same(&made->vars[i].values[DB_V_VALUE],
-				       &row->values[DB_V_VALUE]);
-	return false;
+			return &made->vars[i];
+	return NULL;
 }
 
 static const struct parley_pair *find_var(const struct parley_view *view,
@@ -515,6 +539,22 @@ static void keep_others(const struct reading *reading, struct parley_pair *vars,
 	}
 }
 
+/* The variable of the image whose row is the same, because it is cut, is not
+ * news. */
+static struct parley_pair var_of(const struct reading *reading,
+				 const struct db_row *row)
+{
+	const struct db_row *made = made_of(reading, row);
+	struct parley_str key = (made ? made : row)->values[DB_V_KEY].text;
+	const struct parley_pair *known = NULL;
+
+	if (made &&
+	    is_same(&made->values[DB_V_VALUE], &row->values[DB_V_VALUE]))
+		known = find_var(&reading->image->view, key);
+	return known ? *known
+		     : (struct parley_pair){key, row->values[DB_V_VALUE].text};
+}
+
 static int take_vars(struct reading *reading)
 {
 	const struct db_rows *rows = reading->rows;
@@ -526,18 +566,8 @@ static int take_vars(struct reading *reading)
 
 	if (!vars)
 		return PARLEY_E_MEMORY;
-	for (uint32_t i = 0; i < rows->var_count; i++) {
-		const struct db_row *row = &rows->vars[i];
-		const struct parley_pair *known =
-			is_cut_row(reading, row)
-				? find_var(view, row->values[DB_V_KEY].text)
-				: NULL;
-
-		vars[count++] = known ? *known
-				      : (struct parley_pair){
-						row->values[DB_V_KEY].text,
-						row->values[DB_V_VALUE].text};
-	}
+	for (uint32_t i = 0; i < rows->var_count; i++)
+		vars[count++] = var_of(reading, &rows->vars[i]);
 	keep_others(reading, vars, &count);
 	view->vars = vars;
 	view->var_count = count;

@@ -1,5 +1,5 @@
 /* What rows mean to this server; see db_tables.h. */
-#include "db_tables.h"
+#include "db_driver.h"
 #include "names.h"
 
 enum { ACK_WAIT_S = 32 }; /* 64*T1 of RFC 3261 17 */
@@ -73,6 +73,7 @@ void db_rules_init(void)
 		.tables = {&set->db.table, &set->db.vars_table,
 			   &set->db.more_table},
 		.has_value = has_value,
+		.utf8 = db_kind() == DB_POSTGRES || db_kind() == DB_MYSQL,
 		.lifetime_s = (uint32_t)set->default_timeout,
 		.early_timeout_s = (uint32_t)set->early_timeout,
 		.noack_timeout_s = (uint32_t)set->noack_timeout,

@@ -8,6 +8,7 @@
  * bytes are written as numbers, in pieces of ASCII that take the character set
  * of the pieces beside them.
  */
+#include "db_bytes.h"
 #include "db_sql.h"
 
 #include <stdlib.h>
@@ -106,59 +107,12 @@ void sql_add_name(struct sql *sql, struct parley_str name)
 
 /* ------------------------------------------------ characters */
 
-static bool is_tail(unsigned char byte)
-{
-	return (byte & 0xC0) == 0x80;
-}
-
-/* How many bytes the character at @s has, as UTF-8 (RFC 3629 4); 0: it is
- * none. */
-static uint32_t utf8_length(const unsigned char *s, uint32_t left)
-{
-	uint32_t length, second_min = 0x80, second_max = 0xBF;
-
-	if (s[0] < 0x80)
-		return 1;
-	if (s[0] < 0xC2 || s[0] > 0xF4)
-		return 0;
-	length = s[0] < 0xE0 ? 2 : s[0] < 0xF0 ? 3 : 4;
-	if (s[0] == 0xE0)
-		second_min = 0xA0; /* else it had fitted into two */
-	else if (s[0] == 0xED)
-		second_max = 0x9F; /* halves of UTF-16 pairs */
-	else if (s[0] == 0xF0)
-		second_min = 0x90;
-	else if (s[0] == 0xF4)
-		second_max = 0x8F;
-	if (left < length || s[1] < second_min || s[1] > second_max)
-		return 0;
-	for (uint32_t i = 2; i < length; i++)
-		if (!is_tail(s[i]))
-			return 0;
-	return length;
-}
-
-static bool is_utf8(struct parley_str text)
-{
-	const unsigned char *s = (const unsigned char *)text.s;
-	uint32_t at = 0;
-
-	while (at < text.len) {
-		uint32_t length = utf8_length(s + at, text.len - at);
-
-		if (length == 0)
-			return false;
-		at += length;
-	}
-	return true;
-}
-
 bool sql_can_hold(enum db_kind kind, struct parley_str text)
 {
 	if (kind == DB_SQLITE || kind == DB_MYSQL || text.len == 0)
 		return true;
 	return !memchr(text.s, 0, text.len) &&
-	       (kind != DB_POSTGRES || is_utf8(text));
+	       (kind != DB_POSTGRES || db_is_utf8(text));
 }
 
 /* ------------------------------------------------ literals */
@@ -308,7 +262,7 @@ static void add_replaced(struct sql *sql, struct parley_str text)
 		return;
 	}
 	while (at < text.len) {
-		uint32_t length = utf8_length(s + at, text.len - at);
+		uint32_t length = db_utf8_length(s + at, text.len - at);
 
 		if (length == 0 || s[at] == 0 ||
 		    (sql->loss == SQL_LOSES_CHARACTERS && length > 1)) {

@@ -2,6 +2,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "db_bytes.h"
 #include "db_tables.h"
 #include "json_line.h"
 #include "text.h"
@@ -294,6 +295,13 @@ static struct parley_str before_zero(struct writing *writing,
 	return (struct parley_str){text.s, (uint32_t)(zero - text.s)};
 }
 
+/* Some of it would be lost in a column. */
+static void note_bytes(struct writing *writing, struct parley_str text)
+{
+	if (tables.rules.utf8 && !db_is_utf8(text))
+		writing->whole = false;
+}
+
 static void put_text(struct writing *writing, uint32_t column,
 		     struct parley_str text)
 {
@@ -301,6 +309,7 @@ static void put_text(struct writing *writing, uint32_t column,
 	uint32_t width = dialog_shape[column].width;
 
 	text = before_zero(writing, text);
+	note_bytes(writing, text);
 	if (text.len > width) {
 		writing->whole = false;
 		text.len = cuts[column] ? cuts[column](text, width)
@@ -450,6 +459,8 @@ static bool put_vars(struct writing *writing)
 		struct parley_str value =
 			before_zero(writing, view->vars[i].value);
 
+		note_bytes(writing, key);
+		note_bytes(writing, value);
 		if (key.len == 0 || key.len > vars_shape[DB_V_KEY].width) {
 			writing->whole = false;
 			continue;
@@ -511,6 +522,7 @@ static bool needs_image(const struct writing *writing)
 /* NULL: no memory. */
 static char *print_image(const struct writing *writing)
 {
+	char *text;
 	struct json_writer writer = {.ok = true};
 	srjson_doc_t doc;
 
@@ -521,7 +533,9 @@ static char *print_image(const struct writing *writing)
 	if (!writer.object)
 		return NULL;
 	json_put_number(&writer, "written", writing->now.unix_s);
-	return writer.ok ? srjson_PrintUnformatted(&doc, writer.object) : NULL;
+	text = writer.ok ? srjson_PrintUnformatted(&doc, writer.object) : NULL;
+	return text && tables.rules.utf8 ? db_bytes_hide(writing->arena, text)
+					 : text;
 }
 
 static bool put_more(struct writing *writing)

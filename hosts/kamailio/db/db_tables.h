@@ -106,6 +106,7 @@ struct db_rules {
 	const str *columns[DB_TABLES][DB_COLUMNS_MAX];
 	struct json_names names; /* self: this node's; empty: it has none */
 	bool (*has_value)(int profile);
+	bool utf8; /* in columns '?' stands for bytes that are none */
 	uint32_t lifetime_s, early_timeout_s, noack_timeout_s, ack_wait_s;
 };
 void db_tables_init(const struct db_rules *rules);

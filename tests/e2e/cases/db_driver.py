@@ -263,10 +263,17 @@ def each_bytes(env, kind):
     with database.fresh(kind) as base:
         base.create_stock_tables()
         with two_parties(stored.server(env, base, 1)) as (server, a, b):
-            call = sip.establish(a, b, headers=[("X-Odd", NASTY)])
-            stored.wait_rows(base, "dialog", 1)
+            call = sip.establish(a, b, headers=[("X-Odd", NASTY)],
+                                 callid="\xe4\xff-odd-call")
+            net.wait_until(lambda: base.count("dialog") == 1, 10, "its row")
             same("value", _bytes(base), STORED[kind])
             same("refused", server.rpc("dlg.db_stats")["refused"], 0)
+            same("variable", dict(stored.facts(server, call.callid)[
+                "variables"])["odd"], NASTY)
+            with stored.kept("restart", server, call.callid):
+                server.stop()
+                server.start()
+            stored.within(call, "INFO")
             call.hang_up()
             stored.no_rows(base)
 
