@@ -210,6 +210,12 @@ struct parley_config {
 	uint32_t ping_spread_ms;
 	uint32_t ping_failed_limit;	 /* in a row, of one party; 0 means 1 */
 	uint32_t ping_failed_lifetime_s; /* what is left to the call then: 10 */
+	/* Pings of confirmed calls with PARLEY_OPT_PING_ or _REINVITE_ options.
+	 * The first is due a second after ACK or option, plus the dialog's own
+	 * part of an interval, the others each interval after it. */
+	uint32_t options_interval_s;  /* unless the dialog has its own: 30 */
+	uint32_t reinvite_interval_s; /* the same: 300 */
+	uint32_t ping_lost_limit;     /* in a row, of one party: 1 to 100 */
 	/* A caller's socket of NULL means that the call is another host's. Its
 	 * lifetime then ends nothing and begins anew, and a party whose own
 	 * socket is NULL gets no keep-alives. */
@@ -292,12 +298,16 @@ enum parley_event_type {
 	/* The timeout route of an action has run: id. Ends the call as its
 	 * lifetime does, unless the route has given it a new lifetime. */
 	PARLEY_EV_TIMEOUT_ROUTE_DONE,
-	/* A keep-alive of ours got its final reply or timed out: id, leg and
-	 * dir (as in the action), code (0: not sent, which says nothing about
-	 * the party). 408 and 481 are failures; any other reply shows that the
-	 * party is there. When no leg that is up is left without too many of
-	 * them, the call gets the lifetime ping_failed_lifetime_s, never a
-	 * longer one than it has. */
+	/* A keep-alive of ours got its final reply or timed out: id, leg, dir
+	 * and ping (as in the action), code (0: not sent, which says nothing
+	 * about the party). 408 and 481 are failures; any other reply shows
+	 * that the party is there. When no leg that is up is left without too
+	 * many of them, the call gets the lifetime ping_failed_lifetime_s,
+	 * never a longer one than it has; with PING_OPTIONS and PING_REINVITE
+	 * it is ended on both sides, as by TERMINATE, with the end_reason
+	 * "Caller Ping Timeout", "Callee ReINVITE Ping Timeout", "Ping Timeout"
+	 * (both), ... While the other party has still to answer, that is
+	 * waited for, at most until the next ping. */
 	PARLEY_EV_PING_DONE,
 	/* The state by decree of a script or an administrator: id, state,
 	 * to_tag (the callee who counts as having answered; empty: the first
@@ -339,6 +349,16 @@ enum parley_option {
 	PARLEY_OPT_ALL = (1 << 10) - 1,
 	/* Those that have the value of a DLG_IFLAG_ of Kamailio's module. */
 	PARLEY_OPT_IFLAGS = (1 << 4) - 1,
+	PARLEY_OPT_PINGS = 15 << 4, /* those four */
+};
+
+/* Keep-alives: those of the KA_ options, and what the PING_ and REINVITE_ ones
+ * ask for. */
+enum parley_ping {
+	PARLEY_PING_KA = 0,
+	PARLEY_PING_OPTIONS,
+	PARLEY_PING_REINVITE,
+	PARLEY_PINGS
 };
 
 struct parley_pair {
@@ -382,6 +402,7 @@ struct parley_event {
 	uint32_t cseq_shift; /* REPLY_1XX, REPLY_2XX: what was added to it */
 	uint16_t code;	     /* SIP status */
 	uint8_t state;	     /* SET_STATE: enum parley_state */
+	uint8_t ping;	     /* PING_DONE: enum parley_ping */
 	uint8_t branch; /* REPLY_1XX, BRANCH_FAILED: 1 to PARLEY_BRANCHES_MAX;
 			 * anything else: not known */
 	uint32_t lifetime_s;	       /* new lifetime; 0: keep */
@@ -414,8 +435,10 @@ enum parley_action_type {
 	 * PARLEY_EV_TIMEOUT_ROUTE_DONE afterwards (without it, the call ends
 	 * ten seconds later all the same). */
 	PARLEY_ACT_TIMEOUT_ROUTE,
-	/* Send a keep-alive (OPTIONS in the dialog): leg, dir (towards).
-	 * Prepare it with PARLEY_REQUEST_PING, report with PARLEY_EV_PING_DONE.
+	/* Send a keep-alive (in the dialog): leg, dir (towards), ping. It is an
+	 * OPTIONS, or a re-INVITE for PING_REINVITE. Prepare it with
+	 * PARLEY_REQUEST_PING, _PING_OPTIONS or _PING_REINVITE, report with
+	 * PARLEY_EV_PING_DONE, the latter two also when they were not sent.
 	 * Comes from parley_expire() only. */
 	PARLEY_ACT_PING,
 };
@@ -426,6 +449,7 @@ struct parley_action {
 	uint32_t leg;
 	int32_t route;
 	uint16_t code;
+	uint8_t ping; /* enum parley_ping */
 };
 
 /* What subscribers are told; bits, so that one call can subscribe to several.
@@ -521,6 +545,7 @@ struct parley_match {
 	bool callee_is_from;   /* the From-tag is the callee's (upstream) */
 	uint32_t cseq_shift;   /* to add to the CSeq of a request that way, */
 	uint32_t invite_shift; /* of an ACK, and of what RAck names */
+	bool said;	       /* parley_agreed() wants to know */
 };
 
 /* Tight matching, always: Call-ID and both tags must be the dialog's and one
@@ -612,6 +637,8 @@ struct parley_request {
 	struct parley_str remote_uri, remote_tag; /* To */
 	struct parley_str target;		  /* remote target */
 	struct parley_str route_set;
+	/* PING_REINVITE: what the other party has said last. */
+	struct parley_str contact, body;
 	void *socket;
 	uint32_t cseq;
 	uint8_t state;
@@ -630,11 +657,16 @@ enum parley_request_kind {
 	 * own numbers on this leg are raised from now on, as with track_cseq.
 	 */
 	PARLEY_REQUEST_OWN = 3,
+	/* The pings of create_dialog(), with a CSeq as OWN. STATE: nobody wants
+	 * to know any more; or, for a re-INVITE, the parties have one under way
+	 * themselves (RFC 3261 14.1). */
+	PARLEY_REQUEST_PING_OPTIONS = 4,
+	PARLEY_REQUEST_PING_REINVITE = 5,
 };
 
-/* Fills @request with texts in @buffer; takes a CSeq for NEXT and OWN. Several
- * calls give several CSeqs. SPACE: @neededp says how much is needed, nothing
- * was taken. */
+/* Fills @request with texts in @buffer; takes a CSeq for all but ACK and PING.
+ * Several calls give several CSeqs. SPACE: @neededp says how much is needed,
+ * nothing was taken. */
 PARLEY_MUST_CHECK int parley_request_prepare(struct parley *engine,
 					     struct parley_id id, uint32_t leg,
 					     enum parley_direction towards,
@@ -642,6 +674,38 @@ PARLEY_MUST_CHECK int parley_request_prepare(struct parley *engine,
 					     struct parley_request *request,
 					     void *buffer, size_t size,
 					     size_t *neededp);
+
+/* Seconds between pings of one kind, 1 to PARLEY_PING_INTERVAL_MAX_S. A new one
+ * begins at once. It is kept in a variable of the dialog, which a host may set
+ * in its place before there is one. */
+enum { PARLEY_PING_INTERVAL_MAX_S = 2147483 };
+#define PARLEY_VAR_OPTIONS_INTERVAL "~options_interval"
+#define PARLEY_VAR_REINVITE_INTERVAL "~reinvite_interval"
+PARLEY_MUST_CHECK int parley_set_ping_interval(struct parley *engine,
+					       struct parley_now now,
+					       struct parley_id id,
+					       enum parley_ping kind,
+					       uint32_t seconds);
+PARLEY_MUST_CHECK int parley_get_ping_interval(struct parley *engine,
+					       struct parley_id id,
+					       enum parley_ping kind,
+					       uint32_t *secondsp);
+
+/* What a party has said last, as the other one has got it. */
+struct parley_said {
+	struct parley_str contact; /* a URI; empty: as before */
+	struct parley_str sdp; /* s NULL: as before; empty: it is not known */
+};
+
+/* An offer and its answer were accepted (RFC 3264), or half of them is known:
+ * NULL for a party that has said nothing. A re-INVITE ping repeats them; before
+ * they are known the ping is an OPTIONS. Kept in variables of the dialog.
+ * STATE: the dialog has no REINVITE_ option. NO_LEG: @to_tag is not that of its
+ * callee. */
+PARLEY_MUST_CHECK int parley_agreed(struct parley *engine, struct parley_id id,
+				    struct parley_str to_tag,
+				    const struct parley_said *caller,
+				    const struct parley_said *callee);
 
 /* A request of a party that is sent once more, with the next number, because
  * the proxy has added credentials (RFC 3261 22.2). */

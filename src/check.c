@@ -46,8 +46,9 @@ static const char *check_times(const struct parley *engine,
 		due = dialog->due_lifetime_ms;
 	/* Keep-alives alone end no call. */
 	bool ends = due != UINT64_MAX;
-	REQUIRE(ping_wanted(engine, dialog) ==
-		(dialog->due_ping_ms != UINT64_MAX));
+	const char *fault = ping_check(engine, dialog);
+	if (fault)
+		return fault;
 	due = dialog_due(engine, dialog);
 	REQUIRE(timer_armed(&dialog->timer) == (due != UINT64_MAX));
 	REQUIRE(due == UINT64_MAX || dialog->timer.due_ms == due);

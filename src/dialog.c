@@ -165,6 +165,7 @@ void dialog_discard(struct parley *engine, struct dialog *dialog)
 	leg_remove_all(engine, dialog);
 	var_fini(engine, dialog);
 	copy_fini(engine, dialog);
+	ping_fini(engine, dialog);
 	text_fini(&engine->mem, &dialog->contact);
 	text_fini(&engine->mem, &dialog->route_set);
 	text_fini(&engine->mem, &dialog->end_reason);

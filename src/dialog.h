@@ -122,6 +122,8 @@ PARLEY_MUST_CHECK int var_set_locked(struct parley *engine,
 				     struct dialog *dialog,
 				     struct parley_str key,
 				     struct parley_str value);
+/* The value; s is NULL if there is no such variable. */
+struct parley_str var_text(const struct dialog *dialog, struct parley_str key);
 void var_fini(struct parley *engine, struct dialog *dialog);
 
 static inline struct parley_str var_key(const struct variable *var)

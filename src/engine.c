@@ -1,6 +1,6 @@
 #include <string.h>
 
-#include "dialog.h"
+#include "ping.h"
 #include "value_index.h"
 
 /* Every request looks for its dialog by identity or by call: a bucket of their
@@ -63,6 +63,9 @@ void parley_config_default(struct parley_config *config)
 		.end_early_code = 480,
 		.ping_failed_limit = 1,
 		.ping_failed_lifetime_s = 10,
+		.options_interval_s = 30,
+		.reinvite_interval_s = 300,
+		.ping_lost_limit = 1,
 	};
 }
 
@@ -108,6 +111,11 @@ const char *parley_config_fault(const struct parley_config *config)
 		return "the lifetime after failed keep-alives must be above 0";
 	if (config->delete_delay_s > PARLEY_DELAY_MAX)
 		return "ended dialogs may be kept for 0 to 65535 seconds";
+	if (!ping_interval_fits(config->options_interval_s) ||
+	    !ping_interval_fits(config->reinvite_interval_s))
+		return "the intervals of pings must be 1 to 2147483 seconds";
+	if (config->ping_lost_limit < 1 || config->ping_lost_limit > 100)
+		return "the limit of lost pings must be 1 to 100";
 	if (config->end_early_code < 300 || config->end_early_code > 699)
 		return "the code for unanswered calls must be 300 to 699";
 	return profiles_fault(config);

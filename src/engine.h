@@ -45,10 +45,12 @@ struct turns {
 	_Atomic bool ended; /* FAILED, TERMINATED or EXPIRED was entered */
 	bool ending;	    /* one of them is about to be */
 	uint8_t deferred_count;
-	uint64_t done; /* bit i: ticket serving + i is done out of order */
+	uint32_t types; /* what subscriptions of this dialog want */
+	uint64_t done;	/* bit i: ticket serving + i is done out of order */
 };
 
 struct copy;
+struct pings;
 
 /* As in struct leg, what a search reads is at the end. Size, the identity, the
  * lengths, area_len, init_s, invite_cseq and the texts of the block are fixed
@@ -84,7 +86,7 @@ struct dialog {
 	struct timer timer;
 	uint64_t due_lifetime_ms; /* UINT64_MAX: not running */
 	uint64_t due_state_ms;	  /* early, no-ACK, ACK wait or end timeout */
-	uint64_t due_ping_ms;	  /* written by ping.c only */
+	uint64_t due_ping_ms;	  /* of any kind; written by ping.c only */
 	uint64_t answered_ms;	  /* when the first 2xx came */
 	uint64_t host_ref;
 	uint32_t end_s;
@@ -100,7 +102,7 @@ struct dialog {
 	struct subscriptions *subscriptions;
 	struct parley_note *deferred; /* DIALOG_DEFERRED_MAX of them, or NULL */
 	struct turns turns;
-	uint32_t note_types; /* what subscriptions of this dialog want */
+	struct pings *pings; /* NULL: nobody asked for any (ping.h) */
 	struct copy *copy;   /* NULL unless there are other nodes (copy.h) */
 	journal_name record; /* the last one; 0: none (store.h) */
 

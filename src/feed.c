@@ -393,6 +393,7 @@ static int feed_ack(struct step *step)
 		terminate_after_ack(step, leg);
 	}
 	renew_lifetime(step);
+	ping_heard(step);
 	return 0;
 }
 
@@ -436,6 +437,7 @@ static int feed_request(struct step *step)
 	take_hold(step);
 	note_cseq(step, leg);
 	renew_lifetime(step);
+	ping_heard(step);
 	/* Without memory the old target stays, which is counted. */
 	if (refresh_target(step, leg, step->dir) == PARLEY_E_MEMORY)
 		count_one(&step->engine->count.no_memory);
@@ -452,6 +454,7 @@ static int feed_reply_within(struct step *step)
 	bool bye = event->method == PARLEY_EV_BYE;
 	if (step->dialog->state == PARLEY_STATE_DELETED && !bye)
 		return 0;
+	ping_heard(step);
 	if (!event->ours && !event->was_told)
 		step->notes |= PARLEY_NOTE_REPLY_WITHIN;
 	if (!event->ours && bye && event->code >= 200)

@@ -213,7 +213,6 @@ static void take_settings(struct import *import)
 
 	dialog->flags = view->flags;
 	dialog->options = view->options;
-	ping_update_locked(import->step.engine, dialog, import->step.now);
 	dialog->lifetime_s = view->lifetime_s;
 	dialog->init_s = view->init_s;
 	dialog->invite_cseq = import->image->invite_cseq;
@@ -224,6 +223,7 @@ static void take_settings(struct import *import)
 		   view->timeout_route_name);
 	merge_text(import, &dialog->end_reason, view->end_reason);
 	take_vars(import);
+	ping_update_locked(import->step.engine, dialog, import->step.now);
 	if (import->has_members && dialog->state != PARLEY_STATE_DELETED &&
 	    view->state != PARLEY_STATE_DELETED) {
 		struct parley_member *old = dialog->members;

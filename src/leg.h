@@ -33,6 +33,12 @@ struct order {
 };
 enum { SINCE_UNKNOWN = 254, SINCE_NEVER = 255 };
 
+/* How a party answers pings (ping.c). */
+struct pinged {
+	unsigned char lost : 7;	 /* in a row */
+	unsigned char asked : 1; /* the answer is still to come */
+};
+
 /* A search reads the end of the struct and the tag behind it: with 300,000
  * calls it is the memory that takes the time, so these lie together. */
 struct leg {
@@ -60,7 +66,8 @@ struct leg {
 	bool same_tag : 1; /* as the caller's: who sends what is not known */
 	bool brief : 1;	   /* this block is out of engine->brief */
 	uint8_t byes;	   /* of ours, not yet done */
-	char bytes[];	   /* tag, contact, route set */
+	struct pinged caller_pinged, callee_pinged;
+	char bytes[]; /* tag, contact, route set */
 };
 
 #endif

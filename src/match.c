@@ -2,6 +2,7 @@
  * match.c - finding the dialog of a request, changing nothing
  */
 #include "image.h"
+#include "ping.h"
 
 /* Dialogs with the same Call-ID and caller's tag that are looked at: spirals
  * without detection and quick retries make a few; an attacker who makes more
@@ -78,6 +79,7 @@ static void fill(const struct dialog *dialog, struct leg *leg,
 		.callee_is_from = dir == PARLEY_DIR_UPSTREAM,
 		.cseq_shift = shift.next,
 		.invite_shift = shift.invite,
+		.said = ping_says(dialog) && leg == dialog->legs,
 	};
 }
 

@@ -186,7 +186,7 @@ int parley_subscribe_handler(struct parley *engine, struct parley_id id,
 	block = room_for_one(engine, dialog);
 	if (block != NULL) {
 		subscription_put(block, types, number, param);
-		dialog->note_types |= types;
+		dialog->turns.types |= types;
 		if (types & ~atomic_load(&engine->own_types))
 			atomic_fetch_or(&engine->own_types, types);
 	}
@@ -238,7 +238,7 @@ void note_make_locked(struct parley *engine, struct dialog *dialog,
 
 	note->id = dialog->id;
 	note->ticket = NOTE_NO_TICKET;
-	note->types = types & (engine->global_types | dialog->note_types);
+	note->types = types & (engine->global_types | dialog->turns.types);
 	if (note->types == 0)
 		return;
 	dialog->refs++;
@@ -524,7 +524,7 @@ bool parley_wants(struct parley *engine, struct parley_id id,
 		dialog = dialog_find_lock(engine, id);
 	if (dialog == NULL)
 		return false;
-	wants = (engine->global_types | dialog->note_types) & (uint32_t)type;
+	wants = (engine->global_types | dialog->turns.types) & (uint32_t)type;
 	dialog_unlock(engine, id);
 	return wants;
 }
@@ -542,7 +542,7 @@ void parley_notify(struct parley *engine, struct parley_id id,
 	note = (struct parley_note){
 		.id = id,
 		.types = (uint32_t)type &
-			 (engine->global_types | dialog->note_types),
+			 (engine->global_types | dialog->turns.types),
 		.ticket = NOTE_NO_TICKET,
 		.dir = dir,
 		.old_state = dialog->state,
@@ -566,7 +566,7 @@ void note_destroy(struct parley *engine, struct dialog *dialog)
 	struct parley_note note = {
 		.id = dialog->id,
 		.types = PARLEY_NOTE_DESTROY &
-			 (engine->global_types | dialog->note_types),
+			 (engine->global_types | dialog->turns.types),
 		.old_state = dialog->state,
 		.new_state = dialog->state,
 	};

@@ -42,10 +42,13 @@ static uint32_t take_cseq(const struct way *way)
 		return cseq_old(way->leg, dir);
 	case PARLEY_REQUEST_NEXT:
 	case PARLEY_REQUEST_OWN:
+	case PARLEY_REQUEST_PING_OPTIONS:
+	case PARLEY_REQUEST_PING_REINVITE:
 		break;
 	}
 	return cseq_take(way->engine, way->leg, dir,
-			 way->kind == PARLEY_REQUEST_OWN);
+			 way->kind != PARLEY_REQUEST_NEXT ||
+				 (way->dialog->options & PARLEY_OPT_PINGS));
 }
 
 static int prepare_locked(const struct way *way, struct parley_request *request,
@@ -63,8 +66,14 @@ static int prepare_locked(const struct way *way, struct parley_request *request,
 	struct parley_str from_tag = dialog_from_tag(dialog);
 	struct parley_str to_uri = dialog_to_uri(dialog);
 	struct parley_str to_tag = leg_tag(leg);
+	struct parley_said said = {{NULL, 0}, {NULL, 0}};
+
+	if (way->kind == PARLEY_REQUEST_PING_REINVITE)
+		said = ping_offer(dialog, downstream ? PARLEY_DIR_DOWNSTREAM
+						     : PARLEY_DIR_UPSTREAM);
 	size_t needed = (size_t)target.len + route_set.len + callid.len +
-			from_uri.len + from_tag.len + to_uri.len + to_tag.len;
+			from_uri.len + from_tag.len + to_uri.len + to_tag.len +
+			said.contact.len + said.sdp.len;
 
 	if (needed > size) {
 		if (neededp)
@@ -80,11 +89,34 @@ static int prepare_locked(const struct way *way, struct parley_request *request,
 		.remote_tag = copy(&filler, downstream ? to_tag : from_tag),
 		.target = copy(&filler, target),
 		.route_set = copy(&filler, route_set),
+		.contact = copy(&filler, said.contact),
+		.body = copy(&filler, said.sdp),
 		.socket = downstream ? leg->socket : dialog->socket,
 		.cseq = take_cseq(way),
 		.state = dialog->state,
 	};
 	return 0;
+}
+
+/* False: a keep-alive that nobody wants any more. */
+static bool may_ask(const struct way *way, enum parley_direction towards)
+{
+	switch (way->kind) {
+	case PARLEY_REQUEST_PING:
+		return ping_asks(way->engine, way->dialog, way->leg, towards);
+	case PARLEY_REQUEST_PING_OPTIONS:
+		return ping_pings(way->engine, way->dialog, way->leg, towards);
+	case PARLEY_REQUEST_PING_REINVITE:
+		return ping_pings(way->engine, way->dialog, way->leg,
+				  towards) &&
+		       ping_invites(way->engine, way->dialog, way->leg,
+				    towards);
+	case PARLEY_REQUEST_NEXT:
+	case PARLEY_REQUEST_ACK:
+	case PARLEY_REQUEST_OWN:
+		break;
+	}
+	return true;
 }
 
 /* NOLINTNEXTLINE(readability-function-size): parley.h has it so. */
@@ -96,7 +128,7 @@ int parley_request_prepare(struct parley *engine, struct parley_id id,
 {
 	if ((towards != PARLEY_DIR_DOWNSTREAM &&
 	     towards != PARLEY_DIR_UPSTREAM) ||
-	    kind > PARLEY_REQUEST_OWN)
+	    kind > PARLEY_REQUEST_PING_REINVITE)
 		return PARLEY_E_ARGUMENT;
 	struct dialog *dialog = dialog_find_lock(engine, id);
 	if (!dialog)
@@ -109,13 +141,12 @@ int parley_request_prepare(struct parley *engine, struct parley_id id,
 		.downstream = towards == PARLEY_DIR_DOWNSTREAM,
 		.kind = kind,
 	};
-	if (way.leg && kind == PARLEY_REQUEST_PING &&
-	    !ping_asks(engine, dialog, way.leg, towards))
+	if (way.leg && !may_ask(&way, towards))
 		rc = PARLEY_E_STATE;
 	else if (way.leg)
 		rc = prepare_locked(&way, request, buffer, size, neededp);
-	if (rc == 0 &&
-	    (kind == PARLEY_REQUEST_NEXT || kind == PARLEY_REQUEST_OWN))
+	if (rc == 0 && kind != PARLEY_REQUEST_ACK &&
+	    kind != PARLEY_REQUEST_PING)
 		dialog_changed(engine, dialog);
 	dialog_write_unlock(engine, dialog);
 	return rc;

@@ -112,6 +112,16 @@ int var_set_locked(struct parley *engine, struct dialog *dialog,
 	return 0;
 }
 
+struct parley_str var_text(const struct dialog *dialog, struct parley_str key)
+{
+	for (const struct variable *var = dialog->vars; var; var = var->next)
+		if (str_equal((struct parley_str){var->bytes, var->key_len},
+			      key))
+			return (struct parley_str){var->bytes + var->key_len,
+						   var->value_len};
+	return (struct parley_str){NULL, 0};
+}
+
 void var_fini(struct parley *engine, struct dialog *dialog)
 {
 	while (dialog->vars != NULL)
