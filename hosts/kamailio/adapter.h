@@ -52,6 +52,8 @@ static inline str to_str(struct parley_str s)
 /* What can only be judged when all of them are known. 0 or -1. */
 int params_check(void);
 int params_db_check(void); /* params_db.c */
+/* What can only be judged when tm has read its own. */
+void params_check_tm(void);
 /* The engine's settings from ours. */
 void params_config(struct parley_config *config);
 

@@ -40,6 +40,9 @@ struct adapter adapter = {
 			.rpc_list_max = 10000,
 			.rr_param = STR_STATIC_INIT("did"),
 			.ka_failed_limit = 1,
+			.options_ping_interval = 30,
+			.reinvite_ping_interval = 300,
+			.ping_lost_limit = 1,
 			.h_id_step = 1,
 			.bridge_controller =
 				STR_STATIC_INIT("sip:controller@kamailio.org"),
@@ -201,6 +204,7 @@ static int load(void)
 	}
 	if (adapter.set.db.mode == 3)
 		freeze_at_end();
+	params_check_tm();
 	started = true;
 	return 0;
 }

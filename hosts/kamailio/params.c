@@ -26,6 +26,7 @@ enum {
 	MEMORY_PIECE_MAX = 16 << 20,
 	DURATION_MAX = INT32_MAX / 1000,
 	KA_INTERVAL_MIN = 30, /* as in the stock module */
+	PING_LOST_MAX = 100,
 	JOURNAL_MB_MAX = 65536,
 };
 
@@ -136,6 +137,15 @@ DURATION(noack_timeout)
 DURATION(end_timeout)
 HANDLER(rpc_list_max, set_range("rpc_list_max", &adapter.set.rpc_list_max,
 				value, 1, INT32_MAX))
+HANDLER(options_ping_interval,
+	set_range("options_ping_interval", &adapter.set.options_ping_interval,
+		  value, 1, DURATION_MAX))
+HANDLER(reinvite_ping_interval,
+	set_range("reinvite_ping_interval", &adapter.set.reinvite_ping_interval,
+		  value, 1, DURATION_MAX))
+HANDLER(ping_lost_limit,
+	set_range("ping_lost_limit", &adapter.set.ping_lost_limit, value, 1,
+		  PING_LOST_MAX))
 HANDLER(memory_piece, set_range("memory_piece", &adapter.set.memory_piece,
 				value, MEMORY_PIECE_MIN, MEMORY_PIECE_MAX))
 HANDLER(keep_proxy_rr,
@@ -593,6 +603,9 @@ param_export_t adapter_params[] = {
 	BY_INT(ka_timer),
 	BY_INT(ka_interval),
 	BY_INT(ka_failed_limit),
+	BY_INT(options_ping_interval),
+	BY_INT(reinvite_ping_interval),
+	BY_INT(ping_lost_limit),
 	BY_INT(keep_proxy_rr),
 	BY_INT(dlg_filter_mode),
 	BY_INT(track_cseq_updates),
@@ -666,6 +679,21 @@ int params_check(void)
 	return params_db_check();
 }
 
+void params_check_tm(void)
+{
+	struct sr_module *tm = find_module_by_name("tm");
+	modparam_t type = PARAM_INT;
+	const unsigned int *ticks =
+		tm ? find_param_export(tm, "fr_timer", PARAM_INT, &type) : NULL;
+	int seconds = ticks ? (int)TICKS_TO_S(*ticks) : 0;
+
+	if (adapter.set.reinvite_ping_interval <= seconds)
+		LM_WARN("reinvite_ping_interval=%d: must be above tm's "
+			"fr_timer, which is %d s; else re-INVITEs that are "
+			"not answered come late\n",
+			adapter.set.reinvite_ping_interval, seconds);
+}
+
 /* A stock keep-alive is late by up to ka_timer. Ours are as late as is needed
  * for their number not to matter: a quarter of the interval, or ka_timer if
  * that is more. */
@@ -708,6 +736,9 @@ void params_config(struct parley_config *config)
 		config->ping_interval_ms = (uint32_t)set->ka_interval * 1000;
 	config->ping_spread_ms = ping_spread_ms();
 	config->ping_failed_limit = (uint32_t)set->ka_failed_limit;
+	config->options_interval_s = (uint32_t)set->options_ping_interval;
+	config->reinvite_interval_s = (uint32_t)set->reinvite_ping_interval;
+	config->ping_lost_limit = (uint32_t)set->ping_lost_limit;
 	config->local_only = set->dlg_filter_mode;
 	config->replicate = set->enable_dmq;
 	config->node = dmq_number();

@@ -99,13 +99,50 @@ static void on_bye_done(struct cell *t, int type, struct tmcb_params *params)
 		report_done(PARLEY_EV_BYE_DONE, &result, NULL);
 }
 
-static void on_ping_done(struct cell *t, int type, struct tmcb_params *params)
+static void report_ping(enum parley_ping ping,
+			const struct request_result *result)
+{
+	const struct parley_event event = {
+		.type = PARLEY_EV_PING_DONE,
+		.id = result->id,
+		.leg = result->leg,
+		.dir = result->towards,
+		.code = (uint16_t)result->code,
+		.ping = (uint8_t)ping,
+	};
+
+	sip_feed(NULL, &event);
+}
+
+static void on_ka_done(struct cell *t, int type, struct tmcb_params *params)
 {
 	struct request_result result;
 
 	(void)t;
 	if (request_result(type, params, &result))
-		report_done(PARLEY_EV_PING_DONE, &result, NULL);
+		report_ping(PARLEY_PING_KA, &result);
+}
+
+static void on_options_done(struct cell *t, int type,
+			    struct tmcb_params *params)
+{
+	struct request_result result;
+
+	(void)t;
+	if (request_result(type, params, &result))
+		report_ping(PARLEY_PING_OPTIONS, &result);
+}
+
+/* tm has sent the ACK. What the answer says is what the party has said before;
+ * the other one is asked the same way. */
+static void on_reinvite_done(struct cell *t, int type,
+			     struct tmcb_params *params)
+{
+	struct request_result result;
+
+	(void)t;
+	if (request_result(type, params, &result))
+		report_ping(PARLEY_PING_REINVITE, &result);
 }
 
 /* ------------------------------------------------ header lines */
@@ -160,10 +197,25 @@ static void headers_of_bye(struct headers *headers,
 	(void)!headers_add(headers, reason);
 }
 
+/* A re-INVITE says again what the other party has said (RFC 3261 14.1). */
+static bool headers_add_offer(struct headers *headers,
+			      const struct parley_request *request)
+{
+	return headers_add(headers, (str)STR_STATIC_INIT("Contact: <")) &&
+	       headers_add(headers, to_str(request->contact)) &&
+	       headers_add(headers,
+			   (str)STR_STATIC_INIT(">\r\nContent-Type: "
+						"application/sdp\r\n"));
+}
+
 /* All that a request of ours carries beyond what tm writes itself. */
-static bool headers_of(struct headers *headers, const struct request_what *what)
+static bool headers_of(struct headers *headers, const struct request_what *what,
+		       const struct parley_request *request)
 {
 	bool fits = headers_add_lines(headers, what->headers);
+
+	if (request->body.len > 0)
+		fits = fits && headers_add_offer(headers, request);
 
 	if (what->towards == PARLEY_DIR_DOWNSTREAM)
 		fits = fits &&
@@ -262,14 +314,18 @@ int request_send(struct parley_id id, const struct request_what *what)
 
 	/* The call has ended while its keep-alive waited to be sent. */
 	if (rc < 0 && rc != PARLEY_E_MEMORY &&
-	    what->kind == PARLEY_REQUEST_PING)
+	    (what->kind == PARLEY_REQUEST_PING ||
+	     what->kind == PARLEY_REQUEST_PING_OPTIONS ||
+	     what->kind == PARLEY_REQUEST_PING_REINVITE))
 		return 0;
+	if (request.body.len > 0)
+		body = to_str(request.body);
 	if (rc == 0) {
 		rc = -1;
 		why = "it has no usable Contact or Record-Route, or the "
 		      "headers are too long";
 		headers.len = 0;
-		if (headers_of(&headers, what) &&
+		if (headers_of(&headers, what, &request) &&
 		    fill_dialog(&request, &dialog)) {
 			lines = (str){headers.text, (int)headers.len};
 			set_uac_req(&uac, &method, &lines,
@@ -324,18 +380,35 @@ int request_bye(struct parley_id id, const struct parley_action *action,
 
 int request_ping(struct parley_id id, const struct parley_action *action)
 {
+	static const struct {
+		const char *method;
+		enum parley_request_kind kind;
+		transaction_cb *done;
+	} ways[PARLEY_PINGS] = {
+		{"OPTIONS", PARLEY_REQUEST_PING, on_ka_done},
+		{"OPTIONS", PARLEY_REQUEST_PING_OPTIONS, on_options_done},
+		{"INVITE", PARLEY_REQUEST_PING_REINVITE, on_reinvite_done},
+	};
+	const char *method = ways[action->ping].method;
 	const struct request_what what = {
-		.method = str_init("OPTIONS"),
-		.kind = PARLEY_REQUEST_PING,
+		.method = to_str(
+			(struct parley_str){method, (uint32_t)strlen(method)}),
+		.kind = ways[action->ping].kind,
 		.leg = action->leg,
 		.towards = action->dir,
 		.headers = adapter.set.extra_hdrs,
-		.done = on_ping_done,
+		.done = ways[action->ping].done,
 	};
+	int rc = 0;
 
-	if (action->leg > REQUEST_LEG_MAX)
-		return 0;
-	return request_send(id, &what) < 0 ? -1 : 0;
+	if (action->leg <= REQUEST_LEG_MAX)
+		rc = request_send(id, &what);
+	if (rc <= 0 && action->ping != PARLEY_PING_KA)
+		report_ping((enum parley_ping)action->ping,
+			    &(struct request_result){.id = id,
+						     .leg = action->leg,
+						     .towards = action->dir});
+	return rc < 0 ? -1 : 0;
 }
 
 int request_ack(struct parley_id id, const struct parley_action *action)

@@ -7,7 +7,8 @@
  * Locking: none is held; event_route[tm:local-request] may run inside.
  * Always:  each BYE that was asked for is reported to the engine once, as
  *          PARLEY_EV_BYE_DONE, whatever happens to it. Each keep-alive that
- *          was sent is reported as PARLEY_EV_PING_DONE.
+ *          was sent is reported as PARLEY_EV_PING_DONE, and each of
+ *          create_dialog()'s also if it was not.
  * Why:     every request of ours takes its CSeq, route set and target from one
  *          place, so that they are right together.
  */
@@ -56,7 +57,8 @@ bool request_result(int type, struct tmcb_params *params,
 int request_bye(struct parley_id id, const struct parley_action *action,
 		const str *extra_hdrs);
 
-/* A keep-alive: OPTIONS with dlg_extra_hdrs. 0, or -1: not sent, and logged. */
+/* A keep-alive, with dlg_extra_hdrs: OPTIONS, or a re-INVITE that says what was
+ * said before. 0, or -1: not sent, and logged. */
 int request_ping(struct parley_id id, const struct parley_action *action);
 
 /* ACK for a 2xx that was not relayed. 0 or -1. */

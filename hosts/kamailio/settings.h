@@ -38,6 +38,7 @@ struct adapter_settings {
 	int early_timeout_end, rpc_list_max, memory_piece;
 	int early_code; /* 0: 480, or 488 as ims_dialog and dialog_ng */
 	int ka_timer, ka_interval, ka_failed_limit;
+	int options_ping_interval, reinvite_ping_interval, ping_lost_limit;
 	int keep_proxy_rr; /* bits: 1 callee's leg, 2 caller's leg */
 	int dlg_filter_mode, track_cseq_updates, timer_procs;
 	int h_id_start, h_id_step; /* start -1: the server's id */

@@ -13,6 +13,7 @@
 #include "cseq.h"
 #include "facts.h"
 #include "invite.h"
+#include "said.h"
 #include "scripted.h"
 #include "tmcb.h"
 #include "within.h"
@@ -231,6 +232,8 @@ static int create(struct sip_msg *msg, struct cell *t, struct ctx *ctx,
 	if (ctx->vars)
 		set_more_vars(ctx, actions.id, invite);
 	announce(msg, ctx, &actions, in_script);
+	if (said_wanted(facts.options))
+		said_watch_invite(msg, t, ctx->id);
 	if ((adapter.set.dlg_match_mode != 2 && add_cookie(msg, ctx->id) < 0) ||
 	    (!adapter.set.dlg_mode &&
 	     watch_invite(msg, t, ctx->id, rr_count) < 0)) {
@@ -338,6 +341,9 @@ int sip_create(struct sip_msg *msg, const uint32_t *options)
 	    parley_options(adapter.engine, host_now(), ctx->id, *options,
 			   replaced & ~*options, &ignored) < 0)
 		return -1;
+	if (options && said_wanted(*options))
+		said_watch_invite(msg, compat_transaction(&adapter.tm),
+				  ctx->id);
 	return 1;
 }
 
@@ -552,6 +558,8 @@ static int on_request_end(struct sip_msg *msg, unsigned int flags, void *param)
 	if (!ctx)
 		return 1;
 	ctx_unload_forgotten(ctx);
+	if (ctx->match.said && msg->REQ_METHOD == METHOD_ACK)
+		said_ack(msg, &ctx->match);
 	if (ctx->late)
 		within_late(msg, compat_transaction(&adapter.tm));
 	if (adapter.set.dlg_mode && ctx->created) {

@@ -7,6 +7,7 @@
 #include "facts.h"
 #include "late.h"
 #include "own_mark.h"
+#include "said.h"
 #include "scripted.h"
 #include "text.h"
 #include "tmcb.h"
@@ -324,6 +325,8 @@ void within_match(struct sip_msg *msg, const str *params)
 	ctx->pending = true;
 	if (adapter.set.dlg_mode)
 		return; /* without tm's callbacks */
+	if (match.said && !t)
+		said_watch_within(msg, &match);
 	/* Who resumes a suspended request may match it again. */
 	if (!t || !tmcb_find(t, on_within))
 		watch(msg, &call, &match);

@@ -2,6 +2,7 @@
 #include "core/mod_fix.h"
 #include "core/trim.h"
 
+#include "cseq.h"
 #include "fixups.h"
 #include "functions_create.h"
 #include "text.h"
@@ -111,6 +112,10 @@ int fixup_create(void **param, int param_no)
 
 	(void)param_no;
 	if (!strchr(text.s, '$') && !options_of(text, &options))
+		return E_CFG;
+	/* Pings raise the numbers of the parties' requests. */
+	if ((strchr(text.s, '$') || (options & PARLEY_OPT_PINGS)) &&
+	    cseq_need() < 0)
 		return E_CFG;
 	return fixup_texts(param, 1);
 }

@@ -12,6 +12,7 @@
 #include "exports.h"
 #include "ops.h"
 #include "pv_ctx.h"
+#include "pv_ping.h"
 #include "reader.h"
 #include "text.h"
 
@@ -339,6 +340,11 @@ pv_export_t adapter_pvs[] = {
 	 NULL, NULL, 0},
 	{STR_STATIC_INIT("DLG_lifetime"), PVT_OTHER, get_lifetime, NULL, NULL,
 	 NULL, NULL, 0},
+	{STR_STATIC_INIT("DLG_options_ping_interval"), PVT_OTHER,
+	 pv_options_interval_get, pv_options_interval_set, NULL, NULL, NULL, 0},
+	{STR_STATIC_INIT("DLG_reinvite_ping_interval"), PVT_OTHER,
+	 pv_reinvite_interval_get, pv_reinvite_interval_set, NULL, NULL, NULL,
+	 0},
 	{STR_STATIC_INIT("dlg"), PVT_OTHER, get_dlg, NULL, parse_dlg, NULL,
 	 NULL, 0},
 	{STR_STATIC_INIT("dlg_ctx"), PVT_OTHER, pv_ctx_get, pv_ctx_set,
