@@ -20,6 +20,26 @@ int parley_flags(struct parley *engine, struct parley_id id, uint32_t set,
 	return 0;
 }
 
+int parley_flags_flip(struct parley *engine, struct parley_id id, uint32_t mask,
+		      uint32_t expected)
+{
+	struct dialog *dialog;
+	bool flips;
+
+	if (mask == 0 || (expected & ~mask) != 0)
+		return PARLEY_E_ARGUMENT;
+	dialog = dialog_find_lock(engine, id);
+	if (dialog == NULL)
+		return PARLEY_E_NO_DIALOG;
+	flips = (dialog->flags & mask) == expected;
+	if (flips) {
+		dialog->flags ^= mask;
+		dialog_changed(engine, dialog);
+	}
+	dialog_write_unlock(engine, dialog);
+	return flips;
+}
+
 /* NOLINTNEXTLINE(readability-function-size): parley.h has it so. */
 int parley_options(struct parley *engine, struct parley_now now,
 		   struct parley_id id, uint32_t set, uint32_t clear,

@@ -182,10 +182,13 @@ static void op_settings(struct world *world)
 		break;
 	case 2:
 		(void)!parley_flags(world->engine, id, number, ~number, &out);
+		(void)!parley_flags_flip(world->engine, id, number & 0xff,
+					 number >> 8 & 0xff);
 		break;
 	case 3:
 		(void)!parley_options(world->engine, world->now, id,
-				      number & 15, number >> 4 & 15, &out);
+				      number & 0x7ff, number >> 11 & 0x7ff,
+				      &out);
 		break;
 	case 4:
 		(void)!parley_set_lifetime(world->engine, world->now, id,

@@ -465,6 +465,9 @@ FAULTS = [
           ("early_bad.too_many_headers",)),
 
     # ------------------------------------------------- script surface
+    Fault("flags_flip_whatever_they_are", "src/settings.c",
+          "flips = (dialog->flags & mask) == expected;",
+          "flips = (dialog->flags & mask & expected) == expected;"),
     Fault("target_of_the_other_end", "src/settings.c",
           "\t*end = (struct end){&leg->contact, &leg->socket};",
           "\t*end = (struct end){&dialog->contact, &dialog->socket};"),

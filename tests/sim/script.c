@@ -207,6 +207,25 @@ static void delay_act(struct sim *sim, struct model_dialog *dialog,
 	dialog->due_state_ms = until;
 }
 
+static void flags_act(struct sim *sim, struct model_dialog *dialog,
+		      uint32_t set, uint32_t clear)
+{
+	uint32_t got = 0;
+	int rc;
+
+	rc = parley_flags(sim->engine, dialog->id, set, clear, &got);
+	dialog->flags = (dialog->flags | set) & ~clear;
+	if (rc != 0 || got != dialog->flags)
+		sim_fail(sim, "flags(): %d, %x", rc, got);
+	/* Few bits, so that they often are as expected. */
+	clear = (clear & 3) | 4;
+	set = (set ^ clear >> 8) & clear;
+	rc = parley_flags_flip(sim->engine, dialog->id, clear, set);
+	expect(sim, "flags_flip()", rc, (dialog->flags & clear) == set ? 1 : 0);
+	if ((dialog->flags & clear) == set)
+		dialog->flags ^= clear;
+}
+
 static void settings_act(struct sim *sim, struct model_dialog *dialog)
 {
 	uint32_t set = (uint32_t)rng_next(&sim->rng);
@@ -218,10 +237,7 @@ static void settings_act(struct sim *sim, struct model_dialog *dialog)
 
 	switch (rng_below(&sim->rng, 5)) {
 	case 0:
-		rc = parley_flags(sim->engine, dialog->id, set, clear, &got);
-		dialog->flags = (dialog->flags | set) & ~clear;
-		if (rc != 0 || got != dialog->flags)
-			sim_fail(sim, "flags(): %d, %x", rc, got);
+		flags_act(sim, dialog, set, clear);
 		break;
 	case 1:
 		set &= PARLEY_OPT_BYE_ON_TIMEOUT | PARLEY_OPT_TIMEOUT_NORESET |

@@ -257,10 +257,78 @@ static void a_busy_field(void **state)
 	test_host_fini(&host);
 }
 
+/* All turn one flag of one call to and fro: it was turned on as often as off,
+ * or once more. Each also turns one of its own, which nobody else changes. */
+enum { FLIPPERS = 4, FLIPS = 100000 };
+
+struct flips {
+	struct parley *engine;
+	struct parley_id id;
+	uint32_t own;
+	uint32_t won[2]; /* turned on, turned off */
+};
+
+static void *flip(void *param)
+{
+	struct flips *flips = param;
+	uint32_t flags;
+
+	for (uint32_t i = 0; i < FLIPS; i++) {
+		uint32_t on = i % 2;
+		int rc = parley_flags_flip(flips->engine, flips->id, 1, on);
+
+		assert_in_range(rc, 0, 1);
+		flips->won[on] += (uint32_t)rc;
+		assert_int_equal(parley_flags(flips->engine, flips->id,
+					      on ? 0 : flips->own,
+					      on ? flips->own : 0, &flags),
+				 0);
+		assert_int_equal(flags & flips->own, on ? 0 : flips->own);
+	}
+	return NULL;
+}
+
+static void one_flips(void **state)
+{
+	static struct test_host host;
+	static struct field field;
+	struct parley_config config;
+	struct flips flips[FLIPPERS];
+	pthread_t threads[FLIPPERS];
+	struct parley_event event = {.type = PARLEY_EV_INVITE,
+				     .callid = test_str("c"),
+				     .from_tag = test_str("caller"),
+				     .cseq = 1};
+	uint32_t won[2] = {0, 0}, flags;
+	struct parley_id id;
+
+	(void)state;
+	parley_config_default(&config);
+	test_host_init(&host, parley_locks(&config), test_seed(2));
+	assert_int_equal(parley_create(&host.host, &config, &field.engine), 0);
+	assert_int_equal(feed(&field, &event, &id), 0);
+	for (uint32_t i = 0; i < FLIPPERS; i++) {
+		flips[i] = (struct flips){field.engine, id, 2U << i, {0, 0}};
+		assert_int_equal(
+			pthread_create(&threads[i], NULL, flip, &flips[i]), 0);
+	}
+	for (uint32_t i = 0; i < FLIPPERS; i++) {
+		pthread_join(threads[i], NULL);
+		won[0] += flips[i].won[0];
+		won[1] += flips[i].won[1];
+	}
+	assert_int_equal(parley_flags(field.engine, id, 0, 0, &flags), 0);
+	assert_int_equal(flags, won[0] - won[1]);
+	assert_in_range(flags, 0, 1);
+	parley_destroy(field.engine);
+	test_host_fini(&host);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_busy_field),
+		cmocka_unit_test(one_flips),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

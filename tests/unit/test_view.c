@@ -397,6 +397,38 @@ static void test_stats(void **state)
 
 /* ------------------------------------------------------------ settings */
 
+static void test_flags_flip(void **state)
+{
+	struct test_host host;
+	struct parley *engine = calls_start(&host);
+	struct parley_id id = calls_invite(engine, 1);
+	struct parley_id nobody = {id.entry, id.id ^ 1};
+	uint32_t bits = 0;
+
+	(void)state;
+	assert_int_equal(parley_flags(engine, id, 0x80000001, 0, &bits), 0);
+	/* Only what is as expected, and all of it. */
+	assert_int_equal(parley_flags_flip(engine, id, 8, 8), 0);
+	assert_int_equal(parley_flags_flip(engine, id, 8, 0), 1);
+	assert_int_equal(parley_flags_flip(engine, id, 8, 0), 0);
+	assert_int_equal(parley_flags_flip(engine, id, 6, 2), 0);
+	assert_int_equal(parley_flags_flip(engine, id, 0x80000000, 0x80000000),
+			 1);
+	assert_int_equal(parley_flags_flip(engine, id, 3, 1), 1);
+	assert_int_equal(parley_flags(engine, id, 0, 0, &bits), 0);
+	assert_int_equal(bits, 8 | 2);
+
+	assert_int_equal(parley_flags_flip(engine, id, 0, 0),
+			 PARLEY_E_ARGUMENT);
+	assert_int_equal(parley_flags_flip(engine, id, 2, 3),
+			 PARLEY_E_ARGUMENT);
+	assert_int_equal(parley_flags_flip(engine, nobody, 2, 2),
+			 PARLEY_E_NO_DIALOG);
+	assert_int_equal(parley_flags(engine, id, 0, 0, &bits), 0);
+	assert_int_equal(bits, 8 | 2);
+	calls_stop(&host, engine);
+}
+
 static void test_flags_and_options(void **state)
 {
 	struct test_host host;
@@ -561,6 +593,7 @@ int main(void)
 		cmocka_unit_test(test_next_is_stable),
 		cmocka_unit_test(test_find_callid),
 		cmocka_unit_test(test_stats),
+		cmocka_unit_test(test_flags_flip),
 		cmocka_unit_test(test_flags_and_options),
 		cmocka_unit_test(test_target),
 		cmocka_unit_test(test_route_and_reference),
