@@ -742,13 +742,14 @@ PARLEY_MUST_CHECK int parley_var_get(struct parley *engine, struct parley_id id,
 PARLEY_MUST_CHECK int parley_flags(struct parley *engine, struct parley_id id,
 				   uint32_t set, uint32_t clear,
 				   uint32_t *flagsp);
-/* Compares and sets in one step: if the flags in @mask are as in @expected, they
- * become the opposite, which is 1; 0: they are not, and stay. @expected is
+/* Compares and sets in one step: if the flags in @mask are as in @expected,
+ * they become the opposite, which is 1; 0: they are not, and stay. @expected is
  * within @mask, which is not 0. */
 PARLEY_MUST_CHECK int parley_flags_flip(struct parley *engine,
 					struct parley_id id, uint32_t mask,
 					uint32_t expected);
-/* The same as parley_flags() for PARLEY_OPT_ bits. Keep-alives start and stop with theirs. */
+/* The same as parley_flags() for PARLEY_OPT_ bits. Keep-alives start and stop
+ * with theirs. */
 PARLEY_MUST_CHECK int parley_options(struct parley *engine,
 				     struct parley_now now, struct parley_id id,
 				     uint32_t set, uint32_t clear,

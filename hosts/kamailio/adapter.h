@@ -24,6 +24,8 @@ struct adapter {
 	struct adapter_settings set;
 	const char *name; /* dialog, ims_dialog or dialog_ng */
 	struct parley *engine;
+	bool script_is_read; /* its fixups have run; those of parameters without
+			      * quotes run for each message */
 	bool answered_is_told; /* somebody subscribed to 2xx of calls */
 	bool has_modules;      /* one has called load_dlg() or
 				* load_parley() (capi_common.h) */

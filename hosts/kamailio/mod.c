@@ -211,7 +211,10 @@ static int load(void)
 
 static int child_init(int rank)
 {
-	return rank == PROC_INIT ? load() : procs_child_init(rank);
+	if (rank != PROC_INIT)
+		return procs_child_init(rank);
+	adapter.script_is_read = true;
+	return load();
 }
 
 static void stop(void)

@@ -14,12 +14,22 @@
 
 #define FUNCTION(f) ((cmd_function)(void (*)(void))(f))
 
+/* May a fixup fail? Of a parameter without quotes it runs for each message, and
+ * Kamailio would keep the result of the function before: what is wrong then is
+ * found by the function itself. */
+static inline bool fixup_may_fail(void)
+{
+	return !adapter.script_is_read;
+}
+
 /* Puts a number in place of a parameter's text. */
 int fixup_put(void **param, long number);
 /* Any of them is a text, with or without variables. */
 int fixup_texts(void **param, int param_no);
 /* A profile's name becomes its index. */
 int fixup_profile_name(void **param);
+/* $avp(...) or $var(...), into which @function puts its result. */
+int fixup_target(const char *function, void **param);
 /* Text with or without pseudo-variables. */
 int fixup_format(void **param);
 

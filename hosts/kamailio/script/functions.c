@@ -20,6 +20,7 @@
 #include "functions_create.h"
 #include "functions_lookup.h"
 #include "functions_profile.h"
+#include "functions_values.h"
 #include "ops.h"
 #include "scripted.h"
 #include "state.h"
@@ -63,7 +64,7 @@ int fixup_format(void **param)
 	return 0;
 }
 
-static int fixup_target(void **param)
+int fixup_target(const char *function, void **param)
 {
 	char *text = *param;
 	pv_spec_t *target;
@@ -72,9 +73,8 @@ static int fixup_target(void **param)
 		return E_CFG;
 	target = *param;
 	if (target->type != PVT_AVP && target->type != PVT_SCRIPTVAR) {
-		LM_ERR("get_profile_size(): result \"%s\" must be $avp(...) or "
-		       "$var(...)\n",
-		       text);
+		LM_ERR("%s(): result \"%s\" must be $avp(...) or $var(...)\n",
+		       function, text);
 		return E_SCRIPT;
 	}
 	return 0;
@@ -103,13 +103,14 @@ static int fixup_profile_no_value(void **param, int param_no)
 /* profile, result */
 static int fixup_size2(void **param, int param_no)
 {
-	return param_no == 1 ? fixup_profile_name(param) : fixup_target(param);
+	return param_no == 1 ? fixup_profile_name(param)
+			     : fixup_target("get_profile_size", param);
 }
 
 /* profile, value, result */
 static int fixup_size3(void **param, int param_no)
 {
-	return param_no == 3 ? fixup_target(param)
+	return param_no == 3 ? fixup_target("get_profile_size", param)
 			     : fixup_profile(param, param_no);
 }
 
@@ -233,6 +234,12 @@ static int free_texts(void **param, int param_no)
 static int free_get_var(void **param, int param_no)
 {
 	return param_no == 5 ? fixup_free_pvar_all(param, 1)
+			     : fixup_free_spve_null(param, 1);
+}
+
+static int free_fetch(void **param, int param_no)
+{
+	return param_no == 2 ? fixup_free_pvar_all(param, 1)
 			     : fixup_free_spve_null(param, 1);
 }
 
@@ -593,6 +600,18 @@ cmd_export_t adapter_cmds[] = {
 	 fixup_free_igp_null, ANY_ROUTE},
 	{"dlg_isflagset", FUNCTION(f_is_flag_set), 1, fixup_isflagset,
 	 fixup_free_igp_null, ANY_ROUTE},
+	{"set_dlg_flag", FUNCTION(f_dlg_flag_set), 1, fixup_dlg_flag,
+	 free_texts, ANY_ROUTE},
+	{"reset_dlg_flag", FUNCTION(f_dlg_flag_reset), 1, fixup_dlg_flag,
+	 free_texts, ANY_ROUTE},
+	{"is_dlg_flag_set", FUNCTION(f_dlg_flag_is_set), 1, fixup_dlg_flag,
+	 free_texts, ANY_ROUTE},
+	{"test_and_set_dlg_flag", FUNCTION(f_flag_flip), 2, fixup_flag_flip,
+	 free_texts, ANY_ROUTE},
+	{"store_dlg_value", FUNCTION(f_store), 2, fixup_store, free_texts,
+	 ANY_ROUTE},
+	{"fetch_dlg_value", FUNCTION(f_fetch), 2, fixup_fetch, free_fetch,
+	 ANY_ROUTE},
 	{"dlg_set_property", FUNCTION(f_set_property), 1, fixup_property,
 	 free_texts, ANY_ROUTE},
 	{"dlg_reset_property", FUNCTION(f_reset_property), 1, fixup_property,

@@ -17,6 +17,7 @@
 #include "ops.h"
 #include "state.h"
 #include "scripted.h"
+#include "values.h"
 
 /* The index of a profile by name. KEMI scripts have no fixups, so the first
  * one to see a wrong name is the call. */
@@ -94,21 +95,28 @@ static int ki_in_profile_static(sip_msg_t *msg, str *name)
 	return with_profile(msg, op_profile_has, name, NULL);
 }
 
-static int ki_profile_size(sip_msg_t *msg, str *name, str *value, str *target)
+/* The variable for a function's result; NULL after a line. */
+static pv_spec_t *result_of(const char *function, str *target)
 {
 	pv_spec_t *spec = pv_cache_get(target);
+
+	if (spec && (spec->type == PVT_AVP || spec->type == PVT_SCRIPTVAR))
+		return spec;
+	log_limited(LOG_CAUSE_SCRIPT, L_ERR,
+		    "%s(): result %.*s must be $avp(...) or $var(...)\n",
+		    function, target->len, target->s);
+	return NULL;
+}
+
+static int ki_profile_size(sip_msg_t *msg, str *name, str *value, str *target)
+{
 	int profile = profile_of(name);
+	pv_spec_t *spec;
 
 	if (profile < 0)
 		return -1;
-	if (!spec || (spec->type != PVT_AVP && spec->type != PVT_SCRIPTVAR)) {
-		log_limited(LOG_CAUSE_SCRIPT, L_ERR,
-			    "get_profile_size(): result %.*s must be $avp(...) "
-			    "or $var(...)\n",
-			    target->len, target->s);
-		return -1;
-	}
-	return op_profile_size(msg, profile, value_of(value), spec);
+	spec = result_of("get_profile_size", target);
+	return spec ? op_profile_size(msg, profile, value_of(value), spec) : -1;
 }
 
 static int ki_profile_size_static(sip_msg_t *msg, str *name, str *target)
@@ -143,6 +151,42 @@ static int ki_resetflag(sip_msg_t *msg, int flag)
 static int ki_isflagset(sip_msg_t *msg, int flag)
 {
 	return op_flag(msg, flag, FLAG_TEST);
+}
+
+static int ki_set_dlg_flag(sip_msg_t *msg, int flag)
+{
+	return value_flag(msg, flag, FLAG_SET);
+}
+
+static int ki_reset_dlg_flag(sip_msg_t *msg, int flag)
+{
+	return value_flag(msg, flag, FLAG_RESET);
+}
+
+static int ki_is_dlg_flag_set(sip_msg_t *msg, int flag)
+{
+	return value_flag(msg, flag, FLAG_TEST);
+}
+
+static int ki_store(sip_msg_t *msg, str *name, str *text)
+{
+	const pv_value_t value = {.rs = *text, .flags = PV_VAL_STR};
+
+	return value_store(msg, name, &value);
+}
+
+static int ki_store_int(sip_msg_t *msg, str *name, int number)
+{
+	const pv_value_t value = {.ri = number, .flags = PV_TYPE_INT};
+
+	return value_store(msg, name, &value);
+}
+
+static int ki_fetch(sip_msg_t *msg, str *name, str *target)
+{
+	pv_spec_t *spec = result_of("fetch_dlg_value", target);
+
+	return spec ? value_fetch(msg, name, spec) : -1;
 }
 
 static int ki_set_property(sip_msg_t *msg, str *property)
@@ -391,6 +435,13 @@ static const sr_kemi_t functions[] = {
 	KEMI("dlg_setflag", I, ki_setflag, I),
 	KEMI("dlg_resetflag", I, ki_resetflag, I),
 	KEMI("dlg_isflagset", I, ki_isflagset, I),
+	KEMI("set_dlg_flag", I, ki_set_dlg_flag, I),
+	KEMI("reset_dlg_flag", I, ki_reset_dlg_flag, I),
+	KEMI("is_dlg_flag_set", I, ki_is_dlg_flag_set, I),
+	KEMI("test_and_set_dlg_flag", I, value_flag_flip, I, I),
+	KEMI("store_dlg_value", I, ki_store, S, S),
+	KEMI("store_dlg_value_int", I, ki_store_int, S, I),
+	KEMI("fetch_dlg_value", I, ki_fetch, S, S),
 	KEMI("dlg_set_property", I, ki_set_property, S),
 	KEMI("dlg_reset_property", I, ki_reset_property, S),
 	KEMI("var_sets", I, ki_var_sets, S, S),

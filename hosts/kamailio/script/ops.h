@@ -65,6 +65,9 @@ int op_set_var(const struct op_call *call, const str *key, const str *value);
 int op_update_contact(struct sip_msg *msg);
 int op_update_socket(struct sip_msg *msg);
 
+/* Where @msg comes from: DOWNSTREAM from the caller. NONE: it has no dialog. */
+enum parley_direction op_direction(struct sip_msg *msg);
+
 /* A new lifetime for all calls of a profile. */
 int op_timeout_by_profile(int profile, struct parley_str value, int seconds);
 

@@ -157,3 +157,14 @@ int op_update_socket(struct sip_msg *msg)
 		return -1;
 	return set_target(msg, id, &target);
 }
+
+enum parley_direction op_direction(struct sip_msg *msg)
+{
+	const struct ctx *ctx = ctx_of(msg);
+	struct parley_target target = {0};
+	struct parley_id id;
+
+	if (ctx->in_dialog || ctx->got)
+		return ctx->dir;
+	return find_sender(msg, &id, &target) ? target.of : PARLEY_DIR_NONE;
+}

@@ -13,6 +13,7 @@
 #include "ops.h"
 #include "pv_ctx.h"
 #include "pv_ping.h"
+#include "pv_values.h"
 #include "reader.h"
 #include "text.h"
 
@@ -345,6 +346,14 @@ pv_export_t adapter_pvs[] = {
 	{STR_STATIC_INIT("DLG_reinvite_ping_interval"), PVT_OTHER,
 	 pv_reinvite_interval_get, pv_reinvite_interval_set, NULL, NULL, NULL,
 	 0},
+	{STR_STATIC_INIT("DLG_flags"), PVT_OTHER, pv_flags_get, pv_flags_set,
+	 NULL, NULL, NULL, 0},
+	{STR_STATIC_INIT("DLG_dir"), PVT_OTHER, pv_dir_get, NULL, NULL, NULL,
+	 NULL, 0},
+	{STR_STATIC_INIT("DLG_did"), PVT_OTHER, pv_did_get, NULL, NULL, NULL,
+	 NULL, 0},
+	{STR_STATIC_INIT("dlg_val"), PVT_OTHER, pv_val_get, pv_val_set,
+	 pv_val_parse, NULL, NULL, 0},
 	{STR_STATIC_INIT("dlg"), PVT_OTHER, get_dlg, NULL, parse_dlg, NULL,
 	 NULL, 0},
 	{STR_STATIC_INIT("dlg_ctx"), PVT_OTHER, pv_ctx_get, pv_ctx_set,
