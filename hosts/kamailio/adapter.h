@@ -29,6 +29,7 @@ struct adapter {
 	bool answered_is_told; /* somebody subscribed to 2xx of calls */
 	bool has_modules;      /* one has called load_dlg() or
 				* load_parley() (capi_common.h) */
+	bool validates;	       /* the script may call validate_dialog() */
 	struct tm_binds tm;
 	struct rr_binds rr;
 };
@@ -94,9 +95,13 @@ struct ctx {
 	enum parley_direction dir; /* also set by dlg_get() */
 
 	/* sip_in.c and sip_within.c */
-	bool created; /* the dialog was made from this message */
-	bool pending; /* the request was matched and not committed yet */
-	bool late;    /* it was not, but may be of a call to be loaded */
+	bool created;  /* the dialog was made from this message */
+	bool pending;  /* the request was matched and not committed yet */
+	bool late;     /* it was not, but may be of a call to be loaded */
+	bool judged;   /* by validate_dialog(), which has said `verdict` */
+	bool refused;  /* by it, and not repaired since */
+	bool repaired; /* by fix_route_dialog() */
+	int verdict;
 	struct parley_note note; /* of CREATED or SPIRALED, not delivered yet */
 
 	/* before the dialog exists */

@@ -45,6 +45,15 @@ static bool split_address(str body, str *uri, str *params)
 	return true;
 }
 
+struct parley_str facts_address(struct parley_str value)
+{
+	str uri, params;
+
+	return split_address(to_str(value), &uri, &params)
+		       ? to_parley(&uri)
+		       : (struct parley_str){0};
+}
+
 /* Kamailio parses From only when somebody asks, with an allocation or two. */
 static void from_parts(struct sip_msg *msg, str *uri, str *tag)
 {
@@ -218,7 +227,7 @@ static struct parley_str route_set(const struct found *found, unsigned int from,
 
 /* ------------------------------------------------ messages */
 
-static uint32_t cseq_of(struct sip_msg *msg)
+uint32_t facts_cseq(struct sip_msg *msg)
 {
 	unsigned int number = 0;
 
@@ -241,7 +250,7 @@ void facts_invite(struct sip_msg *msg, struct parley_event *event,
 	event->contact = contact_uri(msg, &found);
 	event->route_set = route_set(&found, 0, found.route_count, false);
 	event->req_uri = to_parley(uri);
-	event->cseq = cseq_of(msg);
+	event->cseq = facts_cseq(msg);
 	event->socket = msg->rcv.bind_address;
 	*rr_countp = found.route_count;
 }
@@ -268,7 +277,7 @@ void facts_reply(struct sip_msg *rpl, struct parley_event *event,
 	if (own > 0 && (adapter.set.keep_proxy_rr & KEEP_CALLER_LEG))
 		event->caller_routes =
 			route_set(&found, count, found.route_count, false);
-	event->cseq = cseq_of(rpl);
+	event->cseq = facts_cseq(rpl);
 	event->socket = rpl->rcv.bind_address;
 }
 
@@ -308,7 +317,7 @@ bool facts_within(struct sip_msg *msg, bool upstream,
 
 void facts_request(struct sip_msg *msg, struct parley_event *event)
 {
-	event->cseq = cseq_of(msg);
+	event->cseq = facts_cseq(msg);
 	event->socket = msg->rcv.bind_address;
 	/* RFC 3261 12.2.1.2 and RFC 3311 5.1: target refresh requests. */
 	if (event->type == PARLEY_EV_REINVITE ||

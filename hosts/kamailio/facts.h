@@ -62,6 +62,12 @@ static inline uint8_t facts_branch(int branch)
  * have been put in by proxies before us. */
 unsigned int facts_own_routes(struct sip_msg *rpl, unsigned int before);
 
+/* The URI of a name-addr or addr-spec; empty if it is neither. */
+struct parley_str facts_address(struct parley_str value);
+
+/* The number of CSeq, above 2^31-1 if it is larger. */
+uint32_t facts_cseq(struct sip_msg *msg);
+
 /* The URI of the first Contact; empty if there is none. */
 struct parley_str facts_contact(struct sip_msg *msg);
 

@@ -65,11 +65,15 @@ static inline void **tmcb_find(struct cell *t, transaction_cb *function)
  * request; bits: WITHIN_. */
 void on_invite(struct cell *t, int type, struct tmcb_params *params);
 void on_within(struct cell *t, int type, struct tmcb_params *params);
+/* On a request that validate_dialog() has refused; the parameter is what it has
+ * said, as a number above 0, or 0 if that was repaired. It does nothing. */
+void on_refused(struct cell *t, int type, struct tmcb_params *params);
 
 #define WITHIN_UPSTREAM (1u << 0)  /* from the callee */
 #define WITHIN_COMMITTED (1u << 1) /* fed to the engine */
 #define WITHIN_DROPPED (1u << 2)   /* refused by the proxy itself */
 #define WITHIN_HELD (1u << 3)	   /* RELEASE is owed */
+#define WITHIN_ANSWERED (1u << 4)  /* the reply was there before the commit */
 
 /* True if @t is the transaction that was made for @msg, and not that of an
  * earlier copy which @msg repeats. */

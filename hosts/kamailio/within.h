@@ -5,7 +5,9 @@
  *          nothing; commit feeds the request to the engine, once, at the first
  *          of: a branch is about to be built, a 2xx by the proxy itself, the
  *          end of the request route. A request that the proxy refuses itself
- *          before that leaves no trace.
+ *          before that leaves no trace. Neither does one that validate_dialog()
+ *          has refused, whatever the script does then, unless the other party
+ *          accepts it with a 2xx all the same.
  * Owns:    ctx.pending, and the bits of on_within()'s parameter (tmcb.h).
  * Locking: none.
  * Always:  a request is committed at most once, whichever processes and
@@ -22,8 +24,23 @@
  * and tags only. */
 void within_match(struct sip_msg *msg, const str *params);
 
-/* The request route is over, ctx->pending is set. @t: the transaction or NULL.
- */
+/* The same for a script that asks: by the cookie of the Route header or of the
+ * Request-URI, and as @mode says (dlg_match_mode) by Call-ID and tags. True: it
+ * has a dialog, by this or before. */
+bool within_match_by(struct sip_msg *msg, int mode);
+
+/* The request was refused: ctx->verdict says why; or it is right now. Both may
+ * be repeated. ctx->in_dialog. */
+void within_refuse(struct sip_msg *msg, struct ctx *ctx);
+void within_repair(struct sip_msg *msg, struct ctx *ctx);
+
+/* The engine has had it already. ctx->in_dialog. */
+bool within_was_fed(struct sip_msg *msg, const struct ctx *ctx);
+/* The same for what tm has not been asked for: it may come again. */
+bool within_repeats(struct sip_msg *msg);
+
+/* The request counts now, or tm's callbacks see to it; ctx->pending is set. @t:
+ * the transaction or NULL. */
 void within_settle(struct sip_msg *msg, struct ctx *ctx, struct cell *t);
 
 /* The same, if ctx->late is set: the call may be one that is loaded later. */

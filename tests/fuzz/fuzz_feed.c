@@ -241,12 +241,20 @@ static void op_profile(struct world *world)
 	}
 }
 
+static void read_text(struct parley_str text)
+{
+	for (uint32_t i = 0; i < text.len; i++)
+		(void)*(const volatile char *)&text.s[i];
+}
+
 static void op_match(struct world *world)
 {
 	struct input *input = &world->input;
 	struct parley_query query = {.id = some_id(world)};
 	struct parley_match match;
 	struct parley_request request;
+	struct parley_expected expected;
+	struct parley_claim claim;
 	size_t needed;
 
 	query.callid = input_text(input);
@@ -256,12 +264,21 @@ static void op_match(struct world *world)
 		(enum parley_event_type)input_below(input, PARLEY_EVENTS);
 	if (input_byte(input) % 2)
 		query.id = (struct parley_id){0, 0};
-	if (parley_match(world->engine, &query, &match) == 0)
+	if (parley_match(world->engine, &query, &match) == 0) {
+		claim = (struct parley_claim){.id = match.id,
+					      .leg = match.leg,
+					      .dir = match.dir,
+					      .method = query.method,
+					      .cseq = input_u32(input)};
+		if (parley_expect(world->engine, &claim, &expected,
+				  world->buffer, sizeof(world->buffer)) == 0)
+			read_text(expected.target);
 		(void)!parley_request_prepare(
 			world->engine, match.id, match.leg, match.dir,
 			(enum parley_request_kind)input_below(input, 4),
 			&request, world->buffer, sizeof(world->buffer),
 			&needed);
+	}
 	(void)!parley_find_call(world->engine, query.callid, query.from_tag,
 				query.to_tag, &match);
 }
@@ -286,12 +303,6 @@ struct sight {
 	struct parley_str old[8];
 	uint32_t next;
 };
-
-static void read_text(struct parley_str text)
-{
-	for (uint32_t i = 0; i < text.len; i++)
-		(void)*(const volatile char *)&text.s[i];
-}
 
 static void show(void *self, void *area, const struct parley_shown *shown)
 {

@@ -20,6 +20,7 @@
 #include "functions_create.h"
 #include "functions_lookup.h"
 #include "functions_profile.h"
+#include "functions_validate.h"
 #include "functions_values.h"
 #include "ops.h"
 #include "scripted.h"
@@ -629,6 +630,13 @@ cmd_export_t adapter_cmds[] = {
 	{"load_dialog_ctx", FUNCTION(f_load3), 3, fixup_load, free_load,
 	 ANY_ROUTE},
 	{"unload_dialog_ctx", FUNCTION(f_unload), 0, NULL, NULL, ANY_ROUTE},
+	{"validate_dialog", FUNCTION(f_validate), 0, fixup_validate, NULL,
+	 REQUEST_ROUTE},
+	{"fix_route_dialog", FUNCTION(f_fix_route), 0, NULL, NULL,
+	 REQUEST_ROUTE},
+	{"match_dialog", FUNCTION(f_match0), 0, NULL, NULL, REQUEST_ROUTE},
+	{"match_dialog", FUNCTION(f_match1), 1, fixup_match, NULL,
+	 REQUEST_ROUTE},
 	{"dlg_get", FUNCTION(f_get), 3, fixup_texts, NULL, ANY_ROUTE},
 	{"dlg_get_var", FUNCTION(f_get_var), 5, fixup_get_var, free_get_var,
 	 ANY_ROUTE},

@@ -17,6 +17,8 @@
 #include "ops.h"
 #include "state.h"
 #include "scripted.h"
+#include "text.h"
+#include "validate.h"
 #include "values.h"
 
 /* The index of a profile by name. KEMI scripts have no fixups, so the first
@@ -274,6 +276,24 @@ static int ki_remote(sip_msg_t *msg, str *command, str *profile, str *value,
 	return op_remote(&remote);
 }
 
+static int ki_match(sip_msg_t *msg)
+{
+	return op_match(msg, adapter.set.dlg_match_mode);
+}
+
+static int ki_match_mode(sip_msg_t *msg, str *name)
+{
+	int mode = match_mode(name);
+
+	if (mode >= 0)
+		return op_match(msg, mode);
+	log_limited(LOG_CAUSE_SCRIPT, L_ERR,
+		    "match_dialog_mode(\"%.*s\"): must be DID_ONLY, "
+		    "DID_FALLBACK or DID_NONE\n",
+		    text_shown(name->len), name->s);
+	return -1;
+}
+
 static int ki_set_state(sip_msg_t *msg, str *name)
 {
 	return op_set_state(msg, name);
@@ -461,6 +481,10 @@ static const sr_kemi_t functions[] = {
 	KEMI("dlg_set_timeout_by_profile", I, ki_timeout_by_profile, S, S, I),
 	KEMI("dlg_remove_dialogs_from_node", I, ki_remove_dialogs, S),
 	KEMI("dlg_remote_profile", I, ki_remote, S, S, S, S, I),
+	KEMI("validate_dialog", I, op_validate, NONE),
+	KEMI("fix_route_dialog", I, op_fix_route, NONE),
+	KEMI("match_dialog", I, ki_match, NONE),
+	KEMI("match_dialog_mode", I, ki_match_mode, S),
 	KEMI("dlg_refer", I, ki_refer, S, S),
 	KEMI("dlg_set_ruri", I, calls_set_ruri, NONE),
 	KEMI("dlg_req_within2", I, ki_request2, S, S),

@@ -3,7 +3,7 @@ import os
 import re
 
 from lib import proxy
-from lib.case import (check, dialogs, parley_only, same, sip, wait_state,
+from lib.case import (check, dialogs, net, parley_only, same, sip, wait_state,
                       wait_statistic)
 
 PROFILES = [("profiles_with_value", "caller"), ("profiles_no_value", "all")]
@@ -290,3 +290,43 @@ def test_documentation(env):
             "dlg.dlg_list", call.callid)["variables"]], [("account", "a")])
         call.hang_up()
         sip.establish(a, b)
+
+
+@parley_only("validate_dialog() is not in the packaged module")
+def test_validate(env):
+    """What is refused leaves no trace, an ACK included; a mode by name."""
+    text = functions("\td.dlg_manage()", say(
+        ("mode", 'd.match_dialog_mode("DID")'),
+        ("match_mode", 'd.match_dialog_mode("DID_ONLY")'),
+        ("match", "d.match_dialog()")) + """
+\tlocal verdict = d.validate_dialog()
+\tsay("verdict" .. KSR.pv.get("$rm") .. KSR.pv.get("$cs"), verdict)
+\tif verdict < 0 and not KSR.is_method_in('O') then return end
+\tif verdict < 0 then say("fixed", d.fix_route_dialog()) end
+""")
+    with lua_proxy(env, text) as server, \
+            sip.Party(server, "a") as a, sip.Party(server, "b") as b:
+        side, invite = sip.ring(a, b)
+        call = sip.answer(side, invite, b, ack=False)
+        wait_state(server, side.callid, 3)
+        side.ack(cseq=7)
+        net.wait_until(lambda: "verdictACK7" in results(server), 3, "judged")
+        same("state", server.rpc("dlg.dlg_list", side.callid)["state"], 3)
+        side.ack()
+        b.expect("ACK")
+        wait_state(server, side.callid, 4)
+        side.request("OPTIONS", uri="sip:x@127.0.0.1:9")
+        options = b.expect("OPTIONS")
+        same("target", options.uri, b.contact)
+        b.reply(options, 200)
+        a.expect(200, "OPTIONS")
+        side.request("BYE", cseq=1)
+        call.hang_up()
+        wait_statistic(server, "active_dialogs", 0)
+        found = results(server)
+        for name, want in (("mode", "-1"), ("match_mode", "1"),
+                           ("match", "1"), ("verdictACK7", "-1"),
+                           ("verdictACK1", "1"), ("verdictOPTIONS2", "-2"),
+                           ("fixed", "1"), ("verdictBYE1", "-1"),
+                           ("verdictBYE3", "1")):
+            same(name, found.get(name), want)
