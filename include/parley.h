@@ -725,6 +725,26 @@ PARLEY_MUST_CHECK int parley_cseq_raise(struct parley *engine,
 					struct parley_id id,
 					struct parley_cseq *request);
 
+/* A reliable provisional reply (RFC 3262) of a call with
+ * PARLEY_OPT_AUTO_PRACK. */
+struct parley_prack {
+	struct parley_str to_tag;
+	uint32_t rseq; /* above 0 */
+	uint32_t leg;  /* out: where the PRACK goes, */
+	uint32_t cseq; /* and the INVITE's number that RAck names */
+};
+
+/* 0: it is to be acknowledged, by nobody else. OLD: it is repeated, or not the
+ * next one of its leg, and gets no PRACK. STATE: the call has no such option,
+ * is answered or is being ended, or the leg is over. NO_LEG: the reply was not
+ * fed yet. */
+PARLEY_MUST_CHECK int parley_prack_take(struct parley *engine,
+					struct parley_id id,
+					struct parley_prack *prack);
+/* The PRACK could not be sent: the reply counts as never seen. */
+void parley_prack_give_back(struct parley *engine, struct parley_id id,
+			    const struct parley_prack *prack);
+
 /* ------------------------------------------------------------- settings */
 
 /* Variables: key and value are copied; value.s NULL deletes (deleting what is

@@ -40,6 +40,7 @@ static int force_answered(struct step *step)
 		return rc;
 	leg->state = PARLEY_LEG_ANSWERED;
 	leg->assumed = true;
+	leg->rseq = 0;
 	leg_to_front(step->dialog, leg);
 	return step_apply(step, T_SET_ANSWERED);
 }

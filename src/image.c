@@ -125,6 +125,8 @@ static void merge_leg(struct import *import, struct leg *leg,
 	merge_number(import, &leg->invite_cseq, view->invite_cseq);
 	import->more |= leg->state > view->state;
 	if (leg->state < view->state) {
+		if (leg->state == PARLEY_LEG_EARLY)
+			leg->rseq = 0;
 		leg->state = view->state;
 		import->changed = true;
 	}

@@ -180,6 +180,7 @@ void leg_answered(struct leg *leg, const struct parley_event *event)
 		leg->state = PARLEY_LEG_ANSWERED;
 	leg->assumed = false;
 	leg->branches = 0;
+	leg->rseq = 0;
 	cseq_answer(leg, event->cseq, event->cseq_shift);
 }
 

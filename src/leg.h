@@ -49,7 +49,12 @@ struct leg {
 	uint32_t invite_cseq; /* of the INVITE that the last 2xx answers */
 	uint32_t branches; /* bit per branch that has shown it ringing and may
 			    * still answer; 0: it has answered, or unknown */
-	uint16_t caller_lost, callee_lost; /* failed keep-alives in a row */
+	union {
+		struct { /* once it is up: failed keep-alives in a row */
+			uint16_t caller_lost, callee_lost;
+		};
+		uint32_t rseq; /* while it rings: prack.c; 0: none yet */
+	};
 	struct text contact, route_set;
 	void *socket;
 
