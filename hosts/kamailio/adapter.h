@@ -212,6 +212,9 @@ int sip_feed_reply(struct sip_msg *req, struct sip_msg *rpl,
 int sip_terminate(struct sip_msg *msg, struct parley_id id,
 		  enum parley_side side, const str *reason,
 		  const str *extra_hdrs);
+/* The same for one that nobody has answered: the caller gets a final reply with
+ * @code. PARLEY_E_STATE: somebody has answered, or the caller hangs up. */
+int sip_refuse(struct parley_id id, int code);
 /* Why it was not ended, in words: a constant text. */
 const char *sip_terminate_fault(struct parley_id id, enum parley_side side,
 				int error);

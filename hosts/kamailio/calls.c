@@ -2,16 +2,22 @@
 #include "core/dset.h"
 
 #include "calls.h"
+#include "cseq.h"
 #include "facts.h"
 #include "header_lines.h"
 #include "invite.h"
+#include "prack.h"
 #include "reader.h"
 #include "refer.h"
 #include "request.h"
 #include "text.h"
 #include "tmcb.h"
 
-enum { CALLID_CALLS_MAX = 16, REFER_LINES_MAX = 4096 };
+enum {
+	CALLID_CALLS_MAX = 16,
+	REFER_LINES_MAX = 4096,
+	RACK_LINES_MAX = 8192, /* as long as all headers of a request */
+};
 
 static void complain(const char *what, const char *why)
 {
@@ -60,10 +66,16 @@ static const struct parley_leg_view *choose_leg(const struct parley_view *view,
 	return first;
 }
 
+struct found_leg {
+	uint32_t number;
+	uint32_t invite_cseq;
+	bool is_of_message; /* the To-tag of the message in hand is its own */
+};
+
 /* Finds the leg of a call that can take a request. False, and a log line: it
  * has none. @answered: a leg that only rings will not do. */
 static bool find_leg(struct parley_id id, struct sip_msg *msg, bool answered,
-		     const char *what, uint32_t *number)
+		     const char *what, struct found_leg *found)
 {
 	const struct parley_leg_view *leg;
 	struct parley_view view = {0};
@@ -93,7 +105,9 @@ static bool find_leg(struct parley_id id, struct sip_msg *msg, bool answered,
 			    id.id, why);
 		return false;
 	}
-	*number = leg->number;
+	found->number = leg->number;
+	found->invite_cseq = leg->invite_cseq;
+	found->is_of_message = msg && is_tag(leg->tag, facts_to_tag(msg));
 	return true;
 }
 
@@ -157,11 +171,14 @@ static const char *request_fault(const struct calls_request *request)
 	return header_lines_fault(to_parley(&request->headers));
 }
 
-static bool send_to(struct parley_id id, const struct calls_request *request,
-		    uint32_t leg, enum parley_direction towards)
+/* As request_send(). */
+static int send_to(struct parley_id id, const struct calls_request *request,
+		   uint32_t leg, enum parley_direction towards)
 {
 	const struct request_what what = {
 		.method = request->method,
+		.kind = request->own_number ? PARLEY_REQUEST_OWN
+					    : PARLEY_REQUEST_NEXT,
 		.leg = leg,
 		.towards = towards,
 		.headers = request->headers,
@@ -170,16 +187,16 @@ static bool send_to(struct parley_id id, const struct calls_request *request,
 		.done = on_request_done,
 	};
 
-	return request_send(id, &what) >= 0;
+	return request_send(id, &what);
 }
 
 int calls_request(struct sip_msg *msg, const struct calls_request *request)
 {
 	const char *what = "dlg_req_within()";
 	const char *fault = request_fault(request);
-	bool sent = true;
+	struct found_leg leg;
 	struct parley_id id;
-	uint32_t leg;
+	bool sent = true;
 
 	if (fault) {
 		complain(what, fault);
@@ -192,10 +209,77 @@ int calls_request(struct sip_msg *msg, const struct calls_request *request)
 	if (!find_leg(id, msg, false, what, &leg))
 		return -1;
 	if (request->side & PARLEY_SIDE_CALLER)
-		sent = send_to(id, request, leg, PARLEY_DIR_UPSTREAM);
+		sent = send_to(id, request, leg.number, PARLEY_DIR_UPSTREAM) >=
+		       0;
 	if (request->side & PARLEY_SIDE_CALLEE)
-		sent = send_to(id, request, leg, PARLEY_DIR_DOWNSTREAM) && sent;
+		sent = send_to(id, request, leg.number,
+			       PARLEY_DIR_DOWNSTREAM) >= 0 &&
+		       sent;
 	return sent ? 1 : -1;
+}
+
+/* ------------------------------------------------ dlg_send_sequential() */
+
+/* A PRACK has to say what it acknowledges: the reply in hand, unless the script
+ * says it itself. NULL, or what is missing. */
+static const char *add_rack(struct sip_msg *msg, const struct found_leg *leg,
+			    struct calls_request *request,
+			    char lines[RACK_LINES_MAX])
+{
+	const char *fault;
+	uint32_t rseq;
+	str line;
+
+	if (!text_is(to_parley(&request->method), "PRACK") ||
+	    header_lines_have(to_parley(&request->headers), "RAck"))
+		return NULL;
+	if (request->side != PARLEY_SIDE_CALLEE)
+		return "a PRACK to the caller must bring its RAck";
+	fault = prack_rseq(msg, &rseq);
+	if (fault)
+		return fault;
+	if (!leg->is_of_message)
+		return "the reply is from no callee that rings";
+	line = prack_line(rseq, leg->invite_cseq, lines);
+	if (request->headers.len > RACK_LINES_MAX - line.len)
+		return "the headers are too long";
+	if (request->headers.len > 0)
+		memcpy(lines + line.len, request->headers.s,
+		       (size_t)request->headers.len);
+	request->headers = (str){lines, line.len + request->headers.len};
+	return NULL;
+}
+
+int calls_sequential(struct sip_msg *msg, const struct calls_request *wanted)
+{
+	const char *what = "dlg_send_sequential()";
+	struct calls_request request = *wanted;
+	const char *fault = request_fault(&request);
+	char lines[RACK_LINES_MAX];
+	struct found_leg leg;
+	struct parley_id id;
+
+	if (request.side != PARLEY_SIDE_CALLER &&
+	    request.side != PARLEY_SIDE_CALLEE)
+		fault = "the side must be caller or callee";
+	else if (!fault && !ctx_dialog(msg, &id))
+		fault = "the message belongs to no call";
+	if (!fault && !find_leg(id, msg, false, what, &leg))
+		return -1;
+	if (!fault)
+		fault = add_rack(msg, &leg, &request, lines);
+	if (fault) {
+		complain(what, fault);
+		return -1;
+	}
+	(void)cseq_ready();
+	request.own_number = true;
+	return send_to(id, &request, leg.number,
+		       request.side == PARLEY_SIDE_CALLER
+			       ? PARLEY_DIR_UPSTREAM
+			       : PARLEY_DIR_DOWNSTREAM) > 0
+		       ? 1
+		       : -1;
 }
 
 /* ------------------------------------------------ dlg_refer() */
@@ -231,6 +315,7 @@ static int refer(struct parley_id id, struct sip_msg *msg,
 						      : PARLEY_DIR_DOWNSTREAM,
 		.done = on_refer_done,
 	};
+	struct found_leg leg;
 	str uri;
 
 	if (side != PARLEY_SIDE_CALLER && side != PARLEY_SIDE_CALLEE) {
@@ -246,8 +331,9 @@ static int refer(struct parley_id id, struct sip_msg *msg,
 		complain(name, "the address is too long");
 		return -1;
 	}
-	if (!find_leg(id, msg, true, name, &what.leg))
+	if (!find_leg(id, msg, true, name, &leg))
 		return -1;
+	what.leg = leg.number;
 	return request_send(id, &what) < 0 ? -1 : 1;
 }
 

@@ -22,10 +22,15 @@ struct calls_request {
 	str method;
 	str headers;		/* whole lines, or empty */
 	str content_type, body; /* both, or both empty */
+	bool own_number; /* those of the other party are raised from now on */
 };
 
 /* To the parties of the current call that are named. True if each was sent. */
 int calls_request(struct sip_msg *msg, const struct calls_request *request);
+
+/* To one party, with a number of its own whatever track_cseq_updates says; a
+ * PRACK to the callee acknowledges the reply in hand. True if it was sent. */
+int calls_sequential(struct sip_msg *msg, const struct calls_request *wanted);
 
 /* REFER to one party; if it accepts (2xx) that party gets a BYE. */
 int calls_refer(struct sip_msg *msg, enum parley_side side, const str *address);

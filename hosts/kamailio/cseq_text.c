@@ -72,19 +72,6 @@ static struct parley_str digits_at(const char *at, const char *end)
 	return (struct parley_str){from, (uint32_t)(at - from)};
 }
 
-/* False: empty, or no number of 32 bits. */
-static bool number_of(struct parley_str digits, uint32_t *number)
-{
-	uint64_t value = 0;
-
-	if (digits.len == 0 || digits.len > 10)
-		return false;
-	for (uint32_t i = 0; i < digits.len; i++)
-		value = value * 10 + (uint64_t)(digits.s[i] - '0');
-	*number = (uint32_t)value;
-	return value <= UINT32_MAX;
-}
-
 /* The second number of RAck (RFC 3262 7.2). */
 static struct parley_str rack_number(struct parley_str body)
 {
@@ -116,8 +103,8 @@ static bool is_mark(const struct line *line, uint64_t secret,
 	struct parley_str shift = digits_at(body.s, body.s + body.len);
 	char again[CSEQ_MARK_MAX];
 
-	return number_of(shift, &mark->shift) &&
-	       number_of(rack_number(body), &mark->rack) &&
+	return field_number(shift, &mark->shift) &&
+	       field_number(rack_number(body), &mark->rack) &&
 	       cseq_mark_print(mark, secret, again) == body.len &&
 	       memcmp(again, body.s, body.len) == 0;
 }
@@ -211,7 +198,7 @@ static void edit_number(struct edits *edits, struct parley_str digits,
 	uint32_t number;
 	char text[16];
 
-	if (!number_of(digits, &number) || number > UINT32_MAX - shift)
+	if (!field_number(digits, &number) || number > UINT32_MAX - shift)
 		return;
 	snprintf(text, sizeof(text), "%u", number + shift);
 	edit_add(edits, digits.s, digits.len, text);
@@ -287,7 +274,7 @@ size_t cseq_text_raise(struct parley_str message, uint64_t secret, char *out)
 		return 0;
 	find_places(message, secret, &places);
 	/* A mark is longer than all that is put in. */
-	if (places.branch.len > 0 && number_of(places.cseq, &number)) {
+	if (places.branch.len > 0 && field_number(places.cseq, &number)) {
 		snprintf(text, sizeof(text), ".cs%u", number);
 		edit_add(&places.marks, places.branch.s + places.branch.len, 0,
 			 text);
@@ -337,7 +324,7 @@ bool cseq_text_lower(char *message, size_t len)
 		return false;
 	find_places(text, 0, &places);
 	before = branch_cseq(places.branch);
-	if (!number_of(before, &number) || places.cseq.len < before.len)
+	if (!field_number(before, &number) || places.cseq.len < before.len)
 		return false;
 	cseq = message + (places.cseq.s - message);
 	memset(cseq, ' ', places.cseq.len - before.len);

@@ -154,6 +154,73 @@ uint32_t field_values(struct parley_str body, struct parley_str *values,
 	return count;
 }
 
+static bool is_name(struct parley_str value, const char *name)
+{
+	return value.len == strlen(name) &&
+	       strncasecmp(value.s, name, value.len) == 0;
+}
+
+/* The value at *@atp, which moves behind the comma. False: there is none. */
+static bool next_value(const char **atp, const char *end,
+		       struct parley_str *value)
+{
+	const char *to;
+
+	if (!*atp || *atp >= end)
+		return false;
+	to = value_end(*atp, end);
+	*value = field_trim((struct parley_str){*atp, (uint32_t)(to - *atp)});
+	*atp = to + (to < end);
+	return true;
+}
+
+bool field_has(struct parley_str body, const char *name)
+{
+	const char *at = body.s;
+	struct parley_str value;
+
+	while (next_value(&at, body.s + body.len, &value))
+		if (is_name(value, name))
+			return true;
+	return false;
+}
+
+uint32_t field_without(struct parley_str body, const char *name, char *out)
+{
+	const char *at = body.s;
+	struct parley_str value;
+	uint32_t len = 0;
+
+	while (next_value(&at, body.s + body.len, &value)) {
+		if (value.len == 0 || is_name(value, name))
+			continue;
+		if (len > 0)
+			out[len++] = ',';
+		memcpy(out + len, value.s, value.len);
+		len += value.len;
+	}
+	return len;
+}
+
+/* ------------------------------------------------ numbers */
+
+bool field_number(struct parley_str digits, uint32_t *number)
+{
+	uint64_t value = 0;
+
+	if (digits.len == 0 || digits.len > 10)
+		return false;
+	for (uint32_t i = 0; i < digits.len; i++) {
+		if (digits.s[i] < '0' || digits.s[i] > '9')
+			return false;
+		value = value * 10 + (uint64_t)(digits.s[i] - '0');
+	}
+	if (value > UINT32_MAX)
+		return false;
+	*number = (uint32_t)value;
+	return true;
+}
+
 /* ------------------------------------------------ lines */
 
 /* What the line at @at begins with; *valuep is what stands behind the colon. */

@@ -33,6 +33,16 @@ bool field_split(struct parley_str body, struct parley_str *uri,
 uint32_t field_values(struct parley_str body, struct parley_str *values,
 		      uint32_t max);
 
+/* True if one of the values is @name, in either case. */
+bool field_has(struct parley_str body, const char *name);
+
+/* The values that are not @name, with commas between them, in @out, which has
+ * room for body.len. Returns their length. */
+uint32_t field_without(struct parley_str body, const char *name, char *out);
+
+/* A decimal number of 32 bits and nothing else. */
+bool field_number(struct parley_str digits, uint32_t *number);
+
 enum field_name { FIELD_NONE, FIELD_CONTACT, FIELD_RECORD_ROUTE };
 
 /* Finds the next Contact ("m") or Record-Route from @at on, the begin of a

@@ -191,16 +191,28 @@ static void give_back(const struct taken *taken)
 	adapter.tm.t_sett(taken->before, taken->branch);
 }
 
-bool invite_open(struct parley_id id)
+/* @flags: that must not be set. */
+static bool is_open(struct parley_id id, unsigned int flags)
 {
 	struct taken taken;
 	bool open;
 
 	if (!take(id, &taken))
 		return false;
-	open = taken.t->uas.status < 200 && taken.t->uas.request;
+	open = taken.t->uas.status < 200 && taken.t->uas.request &&
+	       !(taken.t->flags & flags);
 	give_back(&taken);
 	return open;
+}
+
+bool invite_open(struct parley_id id)
+{
+	return is_open(id, 0);
+}
+
+bool invite_waits(struct parley_id id)
+{
+	return is_open(id, T_CANCELED);
 }
 
 int invite_make(struct sip_msg *msg, struct parley_id id)

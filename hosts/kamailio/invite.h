@@ -46,6 +46,8 @@ bool invite_has_transaction(struct parley_id id);
 
 /* True if the transaction is there and has no final reply yet. */
 bool invite_open(struct parley_id id);
+/* The same, and the caller has not cancelled it. */
+bool invite_waits(struct parley_id id);
 
 /* Makes a transaction for the INVITE @msg that has none yet. 0 or -1. */
 int invite_make(struct sip_msg *msg, struct parley_id id);

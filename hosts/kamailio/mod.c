@@ -44,6 +44,7 @@ struct adapter adapter = {
 			.reinvite_ping_interval = 300,
 			.ping_lost_limit = 1,
 			.h_id_step = 1,
+			.auto_prack_fr_timeout = 3,
 			.bridge_controller =
 				STR_STATIC_INIT("sip:controller@kamailio.org"),
 			.bridge_contact = STR_STATIC_INIT(

@@ -28,6 +28,7 @@ enum {
 	KA_INTERVAL_MIN = 30, /* as in the stock module */
 	PING_LOST_MAX = 100,
 	JOURNAL_MB_MAX = 65536,
+	AUTO_PRACK_MAX = 3600, /* seconds */
 };
 
 /* ------------------------------------------------ values */
@@ -120,6 +121,10 @@ CHOICE(dlg_match_mode, 2)
 CHOICE(dlg_mode, 1)
 CHOICE(dlg_ctxiuid_mode, 1)
 SWITCH(track_cseq_updates)
+CHOICE(auto_prack_hangup_on_failure, 1)
+HANDLER(auto_prack_fr_timeout,
+	set_range("auto_prack_fr_timeout", &adapter.set.auto_prack_fr_timeout,
+		  value, 1, AUTO_PRACK_MAX))
 SWITCH(debug_variables)
 SWITCH(enable_dmq)
 SWITCH(dmq_ka_iflags_sync)
@@ -609,6 +614,8 @@ param_export_t adapter_params[] = {
 	BY_INT(keep_proxy_rr),
 	BY_INT(dlg_filter_mode),
 	BY_INT(track_cseq_updates),
+	BY_INT(auto_prack_fr_timeout),
+	BY_INT(auto_prack_hangup_on_failure),
 	BY_INT(timer_procs),
 	BY_INT(h_id_start),
 	BY_INT(h_id_step),

@@ -330,7 +330,9 @@ int request_send(struct parley_id id, const struct request_what *what)
 			lines = (str){headers.text, (int)headers.len};
 			set_uac_req(&uac, &method, &lines,
 				    body.len > 0 ? &body : NULL, &dialog,
-				    TMCB_LOCAL_COMPLETED | TMCB_DESTROY,
+				    TMCB_LOCAL_COMPLETED | TMCB_DESTROY |
+					    (what->tell_sent ? TMCB_REQUEST_SENT
+							     : 0),
 				    what->done, tmcb_pack(id, bits_of(what)));
 			/* tm adds one, but not for an ACK, which has its
 			 * INVITE's number (RFC 3261 13.2.2.4). */

@@ -32,6 +32,7 @@ struct request_what {
 	 * and when the transaction ends; NULL: nobody wants to know. It asks
 	 * request_result() what happened. */
 	transaction_cb *done;
+	bool tell_sent; /* also when it is sent: TMCB_REQUEST_SENT */
 };
 
 /* Takes the next CSeq of that direction (an ACK its INVITE's, a keep-alive an

@@ -13,6 +13,7 @@
 #include "cseq.h"
 #include "facts.h"
 #include "invite.h"
+#include "prack.h"
 #include "said.h"
 #include "scripted.h"
 #include "tmcb.h"
@@ -322,6 +323,7 @@ int sip_create(struct sip_msg *msg, const uint32_t *options)
 		PARLEY_OPT_ALL &
 		~(PARLEY_OPT_KA_CALLER | PARLEY_OPT_KA_CALLEE |
 		  PARLEY_OPT_TIMEOUT_NORESET | PARLEY_OPT_END_ON_RACE);
+	bool made = false;
 	struct ctx *ctx;
 	uint32_t ignored;
 
@@ -333,17 +335,18 @@ int sip_create(struct sip_msg *msg, const uint32_t *options)
 		ctx->options |= options ? *options : 0;
 		if (begin(msg, NULL, adapter.set.initial_cbs_inscript) < 0)
 			return -1;
-		if (ctx->created)
-			return 1;
+		made = ctx->created;
 	}
-	/* It was there already. */
-	if (options &&
+	/* Or it was there already. */
+	if (!made && options &&
 	    parley_options(adapter.engine, host_now(), ctx->id, *options,
 			   replaced & ~*options, &ignored) < 0)
 		return -1;
 	if (options && said_wanted(*options))
 		said_watch_invite(msg, compat_transaction(&adapter.tm),
 				  ctx->id);
+	if (options && (*options & PARLEY_OPT_AUTO_PRACK))
+		prack_watch(msg, ctx->id);
 	return 1;
 }
 

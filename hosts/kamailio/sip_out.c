@@ -193,6 +193,26 @@ static bool can_reply(struct sip_msg *msg, struct parley_id id)
 	       invite_make(msg, id) == 0;
 }
 
+static int end_call(const struct parley_event *event, const str *extra_hdrs)
+{
+	struct adapter_message none = {0};
+	struct parley_actions actions;
+	int rc = parley_feed(adapter.engine, host_now(), event, &actions);
+	int failed;
+
+	if (rc < 0)
+		return rc;
+	/* Another branch may answer until 64*T1 after the first (RFC 3261
+	 * 13.2.2.4). */
+	if (actions.count > 0 && actions.list[0].type == PARLEY_ACT_BYE)
+		invite_expect_crossing(event->id);
+	failed = run(&none, &actions, extra_hdrs);
+	/* One that went out is an end; the engine knows of those that failed
+	 * and sees to the rest. */
+	return failed > 0 && (uint32_t)failed == actions.count ? PARLEY_E_STATE
+							       : 0;
+}
+
 int sip_terminate(struct sip_msg *msg, struct parley_id id,
 		  enum parley_side side, const str *reason,
 		  const str *extra_hdrs)
@@ -203,27 +223,26 @@ int sip_terminate(struct sip_msg *msg, struct parley_id id,
 		.side = side,
 		.code = (uint16_t)adapter.set.early_code,
 	};
-	struct adapter_message none = {0};
-	struct parley_actions actions;
-	int rc, failed;
 
 	if (reason)
 		event.reason = to_parley(reason);
 	if (msg)
 		invite_answered(msg, id);
 	event.can_reply = side == PARLEY_SIDE_ALL && can_reply(msg, id);
-	rc = parley_feed(adapter.engine, host_now(), &event, &actions);
-	if (rc < 0)
-		return rc;
-	/* Another branch may answer until 64*T1 after the first (RFC 3261
-	 * 13.2.2.4). */
-	if (actions.count > 0 && actions.list[0].type == PARLEY_ACT_BYE)
-		invite_expect_crossing(id);
-	failed = run(&none, &actions, extra_hdrs);
-	/* One that went out is an end; the engine knows of those that failed
-	 * and sees to the rest. */
-	return failed > 0 && (uint32_t)failed == actions.count ? PARLEY_E_STATE
-							       : 0;
+	return end_call(&event, extra_hdrs);
+}
+
+int sip_refuse(struct parley_id id, int code)
+{
+	const struct parley_event event = {
+		.type = PARLEY_EV_TERMINATE,
+		.id = id,
+		.side = PARLEY_SIDE_ALL,
+		.code = (uint16_t)code,
+		.can_reply = true,
+	};
+
+	return invite_waits(id) ? end_call(&event, NULL) : PARLEY_E_STATE;
 }
 
 const char *sip_terminate_fault(struct parley_id id, enum parley_side side,

@@ -70,6 +70,21 @@ static void list(struct parley_str text)
 	}
 }
 
+static void without(struct parley_str text)
+{
+	char *out = malloc(text.len + 1);
+	struct parley_str rest = {out, 0};
+	uint32_t number;
+
+	expect(out != NULL);
+	rest.len = field_without(text, "a", out);
+	expect(rest.len <= text.len);
+	expect(!field_has(rest, "a"));
+	if (field_number(text, &number))
+		expect(text.len > 0 && text.len <= 10);
+	free(out);
+}
+
 static void lines(struct parley_str text)
 {
 	const char *end = text.s + text.len;
@@ -110,6 +125,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		memcpy(copy, data, size);
 	address(text);
 	list(text);
+	without(text);
 	lines(text);
 	expect(inside(text, field_trim(text)));
 	free(copy);

@@ -61,10 +61,72 @@ static void test_lines(void **state)
 	}
 }
 
+static struct parley_str text(const char *s)
+{
+	return (struct parley_str){s, (uint32_t)strlen(s)};
+}
+
+static void test_lists_without(void **state)
+{
+	static const struct row {
+		const char *body, *rest;
+		bool has;
+	} rows[] = {
+		/* 0 */ {"", "", false},
+		/* 1 */ {"100rel", "", true},
+		/* 2 */ {" 100REL ", "", true},
+		/* 3 */ {"100rel,timer", "timer", true},
+		/* 4 */ {"a , 100rel\r\n , b", "a,b", true},
+		/* 5 */ {"100rel, 100Rel", "", true},
+		/* 6 */
+		{"100rels,x100rel,100re", "100rels,x100rel,100re", false},
+		/* 7 */ {",,100rel,,", "", true},
+		/* 8 */ {",", "", false},
+		/* 9 */ {"100rel;x", "100rel;x", false},
+		/* 10 */ {"\"100rel\", <100rel>", "\"100rel\",<100rel>", false},
+	};
+	char out[64];
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		uint32_t len = field_without(text(rows[i].body), "100rel", out);
+
+		out[len] = '\0';
+		if (strcmp(out, rows[i].rest) != 0 ||
+		    field_has(text(rows[i].body), "100rel") != rows[i].has)
+			fail_msg("row %zu: %s", i, out);
+	}
+	assert_false(field_has((struct parley_str){NULL, 0}, "100rel"));
+	assert_int_equal(
+		field_without((struct parley_str){NULL, 0}, "100rel", out), 0);
+}
+
+static void test_numbers(void **state)
+{
+	static const char *const wrong[] = {"",	  "4294967296", "99999999999",
+					    "-1", "+1",		"1 ",
+					    "1x", "0x1",	"00000000001"};
+	uint32_t number = 7;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(wrong) / sizeof(wrong[0]); i++)
+		if (field_number(text(wrong[i]), &number))
+			fail_msg("%s is %u", wrong[i], number);
+	assert_int_equal(number, 7);
+	assert_true(field_number(text("4294967295"), &number));
+	assert_int_equal(number, UINT32_MAX);
+	assert_true(field_number(text("0"), &number));
+	assert_int_equal(number, 0);
+	assert_true(field_number(text("0000000012"), &number));
+	assert_int_equal(number, 12);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_lines),
+		cmocka_unit_test(test_lists_without),
+		cmocka_unit_test(test_numbers),
 	};
 
 	cmocka_set_message_output(CM_OUTPUT_TAP);

@@ -3,6 +3,7 @@
 
 #include "bridge.h"
 #include "calls.h"
+#include "cseq.h"
 #include "fixups.h"
 #include "functions_calls.h"
 #include "ops.h"
@@ -27,6 +28,21 @@ int fixup_request(void **param, int param_no)
 {
 	return param_no == 1 ? fixup_side("dlg_req_within", param, true)
 			     : fixup_spve_null(param, 1);
+}
+
+int fixup_sequential(void **param, int param_no)
+{
+	str text = {*param, (int)strlen(*param)};
+	enum parley_side side = op_side(&text);
+
+	if (param_no == 2 && !strchr(text.s, '$') &&
+	    (!side || side == PARLEY_SIDE_ALL)) {
+		LM_ERR("dlg_send_sequential(): side \"%s\" must be caller or "
+		       "callee\n",
+		       text.s);
+		return E_CFG;
+	}
+	return cseq_need() < 0 ? E_CFG : fixup_spve_null(param, 1);
 }
 
 int fixup_refer(void **param, int param_no)
@@ -84,6 +100,41 @@ int f_request3(struct sip_msg *msg, char *side, char *method, char *headers)
 int f_request2(struct sip_msg *msg, char *side, char *method)
 {
 	return f_request5(msg, side, method, NULL, NULL, NULL);
+}
+
+/* NOLINTNEXTLINE(readability-function-size): Kamailio has it so. */
+int f_sequential5(struct sip_msg *msg, char *method, char *side, char *body,
+		  char *ctype, char *headers)
+{
+	const char *function = "dlg_send_sequential()";
+	struct calls_request request = {0};
+	str name;
+
+	if (!take_text(msg, function, side, &name))
+		return -1;
+	request.side = op_side(&name);
+	if (!take_text(msg, function, method, &request.method) ||
+	    !take_text(msg, function, body, &request.body) ||
+	    !take_text(msg, function, ctype, &request.content_type) ||
+	    !take_text(msg, function, headers, &request.headers))
+		return -1;
+	return calls_sequential(msg, &request);
+}
+
+int f_sequential4(struct sip_msg *msg, char *method, char *side, char *body,
+		  char *ctype)
+{
+	return f_sequential5(msg, method, side, body, ctype, NULL);
+}
+
+int f_sequential3(struct sip_msg *msg, char *method, char *side, char *body)
+{
+	return f_sequential5(msg, method, side, body, NULL, NULL);
+}
+
+int f_sequential2(struct sip_msg *msg, char *method, char *side)
+{
+	return f_sequential5(msg, method, side, NULL, NULL, NULL);
 }
 
 int f_refer(struct sip_msg *msg, char *side, char *param)
@@ -179,6 +230,21 @@ int ki_request3(sip_msg_t *msg, str *side, str *method, str *headers)
 int ki_request2(sip_msg_t *msg, str *side, str *method)
 {
 	return ki_request5(msg, side, method, NULL, NULL, NULL);
+}
+
+/* NOLINTNEXTLINE(readability-function-size): one for each parameter. */
+int ki_sequential(sip_msg_t *msg, str *method, str *side, str *body, str *ctype,
+		  str *headers)
+{
+	const struct calls_request request = {
+		.side = op_side(side),
+		.method = text_or_empty(method),
+		.headers = text_or_empty(headers),
+		.content_type = text_or_empty(ctype),
+		.body = text_or_empty(body),
+	};
+
+	return calls_sequential(msg, &request);
 }
 
 int ki_refer(sip_msg_t *msg, str *side, str *address)

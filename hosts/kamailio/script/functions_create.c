@@ -107,7 +107,7 @@ int op_create(struct sip_msg *msg, const str *flags)
 int fixup_create(void **param, int param_no)
 {
 	str text = {*param, (int)strlen(*param)};
-	uint32_t options;
+	uint32_t options = PARLEY_OPT_AUTO_PRACK;
 
 	(void)param_no;
 	if (fixup_may_fail() && !strchr(text.s, '$') &&
@@ -116,6 +116,8 @@ int fixup_create(void **param, int param_no)
 	/* Pings raise the numbers of the parties' requests. */
 	if ((strchr(text.s, '$') || (options & PARLEY_OPT_PINGS)) &&
 	    cseq_need() < 0)
+		return E_CFG;
+	if ((options & PARLEY_OPT_AUTO_PRACK) && cseq_need() < 0)
 		return E_CFG;
 	return fixup_texts(param, 1);
 }

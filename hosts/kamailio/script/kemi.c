@@ -485,6 +485,7 @@ static const sr_kemi_t functions[] = {
 	KEMI("fix_route_dialog", I, op_fix_route, NONE),
 	KEMI("match_dialog", I, ki_match, NONE),
 	KEMI("match_dialog_mode", I, ki_match_mode, S),
+	KEMI("dlg_send_sequential", I, ki_sequential, S, S, S, S, S),
 	KEMI("dlg_refer", I, ki_refer, S, S),
 	KEMI("dlg_set_ruri", I, calls_set_ruri, NONE),
 	KEMI("dlg_req_within2", I, ki_request2, S, S),

@@ -232,6 +232,10 @@ REQUESTS = (
     ("plain", 'd.dlg_req_within4("caller", "X-P", "", "")'),
     ("wrong", 'd.dlg_req_within2("nobody", "X-2")'),
     ("half", 'd.dlg_req_within4("callee", "X-4", "", "4")'),
+    ("own", 'd.dlg_send_sequential("X-6", "callee", "6", "a/b", "H: 6")'),
+    ("bare", 'd.dlg_send_sequential("X-7", "caller", "", "", "")'),
+    ("no_party", 'd.dlg_send_sequential("X-6", "all", "", "", "")'),
+    ("no_reply", 'd.dlg_send_sequential("PRACK", "callee", "", "", "")'),
     ("refer", 'd.dlg_refer("caller", "sip:1@127.0.0.1")'),
     ("did", 'd.dlg_refer_did(KSR.pv.get("$dlg(h_entry)"), '
             'KSR.pv.get("$dlg(h_id)"), "callee", "sip:2@127.0.0.1")'),
@@ -256,7 +260,8 @@ def test_requests(env):
         wait_state(server, call.callid, 4)
         call.caller.request("OPTIONS", [("X-Me", a.contact)])
         a.expect(200, "OPTIONS")
-        false = ("wrong", "half", "no_side", "no_call", "no_uri")
+        false = ("wrong", "half", "no_side", "no_call", "no_uri", "no_party",
+                 "no_reply")
         same("results", results(server),
              {n: "-1" if n in false else "1" for n, _ in REQUESTS})
         b.expect("X-2")
@@ -267,6 +272,8 @@ def test_requests(env):
             same("5", [five.get("H"), five.get("Content-Type"), five.body],
                  ["5", "a/b", "5"])
         same("plain", a.expect("X-P").body, "")
+        six, seven = b.expect("X-6"), a.expect("X-7")
+        same("6", [six.get("H"), six.body, seven.body], ["6", "6", ""])
         same("refer", a.expect("REFER").get("Refer-To"), "sip:1@127.0.0.1")
         same("did, cid", [b.expect("REFER").get("Refer-To") for _ in "23"],
              ["sip:2@127.0.0.1", "sip:3@127.0.0.1"])
