@@ -324,7 +324,8 @@ bool cseq_text_lower(char *message, size_t len)
 		return false;
 	find_places(text, 0, &places);
 	before = branch_cseq(places.branch);
-	if (!field_number(before, &number) || places.cseq.len < before.len)
+	if (before.len == 0 || !field_number(before, &number) ||
+	    places.cseq.len < before.len)
 		return false;
 	cseq = message + (places.cseq.s - message);
 	memset(cseq, ' ', places.cseq.len - before.len);

@@ -160,26 +160,27 @@ static bool is_name(struct parley_str value, const char *name)
 	       strncasecmp(value.s, name, value.len) == 0;
 }
 
-/* The value at *@atp, which moves behind the comma. False: there is none. */
-static bool next_value(const char **atp, const char *end,
-		       struct parley_str *value)
+/* Takes the first value off @list. False: it is empty. */
+static bool next_value(struct parley_str *list, struct parley_str *value)
 {
-	const char *to;
+	const char *end, *to;
 
-	if (!*atp || *atp >= end)
+	if (list->len == 0)
 		return false;
-	to = value_end(*atp, end);
-	*value = field_trim((struct parley_str){*atp, (uint32_t)(to - *atp)});
-	*atp = to + (to < end);
+	end = list->s + list->len;
+	to = value_end(list->s, end);
+	*value = field_trim(
+		(struct parley_str){list->s, (uint32_t)(to - list->s)});
+	list->s = to + (to < end);
+	list->len = (uint32_t)(end - list->s);
 	return true;
 }
 
 bool field_has(struct parley_str body, const char *name)
 {
-	const char *at = body.s;
 	struct parley_str value;
 
-	while (next_value(&at, body.s + body.len, &value))
+	while (next_value(&body, &value))
 		if (is_name(value, name))
 			return true;
 	return false;
@@ -187,11 +188,10 @@ bool field_has(struct parley_str body, const char *name)
 
 uint32_t field_without(struct parley_str body, const char *name, char *out)
 {
-	const char *at = body.s;
 	struct parley_str value;
 	uint32_t len = 0;
 
-	while (next_value(&at, body.s + body.len, &value)) {
+	while (next_value(&body, &value)) {
 		if (value.len == 0 || is_name(value, name))
 			continue;
 		if (len > 0)
