@@ -323,7 +323,9 @@ int host_init(void)
 	if (host.shared)
 		memset(host.shared, 0, sizeof(*host.shared));
 	if (!host.shared || make_locks(parley_locks(&config)) < 0 ||
-	    parley_create(&shared_host, &config, &adapter.engine) < 0) {
+	    parley_create(&shared_host, &config, &adapter.engine) < 0 ||
+	    (adapter.set.value_index &&
+	     parley_index_values(adapter.engine) < 0)) {
 		LM_ERR("not enough shared memory to start with hash_size=%u: "
 		       "start kamailio with a larger -m\n",
 		       config.hash_size);

@@ -126,6 +126,7 @@ HANDLER(auto_prack_fr_timeout,
 	set_range("auto_prack_fr_timeout", &adapter.set.auto_prack_fr_timeout,
 		  value, 1, AUTO_PRACK_MAX))
 SWITCH(debug_variables)
+SWITCH(value_index)
 SWITCH(enable_dmq)
 SWITCH(dmq_ka_iflags_sync)
 SWITCH(dmq_load_callbacks)
@@ -622,6 +623,7 @@ param_export_t adapter_params[] = {
 	BY_INT(dlg_mode),
 	BY_INT(dlg_ctxiuid_mode),
 	BY_INT(debug_variables),
+	BY_INT(value_index),
 	BY_TEXT(lreq_callee_headers, param_lreq_callee_headers),
 	BY_TEXT(bridge_controller, param_bridge_controller),
 	BY_TEXT(bridge_contact, param_bridge_contact),

@@ -41,6 +41,7 @@ struct adapter_settings {
 	int options_ping_interval, reinvite_ping_interval, ping_lost_limit;
 	int keep_proxy_rr; /* bits: 1 callee's leg, 2 caller's leg */
 	int dlg_filter_mode, track_cseq_updates, timer_procs;
+	int value_index;
 	int h_id_start, h_id_step; /* start -1: the server's id */
 	int auto_prack_fr_timeout, auto_prack_hangup_on_failure;
 	int dlg_mode, dlg_ctxiuid_mode, debug_variables;

@@ -20,6 +20,7 @@
 #include "text.h"
 #include "validate.h"
 #include "values.h"
+#include "text.h"
 
 /* The index of a profile by name. KEMI scripts have no fixups, so the first
  * one to see a wrong name is the call. */
@@ -219,6 +220,76 @@ static int ki_load2(sip_msg_t *msg, str *name, str *type)
 static int ki_load1(sip_msg_t *msg, str *name)
 {
 	return op_load(msg, name, NULL, false);
+}
+
+/* An AVP for a list; NULL, and a log line: it is none. */
+static pv_spec_t *list_of(const char *function, str *target)
+{
+	pv_spec_t *spec = result_of(function, target);
+
+	if (!spec || spec->type == PVT_AVP)
+		return spec;
+	log_limited(LOG_CAUSE_SCRIPT, L_ERR,
+		    "%s(): %.*s must be $avp(...): it is a list\n", function,
+		    target->len, target->s);
+	return NULL;
+}
+
+static bool results_of(const char *function, str *list, str *count,
+		       struct lookup_out *out)
+{
+	out->list = list_of(function, list);
+	out->count = result_of(function, count);
+	return out->list && out->count;
+}
+
+static int ki_by_val(sip_msg_t *msg, str *name, str *value, str *list,
+		     str *count)
+{
+	struct lookup_out out;
+
+	return results_of("get_dialogs_by_val", list, count, &out)
+		       ? op_dialogs_by_val(msg, name, value, &out)
+		       : -1;
+}
+
+static int ki_by_profile(sip_msg_t *msg, str *name, str *value, str *list,
+			 str *count)
+{
+	struct lookup_out out;
+	int profile = profile_of(name);
+
+	return profile >= 0 && results_of("get_dialogs_by_profile", list, count,
+					  &out)
+		       ? op_dialogs_by_profile(msg, profile, value_of(value),
+					       &out)
+		       : -1;
+}
+
+static int ki_by_profile_static(sip_msg_t *msg, str *name, str *list,
+				str *count)
+{
+	return ki_by_profile(msg, name, NULL, list, count);
+}
+
+/* NOLINTNEXTLINE(readability-function-size): Kamailio has it so. */
+static int ki_info(sip_msg_t *msg, str *attr, str *list, str *key, str *value,
+		   str *count)
+{
+	const struct lookup_info info = {*attr, *key, *value};
+	struct lookup_out out;
+
+	return results_of("get_dialog_info", list, count, &out)
+		       ? op_dialog_info(msg, &info, &out)
+		       : -1;
+}
+
+static int ki_vals(sip_msg_t *msg, str *names, str *values, str *callid)
+{
+	pv_spec_t *keys = list_of("get_dialog_vals", names);
+	pv_spec_t *texts = list_of("get_dialog_vals", values);
+
+	return keys && texts ? op_dialog_vals(msg, keys, texts, callid) : -1;
 }
 
 /* As in the stock module, a side that is no side means both. */
@@ -475,6 +546,11 @@ static const sr_kemi_t functions[] = {
 	KEMI("load_dialog_ctx2", I, ki_load2, S, S),
 	KEMI("load_dialog_ctx3", I, ki_load3, S, S, I),
 	KEMI("unload_dialog_ctx", I, op_unload, NONE),
+	KEMI("get_dialogs_by_val", I, ki_by_val, S, S, S, S),
+	KEMI("get_dialogs_by_profile", I, ki_by_profile, S, S, S, S),
+	KEMI("get_dialogs_by_profile_static", I, ki_by_profile_static, S, S, S),
+	KEMI("get_dialog_info", I, ki_info, S, S, S, S, S),
+	KEMI("get_dialog_vals", I, ki_vals, S, S, S),
 	KEMI("dlg_get_var_to", I, ki_get_var_to, S, S, S, S, S),
 	KEMI("dlg_set_timeout_by_profile_static", I,
 	     ki_timeout_by_profile_static, S, I),

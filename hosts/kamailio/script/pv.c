@@ -9,6 +9,7 @@
 #include "core/pvapi.h"
 #include "core/route.h"
 
+#include "dialog_json.h"
 #include "exports.h"
 #include "ops.h"
 #include "pv_ctx.h"
@@ -333,8 +334,42 @@ static int set_var(struct sip_msg *msg, pv_param_t *param, int op,
 	return error < 0 ? -1 : 0;
 }
 
+/* ------------------------------------------ $DLG_json and $DLG_ctx_json */
+
+/* A buffer for each: the text may be longer than Kamailio's have room for. */
+static int get_json(struct sip_msg *msg, pv_param_t *param, pv_value_t *res,
+		    bool context)
+{
+	static struct reader buffers[2];
+	struct parley_view view;
+	struct parley_id id;
+	str text;
+
+	if (!ctx_dialog(msg, &id) ||
+	    reader_read(reader_of_process(), id, &view) < 0)
+		return pv_get_null(msg, param, res);
+	text = dialog_json(&buffers[context], &view, context);
+	return text.s ? pv_get_strval(msg, param, res, &text)
+		      : pv_get_null(msg, param, res);
+}
+
+static int get_short_json(struct sip_msg *msg, pv_param_t *param,
+			  pv_value_t *res)
+{
+	return get_json(msg, param, res, false);
+}
+
+static int get_ctx_json(struct sip_msg *msg, pv_param_t *param, pv_value_t *res)
+{
+	return get_json(msg, param, res, true);
+}
+
 /* clang-format off */
 pv_export_t adapter_pvs[] = {
+	{STR_STATIC_INIT("DLG_json"), PVT_OTHER, get_short_json, NULL, NULL,
+	 NULL, NULL, 0},
+	{STR_STATIC_INIT("DLG_ctx_json"), PVT_OTHER, get_ctx_json, NULL, NULL,
+	 NULL, NULL, 0},
 	{STR_STATIC_INIT("DLG_count"), PVT_OTHER, get_count, NULL, NULL, NULL,
 	 NULL, 0},
 	{STR_STATIC_INIT("DLG_status"), PVT_OTHER, get_status, NULL, NULL,

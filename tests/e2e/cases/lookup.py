@@ -1,6 +1,10 @@
-"""load_dialog_ctx(): any dialog as the current one of a message."""
+"""Any dialog as the current one of a message; dialogs by value and profile."""
+import json
+import re
+
 from cases.functions import results, show, step
 from cases.kemi import functions as lua, lua_proxy, results as lua_results, say
+from lib import database
 from lib.case import (check, net, parley_only, proxy, same, script, sip,
                       state_of, two_parties, wait_state, wait_statistic)
 
@@ -331,3 +335,358 @@ def test_load_kemi(env):
         same("results", lua_results(server), {
             "empty": "-1", "load": "1", "status": "4", "again": "-1",
             "unload": "1", "twice": "-1", "two": "-1", "three": "1"})
+
+
+# ------------------------------------------------ by value, by profile
+
+PROFILES = [("profiles_with_value", "caller"), ("profiles_no_value", "all")]
+BY_VAL = 'get_dialogs_by_val("$hdr(X-Name)", "$hdr(X-Value)", "$avp(list)", ' \
+    '"$var(count)")'
+# All of a list as it stands there, each in a line of its own.
+LIST = '''$var(i) = 0;
+    while ($(avp(%s)[$var(i)]) != $null) {
+        xlog("L_ERR", "LIST $(avp(%s)[$var(i)])\\n");
+        $var(i) = $var(i) + 1;
+    }
+    xlog("L_ERR", "LIST END\\n");
+'''
+
+
+def listed(name="list"):
+    return LIST.replace("%s", name)
+
+
+def look_up(server, party, *headers, lists=1):
+    """What an OPTIONS with these headers logs: results, lists of texts."""
+    before = len(server.log())
+    party.ask("OPTIONS", list(headers))
+    lines = [line.partition("LIST ")[2] for line in
+             server.log()[before:].splitlines() if "LIST " in line]
+    found = [[]]
+    for line in lines:
+        if line == "END":
+            found.append([])
+        else:
+            found[-1].append(line)
+    same("lists", len(found), lists + 1)
+    return (results(server),) + tuple(found[:-1])
+
+
+def dialogs_of(texts):
+    return [json.loads(text) for text in texts]
+
+
+def in_order(server, *calls):
+    """Call-IDs in the order of h_entry and h_id."""
+    def key(callid):
+        found = server.rpc("dlg.dlg_list", callid)
+        return found["h_entry"], found["h_id"]
+    return sorted((c.callid for c in calls), key=key)
+
+
+BY = dict(initial='dlg_manage(); $dlg_var(who) = $fU; $dlg_var(more) = $_s(m-$ci);'
+          '$dlg_var(odd) = "a\\"b\\\\c"; set_dlg_profile("caller", "$fU");'
+          'set_dlg_profile("all");')
+
+
+@parley_only(NEW)
+def test_by_val(env):
+    """Calls with this value, each once, as JSON; and their number."""
+    text = step("found", BY_VAL) + show("count", "$var(count)") + listed()
+    routes = script(**BY, **on_options(text))
+    with two_parties(env.proxy(PROFILES, routes)) as (server, a, b):
+        calls = [sip.establish(a, b) for _ in range(3)]
+        other = sip.establish(b, a)
+        for one in calls + [other]:
+            wait_state(server, one.callid, 4)
+        got, texts = look_up(server, a, ("X-Name", "who"), ("X-Value", "a"))
+        same("results", got, {"found": "3", "count": "3"})
+        found = dialogs_of(texts)
+        same("calls", [d["callid"] for d in found], in_order(server, *calls))
+        one = [d for d in found if d["callid"] == calls[0].callid][0]
+        same("ID", one["ID"], did(server, calls[0].callid))
+        known = server.rpc("dlg.dlg_list", calls[0].callid)
+        same("db_id", int(one["db_id"]),
+             (known["h_entry"] << 32) + known["h_id"])
+        same("values", {k: v for pair in one["context"]["values"]
+                        for k, v in pair.items()},
+             {"who": "a", "more": "m-" + calls[0].callid, "odd": 'a"b\\c'})
+        same("profiles", sorted(one["context"]["profiles"], key=str),
+             [{"all": ""}, {"caller": "a"}])
+        same("fields", {k: one[k] for k in (
+            "state", "user_flags", "from_uri", "to_uri", "caller_tag",
+            "caller_contact", "caller_bind_addr")}, {
+                "state": 4, "user_flags": 0, "from_uri": "sip:a@from.test",
+                "to_uri": "sip:b@to.test",
+                "caller_tag": calls[0].caller.local_tag,
+                "caller_contact": a.contact,
+                "caller_bind_addr": known["caller"]["socket"]})
+        leg, = one["CALLEES"]
+        same("callee", (leg["callee_tag"], leg["callee_contact"],
+                        leg["caller_cseq"]),
+             (calls[0].caller.remote_tag, b.contact, 1))
+        check(one["timeout"] - one["timestart"] == 43200, "times %r", one)
+        check(one["datestart"][:2] == "20", "date %r", one["datestart"])
+        # A call that has ended is not found.
+        calls[1].hang_up()
+        wait_statistic(server, "active_dialogs", 3)
+        got, texts = look_up(server, a, ("X-Name", "who"), ("X-Value", "a"))
+        same("results", got, {"found": "2", "count": "2"})
+        same("calls", [d["callid"] for d in dialogs_of(texts)],
+             in_order(server, calls[0], calls[2]))
+
+
+@parley_only(NEW)
+def test_by_val_none(env):
+    """None: -1, the number is 0, and the list stays as it was."""
+    text = '$avp(list) = "old"; ' + step("found", BY_VAL) + \
+        show("count", "$var(count)") + listed()
+    routes = script(**BY, **on_options(text))
+    with two_parties(env.proxy(PROFILES, routes)) as (server, a, b):
+        call = sip.establish(a, b)
+        wait_state(server, call.callid, 4)
+        for name, value in (("who", "c"), ("whom", "a"), ("", "a"),
+                            ("~who", "a"), ("who", ""), ("", ""),
+                            ("n" * 5000, "a"), ("who", "v" * 5000)):
+            got, texts = look_up(server, a, ("X-Name", name),
+                                 ("X-Value", value))
+            same("results of %.9s=%.9s" % (name, value), got,
+                 {"found": "-1", "count": "0"})
+            same("list", texts, ["old"])
+        got, texts = look_up(server, a, ("X-Name", "who"), ("X-Value", "a"))
+        same("results", got, {"found": "1", "count": "1"})
+        same("the list is replaced", len(texts), 1)
+
+
+@parley_only(NEW)
+def test_by_val_changes(env):
+    """A value that is changed or deleted is found no more, the new one is; a
+    value that was set before the dialog is found from the INVITE on."""
+    text = 'if ($hdr(X-Id) != $null) { load_dialog_ctx("$hdr(X-Id)"); ' \
+        '$dlg_var(who) = $(hdr(X-To){s.rm,-}); unload_dialog_ctx(); } ' + \
+        step("found", BY_VAL) + listed()
+    routes = script(initial='$dlg_var(who) = $fU; dlg_manage();',
+                    **on_options(text))
+    with two_parties(env.proxy(routes=routes)) as (server, a, b):
+        side, invite = sip.ring(a, b)
+
+        def count(value, *more):
+            got, texts = look_up(server, a, ("X-Name", "who"),
+                                 ("X-Value", value), *more)
+            same("list", [d["callid"] for d in dialogs_of(texts)],
+                 [side.callid] * len(texts))
+            return int(got["found"])
+        same("rings", count("a"), 1)
+        same("changed", count("x", ("X-Id", side.callid), ("X-To", "x")), 1)
+        same("the old one", count("a"), -1)
+        value = "a value that is longer than the one before it"
+        same("longer", count(value, ("X-Id", side.callid), ("X-To", value)), 1)
+        call = sip.answer(side, invite, b)
+        wait_state(server, call.callid, 4)
+        same("answered", count(value), 1)
+        call.hang_up()
+        wait_statistic(server, "active_dialogs", 0)
+        same("over", count(value), -1)
+
+
+@parley_only(NEW)
+def test_by_profile(env):
+    """Each call once, though it is in twice; of one value or of any."""
+    text = step("all", 'get_dialogs_by_profile("all", "$avp(list)", '
+                '"$avp(count)")') + show("n_all", "$avp(count)") + listed() + \
+        step("value", 'get_dialogs_by_profile("caller", "$hdr(X-Value)", '
+             '"$avp(list)", "$var(count)")') + \
+        show("n_value", "$var(count)") + listed() + \
+        step("any", 'get_dialogs_by_profile("caller", "$avp(list)", '
+             '"$var(count)")') + show("n_any", "$var(count)") + listed()
+    routes = script(initial='dlg_manage(); set_dlg_profile("all"); '
+                    'set_dlg_profile("all"); set_dlg_profile("caller", "$fU");'
+                    'set_dlg_profile("caller", "both");', **on_options(text))
+    with two_parties(env.proxy(PROFILES, routes)) as (server, a, b):
+        calls = [sip.establish(a, b), sip.establish(b, a), sip.establish(a, b)]
+        for one in calls:
+            wait_state(server, one.callid, 4)
+        got, *lists = look_up(server, a, ("X-Value", "a"), lists=3)
+        same("results", got, {"all": "3", "n_all": "3", "value": "2",
+                              "n_value": "2", "any": "3", "n_any": "3"})
+        for texts, wanted in zip(lists, (calls, calls[::2], calls)):
+            same("calls", [d["callid"] for d in dialogs_of(texts)],
+                 in_order(server, *wanted))
+        got, *lists = look_up(server, a, ("X-Value", "nobody"), lists=3)
+        same("of nobody", (got["value"], got["n_value"]), ("-1", "0"))
+
+
+@parley_only(NEW)
+def test_info(env):
+    """A value of each call that has another one."""
+    text = step("found", 'get_dialog_info("$hdr(X-Attr)", "$avp(list)", "who", '
+                '"$hdr(X-Value)", "$var(count)")') + \
+        show("count", "$var(count)") + listed()
+    routes = script(initial='dlg_manage(); $dlg_var(who) = $fU; '
+                    'if ($hdr(X-More) != $null) $dlg_var(more) = $hdr(X-More);',
+                    **on_options(text))
+    with two_parties(env.proxy(routes=routes)) as (server, a, b):
+        calls = [sip.establish(a, b, [("X-More", "m%d" % i)])
+                 for i in range(2)] + [sip.establish(a, b)]
+        for one in calls:
+            wait_state(server, one.callid, 4)
+        more = {calls[0].callid: "m0", calls[1].callid: "m1"}
+        got, texts = look_up(server, a, ("X-Attr", "more"), ("X-Value", "a"))
+        same("results", got, {"found": "3", "count": "3"})
+        same("values", texts, [more[c] for c in in_order(server, *calls)
+                               if c in more])
+        for attr, value, count in (("", "a", "0"), ("nosuch", "a", "3"),
+                                   ("~x", "a", "3"), ("more", "b", "0")):
+            got, texts = look_up(server, a, ("X-Attr", attr),
+                                 ("X-Value", value))
+            same("%s of %s" % (attr, value), got["count"], count)
+            same("values", texts, [])
+
+
+@parley_only(NEW)
+def test_vals(env):
+    """All variables of a call in two lists that go together."""
+    text = step("found", 'get_dialog_vals("$avp(names)", "$avp(values)", '
+                '"$hdr(X-Id)")') + listed("names") + listed("values")
+    routes = script(initial='dlg_manage(); $dlg_var(one) = "1"; '
+                    '$dlg_var(two) = "second"; $dlg_var(three) = $ci;',
+                    **on_options(text))
+    with two_parties(env.proxy(routes=routes)) as (server, a, b):
+        call = sip.establish(a, b)
+        wait_state(server, call.callid, 4)
+        got, names, texts = look_up(server, a, ("X-Id", call.callid), lists=2)
+        same("found", got["found"], "1")
+        same("variables", dict(zip(names, texts)), {
+            "one": "1", "two": "second", "three": call.callid})
+        same("order", names, ["three", "two", "one"])
+        for name in ("nobody", ""):
+            got, names, texts = look_up(server, a, ("X-Id", name), lists=2)
+            same("of %r" % name, (got["found"], names, texts), ("-1", [], []))
+
+
+@parley_only(NEW)
+def test_json_variables(env):
+    """$DLG_json and $DLG_ctx_json, of any length, in one line."""
+    routes = script(initial='dlg_manage(); $dlg_var(long) = $hdr(X-Long);',
+                    inside='xlog("L_ERR", "SHORT $DLG_json LONG '
+                    '$DLG_ctx_json END\\n");', **on_options(
+                        show("none", "$DLG_json") +
+                        show("none2", "$DLG_ctx_json")))
+    server = env.proxy(routes=routes,
+                       last='modparam("xlog", "buf_size", 32000)\n')
+    with two_parties(server) as (server, a, b):
+        call = sip.establish(a, b, [("X-Long", "x" * 6000)])
+        wait_state(server, call.callid, 4)
+        call.caller.request("INFO")
+        b.reply(b.expect("INFO"), 200)
+        a.expect(200, "INFO")
+        line = re.findall(r"SHORT (.*) LONG (.*) END", server.log())[-1]
+        short, long = (json.loads(text) for text in line)
+        context = long.pop("context")
+        same("what both have", long, short)
+        same("context", context, {"values": [{"long": "x" * 6000}],
+                                  "profiles": []})
+        a.ask("OPTIONS")
+        same("without a call", results(server),
+             {"none": "<null>", "none2": "<null>"})
+
+
+@parley_only(NEW)
+def test_lookup_constants(env):
+    """Results that are no variables, unknown profiles: errors at start."""
+    for text, starts in (
+            ('get_dialogs_by_val("a", "$fU", "$avp(x)", "$var(n)")', True),
+            ('get_dialogs_by_val("$fU", "b", "$avp(x)", "$avp(n)")', True),
+            ('get_dialogs_by_val("a", "b", "$var(x)", "$var(n)")', False),
+            ('get_dialogs_by_val("a", "b", "$avp(x)", "$xavp(n)")', False),
+            ('get_dialogs_by_val("a", "b", "x", "$var(n)")', False),
+            ('get_dialogs_by_val("a", "b", "$avp(x)")', False),
+            ('get_dialogs_by_profile("all", "$avp(x)", "$var(n)")', True),
+            ('get_dialogs_by_profile("caller", "$fU", "$avp(x)", "$var(n)")',
+             True),
+            ('get_dialogs_by_profile("nosuch", "$avp(x)", "$var(n)")', False),
+            ('get_dialogs_by_profile("all", "$var(x)", "$var(n)")', False),
+            ('get_dialog_info("a", "$avp(x)", "k", "$fU", "$var(n)")', True),
+            ('get_dialog_info("a", "$fU", "k", "$fU", "$var(n)")', False),
+            ('get_dialog_vals("$avp(x)", "$avp(y)", "$ci")', True),
+            ('get_dialog_vals("$avp(x)", "$var(y)", "$ci")', False)):
+        same("%s starts" % text, does_start(env, text, PROFILES), starts)
+
+
+@parley_only(NEW)
+def test_lookup_max(env):
+    """The list has rpc_list_max of them, the number is right."""
+    text = step("found", BY_VAL) + show("count", "$var(count)") + listed()
+    routes = script(**BY, **on_options(text))
+    with two_parties(env.proxy(PROFILES + [("rpc_list_max", 2)], routes)) as (
+            server, a, b):
+        calls = [sip.establish(a, b) for _ in range(5)]
+        for one in calls:
+            wait_state(server, one.callid, 4)
+        got, texts = look_up(server, a, ("X-Name", "who"), ("X-Value", "a"))
+        same("results", got, {"found": "5", "count": "5"})
+        same("the first two", [d["callid"] for d in dialogs_of(texts)],
+             in_order(server, *calls)[:2])
+
+
+@parley_only(NEW)
+def test_lookup_restart(env):
+    """Calls that come back from the database are found."""
+    text = step("found", BY_VAL) + listed()
+    with database.fresh("sqlite") as base:
+        base.create("standard", "dialog")
+        server = env.proxy(
+            PROFILES + [("db_url", base.url), ("db_mode", 1),
+                        ("journal_dir", proxy.scratch())],
+            script(**BY, **on_options(text)), first=base.load())
+        with two_parties(server) as (server, a, b):
+            call = sip.establish(a, b)
+            wait_state(server, call.callid, 4)
+            server.stop()
+            server.start()
+            wait_state(server, call.callid, 4)
+            got, texts = look_up(server, a, ("X-Name", "who"),
+                                 ("X-Value", "a"))
+            same("found", got["found"], "1")
+            same("call", dialogs_of(texts)[0]["callid"], call.callid)
+
+
+@parley_only(NEW)
+def test_lookup_kemi(env):
+    """From Lua, with value_index set; without it the log says so."""
+    inside = say(
+        ("val", 'd.get_dialogs_by_val("who", "x", "$avp(l)", "$var(n)")'),
+        ("n", 'KSR.pv.get("$var(n)")'),
+        ("json", 'string.sub(KSR.pv.get("$avp(l)") or "none", 1, 6)'),
+        ("profile", 'd.get_dialogs_by_profile("caller", "x", "$avp(l)",'
+         ' "$var(n)")'),
+        ("static", 'd.get_dialogs_by_profile_static("all", "$avp(l)",'
+         ' "$var(n)")'),
+        ("unknown", 'd.get_dialogs_by_profile_static("nosuch", "$avp(l)",'
+         ' "$var(n)")'),
+        ("wrong", 'd.get_dialogs_by_val("who", "x", "$var(l)", "$var(n)")'),
+        ("wrong2", 'd.get_dialogs_by_val("who", "x", "$avp(l)", "n")'),
+        ("info", 'd.get_dialog_info("who", "$avp(l)", "who", "x",'
+         ' "$var(n)")'), ("attr", 'tostring(KSR.pv.get("$avp(l)"))'),
+        ("vals", 'd.get_dialog_vals("$avp(k)", "$avp(v)",'
+         ' KSR.pv.get("$ci"))'), ("key", 'tostring(KSR.pv.get("$avp(k)"))'))
+    text = lua('\td.dlg_manage()\n\td.var_sets("who", "x")\n'
+               '\td.set_dlg_profile("caller", "x")\n'
+               '\td.set_dlg_profile_static("all")\n',
+               "\tif KSR.is_method_in('B') then\n" + inside + "\tend\n")
+    want = {"val": "1", "n": "1", "json": '{"ID":', "profile": "1",
+            "static": "1", "unknown": "-1", "wrong": "-1", "wrong2": "-1",
+            "info": "1", "attr": "x", "vals": "1", "key": "who"}
+    for indexed in (1, 0):
+        server = lua_proxy(env, text)
+        server.params.append(("value_index", indexed))
+        with two_parties(server) as (server, a, b):
+            call = sip.establish(a, b)
+            wait_state(server, call.callid, 4)
+            call.hang_up()
+            net.wait_until(lambda: "key" in lua_results(server), 3, "the BYE")
+            if not indexed:
+                want.update(val="-1", n="0", json="none", info="-1")
+                want["attr"] = lua_results(server)["attr"]
+                check("value_index must be 1" in server.log(), "no reason")
+            same("results", lua_results(server), want)
