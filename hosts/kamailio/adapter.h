@@ -222,6 +222,9 @@ const char *sip_terminate_fault(struct parley_id id, enum parley_side side,
 /* ------------------------------------------------ processes (procs.c) */
 
 int procs_init(void); /* mod_init: register them */
+/* A pipe from processes that must not wait to one of ours; who else is started
+ * does not inherit it. 0, or -1 and one line. */
+int procs_pipe(int ends[2]);
 int procs_child_init(int rank);
 /* "dialog actions" runs them, in the order in which this process pushes them. A
  * process that does flushes now and then. Not before the fork. */

@@ -1,6 +1,4 @@
 /* See asks.h. */
-#include <errno.h>
-#include <fcntl.h>
 #include <limits.h>
 #include <poll.h>
 #include <stdatomic.h>
@@ -43,13 +41,8 @@ int asks_init(void)
 		return -1;
 	}
 	memset(asks.slots, 0, SLOTS * sizeof(*asks.slots));
-	if (pipe(ends) < 0 || fcntl(ends[0], F_SETFD, FD_CLOEXEC) < 0 ||
-	    fcntl(ends[1], F_SETFD, FD_CLOEXEC) < 0 ||
-	    fcntl(ends[0], F_SETFL, O_NONBLOCK) < 0 ||
-	    fcntl(ends[1], F_SETFL, O_NONBLOCK) < 0) {
-		LM_ERR("cannot make a pipe: %s\n", strerror(errno));
+	if (procs_pipe(ends) < 0)
 		return -1;
-	}
 	asks.read_end = ends[0];
 	asks.write_end = ends[1];
 	return 0;

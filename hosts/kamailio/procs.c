@@ -213,16 +213,22 @@ static int processes(void)
 	       flushes_journal();
 }
 
+int procs_pipe(int ends[2])
+{
+	if (pipe(ends) == 0 && fcntl(ends[0], F_SETFD, FD_CLOEXEC) == 0 &&
+	    fcntl(ends[1], F_SETFD, FD_CLOEXEC) == 0 &&
+	    fcntl(ends[1], F_SETFL, O_NONBLOCK) == 0)
+		return 0;
+	LM_ERR("cannot make a pipe: %s\n", strerror(errno));
+	return -1;
+}
+
 int procs_init(void)
 {
 	int ends[2];
 
-	if (pipe(ends) < 0 || fcntl(ends[0], F_SETFD, FD_CLOEXEC) < 0 ||
-	    fcntl(ends[1], F_SETFD, FD_CLOEXEC) < 0 ||
-	    fcntl(ends[1], F_SETFL, O_NONBLOCK) < 0) {
-		LM_ERR("cannot make a pipe: %s\n", strerror(errno));
+	if (procs_pipe(ends) < 0)
 		return -1;
-	}
 	queue.read_end = ends[0];
 	queue.write_end = ends[1];
 	register_procs(processes());

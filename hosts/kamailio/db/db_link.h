@@ -26,6 +26,7 @@ struct db_link {
 	struct sql sql;		   /* for statements of db_driver.c */
 	bool marked;		   /* MySQL: the session has our mark */
 	bool replacing[DB_TABLES]; /* SQLite: has its trigger (db_write.c) */
+	bool prepared, compounds;  /* MySQL: was asked; takes BEGIN ... END */
 	bool in_transaction;
 };
 

@@ -3,8 +3,8 @@
  *
  * What:    takes records out of the journal, or images from where else, and
  *          writes them in one transaction: one statement per table, MySQL
- *          needs two (a statement has a maximal size; large batches have
- *          several). Where the driver has no raw statements, row by row, in an
+ *          before MariaDB two (a statement has a maximal size; large batches
+ * have several). Where the driver has no raw statements, row by row, in an
  *          order that a crash cannot turn into a wrong call.
  * Owns:    one struct per process, with its memory.
  * Locking: none; see db_driver.h.

@@ -354,10 +354,9 @@ def _flush(server):
 @database.each(*SQL)
 @parley_only("the packaged module sends some for each request")
 def each_statements(env, kind):
-    """One statement for each table and batch, MySQL needs two, however many
-    requests have passed; none for calls that begin and end in between."""
+    """One statement for each table and batch, however many requests have
+    passed; none for calls that begin and end in between."""
     tables = 3
-    most = tables * (2 if kind == "mysql" else 1)
     with database.fresh(kind) as base:
         base.create_stock_tables()
         with two_parties(stored.server(
@@ -369,7 +368,7 @@ def each_statements(env, kind):
                     stored.within(call, "INFO",
                                   headers=[("X-Info", "%d" % number)])
                 sent = _flush(server)
-                check(0 < sent - last <= most, "%d statements", sent - last)
+                check(0 < sent - last <= tables, "%d statements", sent - last)
                 last = sent
                 same("rows", base.count("dialog"), len(calls))
             for _ in range(3):
