@@ -729,8 +729,6 @@ FAULTS = [
           "else if (!quoted && !bracketed && c == ',')", "else if (c == ',')"),
     Fault("zero_bytes_unnoticed", "hosts/kamailio/db/db_tables.c",
           "\twriting->rows->zeros = true;\n", ""),
-    Fault("one_profile_too_many", "hosts/kamailio/db/db_tables.c",
-          "if (line.len + TAIL <= width) {", "if (line.len <= width + 20) {"),
     Fault("odd_lifetime_is_lost", "hosts/kamailio/db/db_tables.c",
           "is_shifted(image, leg) ||\n\t    is_lifetime_odd(writing))",
           "is_shifted(image, leg))"),

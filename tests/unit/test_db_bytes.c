@@ -197,12 +197,14 @@ static void news_are_taken(void **state)
 	store_and_load(&bed);
 	bed.rows.dialog.values[DB_D_CALLEE_CONTACT].text = test_str("sip:x@x");
 	bed.rows.vars[0].values[DB_V_VALUE].text = test_str("new");
+	bed.rows.dialog.values[DB_D_STATE].number = PARLEY_STATE_ANSWERED;
 	assert_int_equal(
 		db_rows_image(&bed.rows, now, bed.arena, &bed.read, &remarks),
 		0);
 	assert_true(text_is(bed.read.view.legs[0].contact, "sip:x@x"));
 	assert_true(text_is(bed.read.view.vars[0].key, "k\xfc"));
 	assert_true(text_is(bed.read.view.vars[0].value, "new"));
+	assert_int_equal(bed.read.view.state, PARLEY_STATE_CONFIRMED);
 	assert_true(text_is(bed.read.view.callid, "call\xe4@a"));
 	db_arena_free(bed.arena);
 }
