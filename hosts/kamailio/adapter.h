@@ -108,6 +108,7 @@ struct ctx {
 	uint32_t flags;
 	uint32_t options; /* PARLEY_OPT_, but for timeout_bye */
 	int on, timeout, timeout_bye;
+	uint8_t old_state, new_state; /* in event_route[dialog:state-changed] */
 	int timeout_route;
 	char timeout_route_name[32];
 	struct parley_member *members;

@@ -12,16 +12,19 @@
 #include "core/route.h"
 #include "core/script_cb.h"
 
+#include "call_routes.h"
 #include "events.h"
+#include "names.h"
 
-enum event_route { ROUTE_START, ROUTE_END, ROUTE_FAILED, ROUTES };
+enum event_route { ROUTE_START, ROUTE_END, ROUTE_FAILED, ROUTE_STATE, ROUTES };
 
-static int routes[ROUTES] = {-1, -1, -1};
+static int routes[ROUTES] = {-1, -1, -1, -1};
 
 static const char *const event_names[ROUTES] = {
 	[ROUTE_START] = "dialog:start",
 	[ROUTE_END] = "dialog:end",
 	[ROUTE_FAILED] = "dialog:failed",
+	[ROUTE_STATE] = "dialog:state-changed",
 };
 
 /* A message that the script may work on: not one in shared memory. */
@@ -64,46 +67,73 @@ static void run_script(struct sip_msg *msg, struct action *route,
 	exec_post_script_cb(msg, after);
 }
 
-static void run_event(struct sip_msg *msg, enum event_route event)
+/* Whether anybody wants to hear of it: of each change of state a function that
+ * knows the other events only must not. */
+static bool is_wanted(enum event_route event)
+{
+	return routes[event] >= 0 ||
+	       (has_callback() &&
+		(event != ROUTE_STATE || adapter.set.event_states));
+}
+
+static void run_local(struct sip_msg *msg, struct action *route,
+		      const char *name)
 {
 	int before = get_route_type();
 
 	set_route_type(LOCAL_ROUTE);
 	if (exec_pre_script_cb(msg, LOCAL_CB_TYPE) > 0)
-		run_script(msg,
-			   has_callback() ? NULL
-					  : event_rt.rlist[routes[event]],
-			   event_names[event], LOCAL_CB_TYPE);
+		run_script(msg, route, name, LOCAL_CB_TYPE);
 	set_route_type(before);
+}
+
+static void run_event(struct sip_msg *msg, enum event_route event)
+{
+	bool callback = has_callback() &&
+			(event != ROUTE_STATE || adapter.set.event_states);
+
+	run_local(msg, callback ? NULL : event_rt.rlist[routes[event]],
+		  event_names[event]);
+}
+
+/* As in the stock module: the reply if there is one. */
+static struct sip_msg *message_of(const struct parley_told *told)
+{
+	const struct adapter_message *message = told->message;
+
+	if (message && workable(message->rpl))
+		return message->rpl;
+	if (message && !message->rpl && workable(message->req))
+		return message->req;
+	return faked_msg_get_next();
 }
 
 static enum event_route route_of(enum parley_note_type type)
 {
 	if (type == PARLEY_NOTE_ANSWERED)
 		return ROUTE_START;
+	if (type == PARLEY_NOTE_STATE)
+		return ROUTE_STATE;
 	return type == PARLEY_NOTE_FAILED ? ROUTE_FAILED : ROUTE_END;
 }
 
 static void on_told(struct parley *engine, void *param,
 		    const struct parley_told *told)
 {
-	const struct adapter_message *message = told->message;
 	enum event_route event = route_of(told->type);
-	struct sip_msg *msg = NULL;
+	struct sip_msg *msg;
 	struct ctx saved;
 
 	(void)engine;
 	(void)param;
-	if (routes[event] < 0 && !has_callback())
+	if (!is_wanted(event))
 		return;
-	/* As in the stock module: the reply if there is one. */
-	if (message && workable(message->rpl))
-		msg = message->rpl;
-	else if (message && !message->rpl && workable(message->req))
-		msg = message->req;
-	else
-		msg = faked_msg_get_next();
+	msg = message_of(told);
 	ctx_push(&saved, msg, told->id);
+	if (event == ROUTE_STATE) {
+		ctx_pending(msg)->old_state = told->old_state;
+		ctx_pending(msg)->new_state = told->new_state;
+	}
 	run_event(msg, event);
 	ctx_pop(&saved);
 }
@@ -114,6 +144,7 @@ int events_init(void)
 		[ROUTE_START] = PARLEY_NOTE_ANSWERED,
 		[ROUTE_END] = PARLEY_NOTE_TERMINATED | PARLEY_NOTE_EXPIRED,
 		[ROUTE_FAILED] = PARLEY_NOTE_FAILED,
+		[ROUTE_STATE] = PARLEY_NOTE_STATE,
 	};
 	uint32_t types = 0;
 
@@ -124,7 +155,7 @@ int events_init(void)
 
 		if (route >= 0 && event_rt.rlist[route])
 			routes[i] = route;
-		if (routes[i] >= 0 || has_callback())
+		if (is_wanted((enum event_route)i))
 			types |= known[i];
 	}
 	if (has_callback() && !sr_kemi_eng_get())
@@ -140,7 +171,7 @@ int events_init(void)
 		LM_ERR("cannot subscribe for the event routes\n");
 		return -1;
 	}
-	return 0;
+	return call_routes_init();
 }
 
 /* A route of kamailio.cfg, or with event_callback a name of the script's own.
@@ -150,6 +181,35 @@ static bool can_run(int route)
 	if (route == ROUTE_BY_NAME)
 		return has_callback();
 	return route > 0 && route < main_rt.entries && main_rt.rlist[route];
+}
+
+int events_find_route(struct parley_str name)
+{
+	int route = names_find_route(name);
+
+	return route == 0 && name.len > 0 && has_callback() ? ROUTE_BY_NAME
+							    : route;
+}
+
+void events_call_route(const struct parley_told *told, const char *name)
+{
+	int route = events_find_route(
+		(struct parley_str){name, (uint32_t)strlen(name)});
+	struct sip_msg *msg;
+	struct ctx saved;
+
+	/* It comes from a database that another script has filled. */
+	if (route == 0) {
+		log_limited(LOG_CAUSE_SCRIPT, L_ERR,
+			    "dialog %u.%u: there is no route[%s]\n",
+			    told->id.entry, told->id.id, name);
+		return;
+	}
+	msg = message_of(told);
+	ctx_push(&saved, msg, told->id);
+	run_local(msg, route == ROUTE_BY_NAME ? NULL : main_rt.rlist[route],
+		  name);
+	ctx_pop(&saved);
 }
 
 void events_timeout_route(struct parley_id id, int route)

@@ -21,6 +21,13 @@
 /* Looks the event routes up and subscribes for them. 0 or -1. */
 int events_init(void);
 
+/* The route[] with this name, ROUTE_BY_NAME, or 0: there is none. */
+int events_find_route(struct parley_str name);
+
+/* Runs the route[] @name of a call (call_routes.h), or event_callback, with the
+ * message of what was told, or a faked one. */
+void events_call_route(const struct parley_told *told, const char *name);
+
 /* Runs route[@route] for an expired call, or event_callback. */
 void events_timeout_route(struct parley_id id, int route);
 

@@ -35,6 +35,7 @@ struct adapter adapter = {
 			.early_timeout = 300,
 			.noack_timeout = 60,
 			.end_timeout = 300,
+			.race_condition_timeout = 5,
 			.initial_cbs_inscript = 1,
 			.wait_ack = 1,
 			.rpc_list_max = 10000,

@@ -141,6 +141,10 @@ SWITCH(wait_ack)
 DURATION(early_timeout)
 DURATION(noack_timeout)
 DURATION(end_timeout)
+DURATION(race_condition_timeout)
+SWITCH(event_states)
+HANDLER(delete_delay, set_range("delete_delay", &adapter.set.delete_delay,
+				value, 0, PARLEY_DELAY_MAX))
 HANDLER(rpc_list_max, set_range("rpc_list_max", &adapter.set.rpc_list_max,
 				value, 1, INT32_MAX))
 HANDLER(options_ping_interval,
@@ -592,6 +596,9 @@ param_export_t adapter_params[] = {
 	BY_INT(early_timeout),
 	BY_INT(noack_timeout),
 	BY_INT(end_timeout),
+	BY_INT(delete_delay),
+	BY_INT(race_condition_timeout),
+	BY_INT(event_states),
 	BY_TEXT(dlg_extra_hdrs, param_extra_hdrs),
 	BY_INT(dlg_match_mode),
 	BY_INT(detect_spirals),
@@ -733,6 +740,8 @@ void params_config(struct parley_config *config)
 	config->early_timeout_s = (uint32_t)set->early_timeout;
 	config->noack_timeout_s = (uint32_t)set->noack_timeout;
 	config->end_timeout_s = (uint32_t)set->end_timeout;
+	config->delete_delay_s = (uint32_t)set->delete_delay;
+	config->race_timeout_s = (uint32_t)set->race_condition_timeout;
 	config->timeout_noreset = set->timeout_noreset;
 	config->track_cseq = set->track_cseq_updates;
 	config->bye_on_timeout = set->send_bye > 0;

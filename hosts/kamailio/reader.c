@@ -113,6 +113,29 @@ const struct parley_leg_view *reader_callee(const struct parley_view *view)
 	return view->leg_count ? &view->legs[0] : NULL;
 }
 
+str reader_ended(const struct parley_view *view)
+{
+	static const char *const texts[] = {
+		[PARLEY_ENDED_NOT] = "",
+		[PARLEY_ENDED_BY_CALLER] = "Downstream BYE",
+		[PARLEY_ENDED_BY_CALLEE] = "Upstream BYE",
+		[PARLEY_ENDED_BY_HOST] = "MI Termination",
+		[PARLEY_ENDED_LIFETIME] = "Lifetime Timeout",
+		[PARLEY_ENDED_RACE] = "SIP Race Condition",
+		[PARLEY_ENDED_CANCELLED] = "Cancelled",
+		[PARLEY_ENDED_FAILED] = "",
+		[PARLEY_ENDED_UNKNOWN] = "",
+	};
+	enum parley_ended ended = (enum parley_ended)view->ended;
+
+	/* A party's own words about it are not the proxy's. */
+	if (view->end_reason.len > 0 &&
+	    (ended == PARLEY_ENDED_BY_HOST || ended == PARLEY_ENDED_LIFETIME))
+		return to_str(view->end_reason);
+	return to_str((struct parley_str){texts[ended],
+					  (uint32_t)strlen(texts[ended])});
+}
+
 int reader_refs(const struct parley_view *view)
 {
 	return (int)view->refs + 1;

@@ -57,6 +57,10 @@ const char *reader_leg_state(const struct parley_leg_view *leg);
 /* The first callee leg, the answered one if there is one. NULL: none yet. */
 const struct parley_leg_view *reader_callee(const struct parley_view *view);
 
+/* What has ended the call, or is ending it, in OpenSIPS' words, or in those of
+ * who has ended it; "": nothing has, or nobody knows. */
+str reader_ended(const struct parley_view *view);
+
 /* The engine counts those who hold the dialog; users of the stock module know
  * that the number is above 0 as long as it is in memory. */
 int reader_refs(const struct parley_view *view);

@@ -32,6 +32,7 @@ struct adapter_db {
 struct adapter_settings {
 	int hash_size, enable_stats, dlg_flag, dlg_match_mode, detect_spirals;
 	int default_timeout, early_timeout, noack_timeout, end_timeout;
+	int delete_delay, race_condition_timeout, event_states;
 	int timeout_noreset, initial_cbs_inscript, wait_ack;
 	int send_bye;		 /* -1: not given */
 	int bye_on_timeout_flag; /* a message flag; -1: none */

@@ -8,6 +8,7 @@
 #include "core/script_cb.h"
 #include "core/ut.h"
 
+#include "call_routes.h"
 #include "capi.h"
 #include "cookie.h"
 #include "cseq.h"
@@ -230,8 +231,10 @@ static int create(struct sip_msg *msg, struct cell *t, struct ctx *ctx,
 	ctx->got = false;
 	ctx->dir = PARLEY_DIR_DOWNSTREAM;
 	ctx->members = NULL; /* they are the dialog's now */
-	if (ctx->vars)
+	if (ctx->vars) {
 		set_more_vars(ctx, actions.id, invite);
+		call_routes_created(ctx, actions.id);
+	}
 	announce(msg, ctx, &actions, in_script);
 	if (said_wanted(facts.options))
 		said_watch_invite(msg, t, ctx->id);

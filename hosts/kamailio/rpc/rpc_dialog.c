@@ -140,11 +140,13 @@ static bool add_new(rpc_t *rpc, void *h, const struct parley_view *view)
 	str req_uri = reader_text(view->req_uri);
 	str route = reader_text(view->timeout_route_name);
 	str reason = reader_text(view->end_reason);
+	str ended = reader_ended(view);
 
-	return rpc->struct_add(h, "SSddS", "req_uri", &req_uri, "timeout_route",
-			       &route, "ending", view->ending ? 1 : 0,
-			       "end_code", (int)view->end_code, "end_reason",
-			       &reason) >= 0 &&
+	return rpc->struct_add(h, "SSddSS", "req_uri", &req_uri,
+			       "timeout_route", &route, "ending",
+			       view->ending ? 1 : 0, "end_code",
+			       (int)view->end_code, "end_reason", &reason,
+			       "ended", &ended) >= 0 &&
 	       (!adapter.set.enable_dmq || add_owner(rpc, h, view)) &&
 	       add_legs(rpc, h, view);
 }

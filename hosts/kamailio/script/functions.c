@@ -22,6 +22,7 @@
 #include "functions_profile.h"
 #include "functions_validate.h"
 #include "functions_values.h"
+#include "functions_routes.h"
 #include "ops.h"
 #include "scripted.h"
 #include "state.h"
@@ -575,6 +576,15 @@ cmd_export_t adapter_cmds[] = {
 	{"create_dialog", FUNCTION(f_create0), 0, NULL, NULL, REQUEST_ROUTE},
 	{"create_dialog", FUNCTION(f_create1), 1, fixup_create, free_texts,
 	 REQUEST_ROUTE},
+	{"dlg_on_answer", FUNCTION(f_on_answer), 0, NULL, NULL, ANY_ROUTE},
+	{"dlg_on_answer", FUNCTION(f_on_answer), 1, fixup_on_answer,
+	 free_texts, ANY_ROUTE},
+	{"dlg_on_timeout", FUNCTION(f_on_timeout), 0, NULL, NULL, ANY_ROUTE},
+	{"dlg_on_timeout", FUNCTION(f_on_timeout), 1, fixup_on_route,
+	 free_texts, ANY_ROUTE},
+	{"dlg_on_hangup", FUNCTION(f_on_hangup), 0, NULL, NULL, ANY_ROUTE},
+	{"dlg_on_hangup", FUNCTION(f_on_hangup), 1, fixup_on_route,
+	 free_texts, ANY_ROUTE},
 	{"set_dlg_profile", FUNCTION(f_set_profile), 1,
 	 fixup_profile_no_value, NULL, ANY_ROUTE},
 	{"set_dlg_profile", FUNCTION(f_set_profile), 2, fixup_profile, NULL,

@@ -13,6 +13,7 @@
 #include "exports.h"
 #include "functions_calls.h"
 #include "functions_create.h"
+#include "functions_routes.h"
 #include "lookup.h"
 #include "ops.h"
 #include "state.h"
@@ -498,6 +499,9 @@ static const sr_kemi_t functions[] = {
 	KEMI("dlg_manage", I, sip_manage, NONE),
 	KEMI("create_dialog", I, ki_create, NONE),
 	KEMI("create_dialog_flags", I, ki_create_flags, S),
+	KEMI("dlg_on_answer", I, op_on_answer, S),
+	KEMI("dlg_on_timeout", I, op_on_timeout, S),
+	KEMI("dlg_on_hangup", I, op_on_hangup, S),
 	KEMI("dlg_bye", I, ki_bye, S),
 	KEMI("is_known_dlg", I, op_is_known, NONE),
 	KEMI("dlg_set_timeout", I, op_set_timeout, I),

@@ -12,6 +12,7 @@
 #include "dialog_json.h"
 #include "exports.h"
 #include "ops.h"
+#include "pv_call.h"
 #include "pv_ctx.h"
 #include "pv_ping.h"
 #include "pv_values.h"
@@ -389,6 +390,12 @@ pv_export_t adapter_pvs[] = {
 	 NULL, 0},
 	{STR_STATIC_INIT("dlg_val"), PVT_OTHER, pv_val_get, pv_val_set,
 	 pv_val_parse, NULL, NULL, 0},
+	{STR_STATIC_INIT("DLG_timeout"), PVT_OTHER, pv_get_timeout,
+	 pv_set_timeout, NULL, NULL, NULL, 0},
+	{STR_STATIC_INIT("DLG_del_delay"), PVT_OTHER, pv_get_del_delay,
+	 pv_set_del_delay, NULL, NULL, pv_init_del_delay, 0},
+	{STR_STATIC_INIT("DLG_end_reason"), PVT_OTHER, pv_get_end_reason, NULL,
+	 NULL, NULL, NULL, 0},
 	{STR_STATIC_INIT("dlg"), PVT_OTHER, get_dlg, NULL, parse_dlg, NULL,
 	 NULL, 0},
 	{STR_STATIC_INIT("dlg_ctx"), PVT_OTHER, pv_ctx_get, pv_ctx_set,

@@ -22,6 +22,8 @@ enum ctx_key {
 	CTX_TIMEOUT_ROUTE_ID,
 	CTX_SET,
 	CTX_DIR,
+	CTX_OLD_STATE,
+	CTX_NEW_STATE,
 	CTX_KEYS
 };
 
@@ -34,6 +36,8 @@ static const char *const ctx_keys[CTX_KEYS] = {
 	[CTX_TIMEOUT_ROUTE_ID] = "timeout_route_id",
 	[CTX_SET] = "set",
 	[CTX_DIR] = "dir",
+	[CTX_OLD_STATE] = "old_state",
+	[CTX_NEW_STATE] = "new_state",
 };
 
 int pv_ctx_parse(pv_spec_p spec, str *in)
@@ -92,6 +96,15 @@ static int get_pending(struct sip_msg *msg, pv_param_t *param, pv_value_t *res)
 	}
 }
 
+/* Of the change that event_route[dialog:state-changed] runs for; NULL anywhere
+ * else. */
+static int get_state(struct sip_msg *msg, pv_param_t *param, pv_value_t *res,
+		     uint8_t state)
+{
+	return state > 0 ? pv_get_uintval(msg, param, res, state)
+			 : pv_get_null(msg, param, res);
+}
+
 int pv_ctx_get(struct sip_msg *msg, pv_param_t *param, pv_value_t *res)
 {
 	struct parley_id id;
@@ -106,6 +119,10 @@ int pv_ctx_get(struct sip_msg *msg, pv_param_t *param, pv_value_t *res)
 				      ctx_can_act(msg, &id) ? 1 : 0);
 	case CTX_DIR:
 		return pv_get_uintval(msg, param, res, ctx_of(msg)->dir);
+	case CTX_OLD_STATE:
+		return get_state(msg, param, res, ctx_of(msg)->old_state);
+	case CTX_NEW_STATE:
+		return get_state(msg, param, res, ctx_of(msg)->new_state);
 	default:
 		return has ? get_of_dialog(msg, param, res, id)
 			   : get_pending(msg, param, res);
@@ -233,6 +250,8 @@ int pv_ctx_set(struct sip_msg *msg, pv_param_t *param, int op,
 		return set_route(msg, value, key == CTX_TIMEOUT_ROUTE_ID);
 	case CTX_SET:
 	case CTX_DIR:
+	case CTX_OLD_STATE:
+	case CTX_NEW_STATE:
 		log_limited(LOG_CAUSE_PV, L_ERR,
 			    "$dlg_ctx(%s) can only be read\n", ctx_keys[key]);
 		return -1;
