@@ -147,3 +147,30 @@ def test_python(env):
         net.wait_until(lambda: "dialog_end" in results(server), 5, "the end")
         same("start", results(server)["dialog_start"], call.callid)
         same("end", results(server)["dialog_end"], call.callid)
+
+
+@parley_only("it has no such functions")
+def test_routes_of_a_call(env):
+    """Names of dlg_on_answer() and its like are events of the function; changes
+    of state are with event_states only."""
+    initial = ('say("set", KSR.dialog.dlg_on_answer("mine:answer"))\n'
+               'say("time", KSR.dialog.dlg_on_timeout("mine:time"))\n'
+               'say("taken", KSR.dialog.dlg_on_answer(""))\n'
+               'say("hangup", KSR.dialog.dlg_on_hangup("mine:hangup"))\n'
+               'KSR.dialog.dlg_on_answer("mine:other")\n')
+    for states in (0, 1):
+        with _proxy(env, initial, [("event_states", states)]) as server, \
+                sip.Party(server, "a") as a, sip.Party(server, "b") as b:
+            call = sip.establish(a, b)
+            wait_state(server, call.callid, 4)
+            call.hang_up()
+            net.wait_until(lambda: "mine_hangup" in results(server), 5,
+                           "the route of the end")
+            got = results(server)
+            same("events", sorted(got), sorted(
+                ["dialog_end", "dialog_start", "hangup", "mine_hangup",
+                 "mine_other", "set", "taken", "time"] +
+                ["dialog_state-changed"] * states))
+            same("in it", got["mine_other"], call.callid + " text mine:time")
+            same("results", [got[name] for name in (
+                "set", "time", "taken", "hangup")], ["1"] * 4)
