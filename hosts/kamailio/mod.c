@@ -14,6 +14,7 @@
 #include "db_tables.h"
 #include "dmq.h"
 #include "exports.h"
+#include "fifo.h"
 #include "journal_apply.h"
 #include "journal_file.h"
 #include "late.h"
@@ -51,6 +52,7 @@ struct adapter adapter = {
 			.bridge_contact = STR_STATIC_INIT(
 				"sip:controller@kamailio.org:5060"),
 			.dmq_peer_id = STR_STATIC_INIT("dialog"),
+			.mi_fifo_reply_dir = STR_STATIC_INIT("/tmp"),
 			.db = PARAMS_DB_DEFAULTS,
 		},
 };
@@ -175,7 +177,7 @@ static int start(const char *name)
 	own_mark_init();
 	if (dmq_init() < 0 || events_init() < 0 || capi_init() < 0 ||
 	    sip_in_init() < 0 || stats_init() < 0 || procs_init() < 0 ||
-	    cseq_init() < 0 || start_database() < 0)
+	    cseq_init() < 0 || start_database() < 0 || fifo_init() < 0)
 		return -1;
 	return 0;
 }
@@ -221,6 +223,7 @@ static int child_init(int rank)
 
 static void stop(void)
 {
+	fifo_fini();
 	cseq_fini();
 	if (started)
 		writer_finish();

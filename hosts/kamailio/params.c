@@ -444,17 +444,26 @@ HANDLER(event_callback,
 	set_any_name("event_callback", &adapter.set.event_callback, value))
 HANDLER(dmq_peer_id, set_name("dmq_peer_id", &adapter.set.dmq_peer_id, value))
 
-static int set_directory(const char *name, str *target, const char *value)
+static int set_path(const char *name, str *target, const char *value,
+		    const char *what)
 {
 	if (value[0] != '/') {
-		LM_ERR("%s=\"%s\": must be the full path of a directory\n",
-		       name, value);
+		LM_ERR("%s=\"%s\": must be the full path of %s\n", name, value,
+		       what);
 		return -1;
 	}
 	return copy_text(target, value);
 }
 
+static int set_directory(const char *name, str *target, const char *value)
+{
+	return set_path(name, target, value, "a directory");
+}
+
 HANDLER(dump_dir, set_directory("dump_dir", &adapter.set.dump_dir, value))
+HANDLER(mi_fifo, set_path("mi_fifo", &adapter.set.mi_fifo, value, "a FIFO"))
+HANDLER(mi_fifo_reply_dir, set_directory("mi_fifo_reply_dir",
+					 &adapter.set.mi_fifo_reply_dir, value))
 
 /* What is there is emptied when the service stops, or at a reboot. */
 static int param_journal_dir(modparam_t type, void *value)
@@ -637,6 +646,8 @@ param_export_t adapter_params[] = {
 	BY_TEXT(ruri_pvar, param_ruri_pvar),
 	BY_TEXT(event_callback, param_event_callback),
 	BY_TEXT(dump_dir, param_dump_dir),
+	BY_TEXT(mi_fifo, param_mi_fifo),
+	BY_TEXT(mi_fifo_reply_dir, param_mi_fifo_reply_dir),
 	BY_TEXT(xavp_cfg, param_xavp_cfg),
 	/* replication */
 	BY_INT(enable_dmq),

@@ -19,6 +19,7 @@
 #include "core/ut.h"
 
 #include "dmq.h"
+#include "fifo.h"
 #include "db_load.h"
 #include "writer.h"
 
@@ -210,7 +211,7 @@ static bool flushes_journal(void)
 static int processes(void)
 {
 	return 2 + (adapter.set.enable_dmq != 0) + has_database() +
-	       flushes_journal();
+	       flushes_journal() + fifo_is_wanted();
 }
 
 int procs_pipe(int ends[2])
@@ -275,6 +276,7 @@ int procs_child_init(int rank)
 	static char timer_name[] = "dialog timer";
 	static char actions_name[] = "dialog actions";
 	static char dmq_name[] = "dialog dmq";
+	static char fifo_name[] = "dialog fifo";
 
 	if (rank != PROC_MAIN)
 		return 0;
@@ -285,6 +287,9 @@ int procs_child_init(int rank)
 	    start_process(PROC_TIMER, dmq_name, 1, dmq_loop) < 0)
 		return -1;
 	if (start_writers() < 0)
+		return -1;
+	if (fifo_is_wanted() &&
+	    start_process(PROC_RPC, fifo_name, 1, fifo_loop) < 0)
 		return -1;
 	return start_process(PROC_NOCHLDINIT, timer_name, 0, timer_loop);
 }

@@ -50,7 +50,8 @@ struct adapter_settings {
 	str rr_param, extra_hdrs, early_reason;
 	str lreq_callee_headers, bridge_controller, bridge_contact;
 	str event_callback, dmq_peer_id, dump_dir, xavp_cfg;
-	pv_elem_t *ruri_pvar; /* what $dlg(req_uri) is made from */
+	str mi_fifo, mi_fifo_reply_dir; /* terminated; mi_fifo empty: off */
+	pv_elem_t *ruri_pvar;		/* what $dlg(req_uri) is made from */
 	struct adapter_db db;
 	pv_spec_t timeout_avp;
 	bool has_timeout_avp;

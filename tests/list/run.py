@@ -81,8 +81,9 @@ def route(misspelt=False):
 def params():
     """[(name, value)] for lib/proxy.py."""
     found = []
+    folder = proxy.scratch() + "/"
     for row in table.loading("param"):
-        value = row.sample
+        value = row.sample.replace("/tmp/", folder)
         found.append((row.name, value[1:-1] if value[0] == '"'
                       else int(value)))
     return found

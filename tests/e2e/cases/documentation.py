@@ -45,6 +45,7 @@ def server_of(env, text, module="dialog"):
             "10.0.0.2:5060", "127.0.0.1:9")
         server.routes = script(inside=called["IN_CALL"], more=text.replace(
             "/var/lib/kamailio", server.folder))
+    server.routes = server.routes.replace("/run/kamailio", server.folder)
     return server
 
 
@@ -96,6 +97,7 @@ def test_rest(env):
     _page(env, "rpc.md")
     _page(env, "statistics.md")
     _page(env, "c-api.md")
+    _page(env, "fifo.md")
 
 
 @parley_only(REASON)
@@ -131,7 +133,7 @@ def test_none_forgotten(env):
     """A new page with examples needs a case here."""
     known = {"functions.md", "variables.md", "parameters.md", "rpc.md",
              "statistics.md", "modules.md", "c-api.md", "ims.md",
-             "database.md"}
+             "database.md", "fifo.md"}
     check({e[0] for e in examples()} == known, "pages with examples: %r",
           sorted({e[0] for e in examples()}))
 
