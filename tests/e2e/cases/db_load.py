@@ -308,6 +308,36 @@ def test_orphan(env):
             stored.wait_rows(base, "dialog_more", 0)
 
 
+LIMITED = stored.routes(initial="""
+        dlg_manage();
+        if (!dlg_join_profile("all", 2)) {
+            sl_send_reply("486", "Enough");
+            exit;
+        }
+""")
+
+
+@database.each("sqlite", "postgres", "mysql")
+@parley_only("the packaged module has no limit")
+def each_limit(env, kind):
+    """The limit of a profile is as exact after a crash as before: the calls
+    that came back count, and no others do."""
+    with database.fresh(kind) as base:
+        base.create_stock_tables()
+        with two_parties(stored.server(env, base, 1, routes=LIMITED)) as (
+                server, a, b):
+            calls = [stored.establish(a, b) for _ in range(2)]
+            for _ in range(2):
+                stored.wait_rows(base, "dialog", 2)
+                server.crash()
+                server.start()
+                refused = a.invite(b)
+                refused.ack_failure(a.expect(486, callid=refused.callid))
+                calls.pop().hang_up()
+                calls.append(stored.establish(a, b))
+            same("size", int(server.rpc("dlg.profile_get_size", "all")), 2)
+
+
 # ------------------------------------------------ more than there is room for
 
 ROWS = 24000
