@@ -156,6 +156,7 @@ struct parley_host {
 enum parley_limits {
 	PARLEY_PROFILE_NAME_MAX = 64,
 	PARLEY_PROFILES_MAX = 256,
+	PARLEY_PROFILE_BITS_MAX = 20,
 	PARLEY_LEGS_MAX = 32,	  /* per dialog; further To-tags are counted */
 	PARLEY_BRANCHES_MAX = 32, /* of an INVITE that are told apart */
 	PARLEY_SUBSCRIBERS_MAX = 64, /* global ones */
@@ -223,6 +224,9 @@ struct parley_config {
 
 	const struct parley_profile_config *profiles; /* copied */
 	uint32_t profile_count;
+	/* Their table begins with 2^n entries, 128 at least, and grows with
+	 * what is in it; up to PARLEY_PROFILE_BITS_MAX. */
+	uint32_t profile_bits;
 };
 
 struct parley; /* the engine */
@@ -844,6 +848,15 @@ PARLEY_MUST_CHECK int parley_profile_reserve(struct parley *engine, int profile,
 					     struct parley_str value,
 					     uint32_t limit, bool once,
 					     struct parley_member **listp);
+/* The only membership in the profile: joins without a limit, then gives up what
+ * the dialog, or the list, had in it before. On error it has what it had. */
+PARLEY_MUST_CHECK int parley_profile_join_only(struct parley *engine,
+					       struct parley_id id, int profile,
+					       struct parley_str value);
+PARLEY_MUST_CHECK int parley_profile_reserve_only(struct parley *engine,
+						  int profile,
+						  struct parley_str value,
+						  struct parley_member **listp);
 /* True if the list holds such a place. */
 bool parley_profile_reserved(struct parley *engine, int profile,
 			     struct parley_str value,

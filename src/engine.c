@@ -116,6 +116,8 @@ const char *parley_config_fault(const struct parley_config *config)
 		return "the intervals of pings must be 1 to 2147483 seconds";
 	if (config->ping_lost_limit < 1 || config->ping_lost_limit > 100)
 		return "the limit of lost pings must be 1 to 100";
+	if (config->profile_bits > PARLEY_PROFILE_BITS_MAX)
+		return "the profile table may begin with up to 2^20 entries";
 	if (config->end_early_code < 300 || config->end_early_code > 699)
 		return "the code for unanswered calls must be 300 to 699";
 	return profiles_fault(config);

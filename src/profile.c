@@ -28,6 +28,14 @@ enum {
 	LOAD = 2,
 };
 
+/* Of one shard. */
+static uint32_t first_bits(const struct parley_config *config)
+{
+	return config->profile_bits > PROFILE_SHARD_BITS + FIRST_BITS
+		       ? config->profile_bits - PROFILE_SHARD_BITS
+		       : FIRST_BITS;
+}
+
 static void table_fini_some(struct parley *engine, uint32_t indexes)
 {
 	struct profile_table *table = &engine->profiles;
@@ -68,8 +76,8 @@ int profile_table_init(struct parley *engine,
 		atomic_init(&profile->total, 0);
 	}
 	for (uint32_t i = 0; i < PROFILE_SHARDS; i++) {
-		if (index_init(&table->shard[i], &engine->mem, FIRST_BITS,
-			       LOAD) != 0) {
+		if (index_init(&table->shard[i], &engine->mem,
+			       first_bits(config), LOAD) != 0) {
 			table_fini_some(engine, i);
 			return PARLEY_E_MEMORY;
 		}
@@ -365,6 +373,26 @@ static struct parley_member *list_remove(struct parley_member **listp,
 	return removed;
 }
 
+/* The same for all places behind the first one that are in its profile. */
+static struct parley_member *list_remove_others(struct parley_member *first)
+{
+	struct parley_member **listp = &first->next, *removed = NULL;
+	uint8_t profile = member_value(first)->profile;
+
+	while (*listp != NULL) {
+		struct parley_member *member = *listp;
+
+		if (member_value(member)->profile != profile) {
+			listp = &member->next;
+			continue;
+		}
+		*listp = member->next;
+		member->next = removed;
+		removed = member;
+	}
+	return removed;
+}
+
 /* 0: @id may join, 1: with @once it is in already, or an error. */
 static int join_look(struct parley *engine, struct parley_id id,
 		     const struct profile_key *key, bool once)
@@ -403,6 +431,37 @@ static int join_link(struct parley *engine, const struct profile_key *key,
 		dialog_changed(engine, dialog);
 	}
 	dialog_write_unlock(engine, dialog);
+	return rc;
+}
+
+int parley_profile_join_only(struct parley *engine, struct parley_id id,
+			     int profile, struct parley_str value)
+{
+	struct parley_member *member, *removed = NULL;
+	struct dialog *dialog;
+	struct profile_key key;
+	int rc = profile_key_init_one(engine, profile, value, &key);
+
+	if (rc == 0)
+		rc = place_take(engine, &key, 0, id, &member);
+	if (rc != 0)
+		return rc;
+	dialog = dialog_find_lock(engine, id);
+	if (dialog == NULL) {
+		rc = PARLEY_E_NO_DIALOG;
+	} else if (dialog->state == PARLEY_STATE_DELETED) {
+		rc = PARLEY_E_NO_DIALOG;
+		dialog_unlock(engine, id);
+	} else {
+		member->next = dialog->members;
+		dialog->members = member;
+		removed = list_remove_others(member);
+		dialog_changed(engine, dialog);
+		dialog_write_unlock(engine, dialog);
+	}
+	if (rc != 0)
+		place_give_back(engine, member);
+	profile_leave_all(engine, removed);
 	return rc;
 }
 
@@ -509,6 +568,18 @@ int parley_profile_reserve(struct parley *engine, int profile,
 	member->next = *listp;
 	*listp = member;
 	return 0;
+}
+
+int parley_profile_reserve_only(struct parley *engine, int profile,
+				struct parley_str value,
+				struct parley_member **listp)
+{
+	int rc =
+		parley_profile_reserve(engine, profile, value, 0, false, listp);
+
+	if (rc == 0)
+		profile_leave_all(engine, list_remove_others(*listp));
+	return rc;
 }
 
 bool parley_profile_reserved(struct parley *engine, int profile,

@@ -30,6 +30,7 @@ struct adapter adapter = {
 			.enable_stats = 1,
 			.dlg_flag = -1,
 			.bye_on_timeout_flag = -1,
+			.log_profile_hash_size = 4,
 			.send_bye = -1,
 			.detect_spirals = 1,
 			.default_timeout = 43200,

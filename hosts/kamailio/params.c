@@ -163,6 +163,9 @@ HANDLER(keep_proxy_rr,
 HANDLER(bye_on_timeout_flag,
 	set_range("bye_on_timeout_flag", &adapter.set.bye_on_timeout_flag,
 		  value, -1, FLAG_MAX))
+HANDLER(log_profile_hash_size,
+	set_range("log_profile_hash_size", &adapter.set.log_profile_hash_size,
+		  value, 0, PARLEY_PROFILE_BITS_MAX))
 HANDLER(timer_procs, set_clamped("timer_procs", &adapter.set.timer_procs, value,
 				 0, INT32_MAX))
 HANDLER(h_id_step,
@@ -600,6 +603,7 @@ param_export_t adapter_params[] = {
 	BY_TEXT(rr_param, param_rr_param),
 	{"dlg_flag", PARAM_INT, &adapter.set.dlg_flag},
 	BY_INT(bye_on_timeout_flag),
+	BY_INT(log_profile_hash_size),
 	BY_TEXT(timeout_avp, param_timeout_avp),
 	{"default_timeout", PARAM_INT, &adapter.set.default_timeout},
 	BY_INT(early_timeout),
@@ -771,6 +775,7 @@ void params_config(struct parley_config *config)
 	config->local_only = set->dlg_filter_mode;
 	config->replicate = set->enable_dmq;
 	config->node = dmq_number();
+	config->profile_bits = (uint32_t)set->log_profile_hash_size;
 	config->profiles = set->profiles;
 	config->profile_count = set->profile_count;
 }

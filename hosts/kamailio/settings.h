@@ -34,7 +34,8 @@ struct adapter_settings {
 	int default_timeout, early_timeout, noack_timeout, end_timeout;
 	int delete_delay, race_condition_timeout, event_states;
 	int timeout_noreset, initial_cbs_inscript, wait_ack;
-	int send_bye;		 /* -1: not given */
+	int send_bye; /* -1: not given */
+	int log_profile_hash_size;
 	int bye_on_timeout_flag; /* a message flag; -1: none */
 	int early_timeout_end, rpc_list_max, memory_piece;
 	int early_code; /* 0: 480, or 488 as ims_dialog and dialog_ng */

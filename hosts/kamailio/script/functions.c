@@ -102,6 +102,26 @@ static int fixup_profile_no_value(void **param, int param_no)
 	return error;
 }
 
+/* profile, value or nothing, 0 or another number: clear the old values */
+static int fixup_set_profile3(void **param, int param_no)
+{
+	str text = {*param, (int)strlen(*param)};
+	int number;
+
+	if (param_no == 2 && text.len == 0)
+		return fixup_put(param, 0);
+	if (param_no < 3)
+		return fixup_profile(param, param_no);
+	if (!strchr(text.s, '$') &&
+	    (!text.len || str2sint(&text, &number) < 0)) {
+		LM_ERR("set_dlg_profile(): clear_values \"%s\" must be a "
+		       "number, 0 or 1, or a variable\n",
+		       text.s);
+		return E_CFG;
+	}
+	return fixup_igp_null(param, 1);
+}
+
 /* profile, result */
 static int fixup_size2(void **param, int param_no)
 {
@@ -353,6 +373,21 @@ static int f_set_profile(struct sip_msg *msg, char *profile, char *format)
 	return with_value(msg, profile, format, op_profile_set);
 }
 
+static int f_set_profile3(struct sip_msg *msg, char *profile, char *format,
+			  char *clear)
+{
+	int number;
+
+	if (!int_of(msg, clear, &number)) {
+		log_limited(LOG_CAUSE_SCRIPT, L_ERR,
+			    "set_dlg_profile(): the third parameter must be a "
+			    "number\n");
+		return -1;
+	}
+	return with_value(msg, profile, format,
+			  number ? op_profile_set_only : op_profile_set);
+}
+
 static int f_unset_profile(struct sip_msg *msg, char *profile, char *format)
 {
 	return with_value(msg, profile, format, op_profile_unset);
@@ -589,6 +624,8 @@ cmd_export_t adapter_cmds[] = {
 	 fixup_profile_no_value, NULL, ANY_ROUTE},
 	{"set_dlg_profile", FUNCTION(f_set_profile), 2, fixup_profile, NULL,
 	 ANY_ROUTE},
+	{"set_dlg_profile", FUNCTION(f_set_profile3), 3, fixup_set_profile3,
+	 NULL, ANY_ROUTE},
 	{"unset_dlg_profile", FUNCTION(f_unset_profile), 1, fixup_profile,
 	 NULL, ANY_ROUTE},
 	{"unset_dlg_profile", FUNCTION(f_unset_profile), 2, fixup_profile,

@@ -79,6 +79,12 @@ static int ki_set_profile_static(sip_msg_t *msg, str *name)
 	return with_profile(msg, op_profile_set, name, NULL);
 }
 
+static int ki_set_profile_only(sip_msg_t *msg, str *name, str *value, int clear)
+{
+	return with_profile(msg, clear ? op_profile_set_only : op_profile_set,
+			    name, value);
+}
+
 static int ki_unset_profile(sip_msg_t *msg, str *name, str *value)
 {
 	return with_profile(msg, op_profile_unset, name, value);
@@ -521,6 +527,7 @@ static const sr_kemi_t functions[] = {
 	KEMI("dlg_req_within4", I, ki_request4, S, S, S, S),
 	KEMI("set_dlg_profile_static", I, ki_set_profile_static, S),
 	KEMI("set_dlg_profile", I, ki_set_profile, S, S),
+	KEMI("set_dlg_profile_clear", I, ki_set_profile_only, S, S, I),
 	KEMI("unset_dlg_profile_static", I, ki_unset_profile_static, S),
 	KEMI("unset_dlg_profile", I, ki_unset_profile, S, S),
 	KEMI("is_in_profile_static", I, ki_in_profile_static, S),

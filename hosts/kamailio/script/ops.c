@@ -38,6 +38,24 @@ int op_profile_set(struct sip_msg *msg, int profile, struct parley_str value)
 	return error < 0 ? -1 : 1;
 }
 
+int op_profile_set_only(struct sip_msg *msg, int profile,
+			struct parley_str value)
+{
+	struct parley_id id;
+	int error = PARLEY_E_NO_DIALOG;
+
+	if (ctx_dialog(msg, &id))
+		error = parley_profile_join_only(adapter.engine, id, profile,
+						 value);
+	else if (is_route_type(REQUEST_ROUTE))
+		error = parley_profile_reserve_only(adapter.engine, profile,
+						    value,
+						    &ctx_pending(msg)->members);
+	if (error < 0)
+		profile_log(profile, error);
+	return error < 0 ? -1 : 1;
+}
+
 int op_profile_unset(struct sip_msg *msg, int profile, struct parley_str value)
 {
 	struct parley_id id;

@@ -19,6 +19,9 @@
  * A profile value with s NULL is a value that was not given. */
 
 int op_profile_set(struct sip_msg *msg, int profile, struct parley_str value);
+/* The same, and no other membership of the call in this profile stays. */
+int op_profile_set_only(struct sip_msg *msg, int profile,
+			struct parley_str value);
 int op_profile_unset(struct sip_msg *msg, int profile, struct parley_str value);
 int op_profile_has(struct sip_msg *msg, int profile, struct parley_str value);
 

@@ -4,7 +4,7 @@ from lib.case import (check, dialogs, parley_only, same, script, sip,
                       two_parties, wait_state)
 
 from .badparams import refused
-from .functions import results, run_initial, show, step, steps
+from .functions import listed, results, run_initial, show, step, steps
 from .kemi import functions as lua, lua_proxy, results as lua_results, say
 
 OURS = "the packaged module has no such functions"
@@ -402,3 +402,66 @@ def test_kemi(env):
                 sip.Party(server, "a") as a, sip.Party(server, "b") as b:
             sip.establish(a, b).hang_up()
             same("as " + name, lua_results(server), want)
+
+
+# ------------------------------------------------------------- profiles
+
+@parley_only(OURS)
+def test_profile_clear(env):
+    """set_dlg_profile() with three parameters: the only membership."""
+    params = [("profiles_with_value", "caller"), ("profiles_no_value", "out")]
+    calls = (("one", 'set_dlg_profile("caller", "x")'),
+             ("two", 'set_dlg_profile("caller", "x")'),
+             ("three", 'set_dlg_profile("caller", "y", "0")'),
+             ("plain", 'set_dlg_profile("out")'),
+             ("again", 'set_dlg_profile("out", "", "1")'),
+             ("none", 'set_dlg_profile("caller", "", "1")'),
+             ("word", '$var(c) = "no"; set_dlg_profile("caller", "z", '
+              '"$var(c)")'))
+    shown = "".join('get_profile_size("caller", "$var(n)"); ' +
+                    show("n%d" % i, "$var(n)") + last for i, last in enumerate(
+                        ('$var(c) = 1; set_dlg_profile("caller", "$fU", '
+                         '"$var(c)");', "")))
+    for before, after in (("create_dialog();", ""), ("", "create_dialog();")):
+        got, dialog, _ = run_initial(
+            env, before + steps(*calls) + shown + after, params)
+        same("results", got, {
+            "one": "1", "two": "1", "three": "1", "plain": "1", "again": "1",
+            "none": "-1", "word": "-1", "n0": "3", "n1": "1"})
+        same("profiles", listed(dialog), ["caller=a", "out"])
+    refused(env, params, ("clear_values", '"yes"', "0 or 1"), early=False,
+            routes=script(initial='set_dlg_profile("out", "", "yes");'))
+
+
+@parley_only(OURS)
+def test_profile_clear_kemi(env):
+    text = lua(say(("set", 'd.set_dlg_profile("caller", "x")'),
+                   ("made", "d.create_dialog()"),
+                   ("only", 'd.set_dlg_profile_clear("caller", "y", 1)'),
+                   ("more", 'd.set_dlg_profile_clear("caller", "z", 0)'),
+                   ("bad", 'd.set_dlg_profile_clear("nosuch", "z", 1)')))
+    with lua_proxy(env, text) as server, sip.Party(server, "a") as a, \
+            sip.Party(server, "b") as b:
+        sip.establish(a, b)
+        same("results", lua_results(server), {
+            "set": "1", "made": "1", "only": "1", "more": "1", "bad": "-1"})
+        same("profiles", listed(dialogs(server)[0]), ["caller=y", "caller=z"])
+
+
+@parley_only(OURS)
+def test_profile_table(env):
+    """log_profile_hash_size: from 0 to 20, and a call is counted with each."""
+    for value in (-1, 21):
+        refused(env, [("log_profile_hash_size", value)],
+                ["log_profile_hash_size=%d" % value, "0 to 20"])
+    for value in (0, 20):
+        params = [("log_profile_hash_size", value),
+                  ("profiles_with_value", "caller")]
+        with two_parties(env.proxy(params, script(
+                initial='create_dialog(); set_dlg_profile("caller", "$fU");')
+                )) as (server, a, b):
+            call = sip.establish(a, b)
+            same("size", server.rpc("dlg.profile_get_size", "caller", "a"), 1)
+            call.hang_up()
+            net.wait_until(lambda: server.rpc("dlg.profile_get_size", "caller")
+                           == 0, 5, "the place is given back")
