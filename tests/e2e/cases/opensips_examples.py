@@ -9,6 +9,8 @@ import itertools
 from lib import database, modules, stored
 from lib.case import check, net, parley_only, same, script, sip, wait_state
 
+from .badparams import refused
+
 NAMES = ("dialog", "ims_dialog", "dialog_ng")
 OURS = "the packaged module has no such names"
 
@@ -244,7 +246,7 @@ def _stored(env, name, columns):
             script(initial=CREATE), name=name, first=base.load(),
             last="\n".join(text).replace('"dialog"', '"%s"' % name))
         with server, sip.Party(server, "a") as a, sip.Party(server, "b") as b:
-            call = sip.establish(a, b)
+            call = stored.establish(a, b)
             net.wait_until(lambda: len(base.rows("my_dialog")) == 1, 5,
                            "the call is stored")
             row = base.rows("my_dialog")[0]
@@ -418,3 +420,13 @@ def test_slips_are_listed(env):
     known = set(PARAMETERS) | set(DATABASE) | {c[0] for c in COLUMNS}
     known |= {"1.%d" % n for n in range(35, 46)}
     same("examples", known, {"1.%d" % n for n in range(1, 46)})
+
+
+@parley_only(OURS)
+def test_slip_1_40(env):
+    """As it stands it stops the start, with a line that says why."""
+    for name in NAMES:
+        refused(env, [("profiles_with_value", "caller")],
+                ("get_profile_size", '"$fu"', "$avp(...)"), early=False,
+                name=name, routes=script(
+                    more='route[X] { get_profile_size("caller","$fu"); }'))
