@@ -412,9 +412,10 @@ def _start_loading(server, base, calls):
 
 
 def _loads(server):
-    """(loaded, known) of each part of the load."""
+    """(loaded, known, damaged) of each part of the load."""
     return [tuple(map(int, found)) for found in re.findall(
-        r"database: (\d+) dialogs loaded in .*\((\d+) known", server.log())]
+        r"database: (\d+) dialogs loaded in .*\((\d+) known, .* (\d+) damaged",
+        server.log())]
 
 
 @database.each("sqlite", "postgres", "mysql")
@@ -435,7 +436,7 @@ def each_goes_on(env, kind):
                 net.wait_until(lambda: len(_loads(server)) == 2, 10,
                                "the end of the load")
                 before = 0 if variables else 1
-                same("parts", _loads(server), [(before, 0), (60 - before, 0)])
+                same("parts", _loads(server), [(before, 0, 0), (60 - before, 0, 0)])
                 same("calls", server.statistics()["active_dialogs"], 60)
                 for i in (1, 2, 8, 60):
                     found = stored.facts(server, "filler-%d" % i)
