@@ -914,3 +914,41 @@ def test_match_bad_mode(env):
         else:
             raise AssertionError("a server starts with %s" % mode)
         check("match_dialog(" in log and "DID_FALLBACK" in log, "%s", log)
+
+
+# ---------------------------------------------------------------- examples
+
+@parley_only(OURS)
+def test_example(env):
+    """Example 1.36 of OpenSIPS 1.6, with $null for NULL."""
+    routes = '''
+request_route {
+    if (has_totag()) {
+        loose_route();
+        if ($DLG_status!=$null && !validate_dialog() ) {
+            xlog(" in-dialog bogus request \\n");
+        } else {
+            xlog(" in-dialog valid request - $DLG_dir !\\n");
+        }
+        t_relay();
+        exit;
+    }
+    record_route();
+    if (is_method("INVITE")) { dlg_manage(); }
+    t_relay();
+}
+'''
+    server = env.proxy(routes=routes)
+    with two_parties(server) as (server, a, b):
+        call = sip.establish(a, b)
+        call.caller.request("BYE", cseq=1)
+        b.reply(b.expect("BYE"), 481)
+        a.expect(481)
+        same("state", state_of(server, call.callid), 4)
+        call.hang_up("callee")
+        log = server.log()
+        same("bogus ones", log.count(" in-dialog bogus request"), 1)
+        for line in ("valid request - DOWNSTREAM !",
+                     "valid request - UPSTREAM !"):
+            check(line in log, "%r is not in\n%s", line, log)
+        wait_statistic(server, "active_dialogs", 0)
