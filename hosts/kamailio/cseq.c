@@ -220,7 +220,8 @@ int cseq_need(void)
 {
 	uint64_t secret;
 
-	if (shared)
+	/* The other processes would not hear of it any more. */
+	if (shared || adapter.script_is_read)
 		return 0;
 	/* Up to 256 bytes are never cut short (getrandom(2)). */
 	while (getrandom(&secret, sizeof(secret), 0) != (ssize_t)sizeof(secret))

@@ -107,17 +107,16 @@ int op_create(struct sip_msg *msg, const str *flags)
 int fixup_create(void **param, int param_no)
 {
 	str text = {*param, (int)strlen(*param)};
-	uint32_t options = PARLEY_OPT_AUTO_PRACK;
+	/* A variable may bring any of them. */
+	uint32_t options = PARLEY_OPT_ALL;
 
 	(void)param_no;
 	if (fixup_may_fail() && !strchr(text.s, '$') &&
 	    !options_of(text, &options))
 		return E_CFG;
-	/* Pings raise the numbers of the parties' requests. */
-	if ((strchr(text.s, '$') || (options & PARLEY_OPT_PINGS)) &&
+	/* These raise the numbers of the parties' requests. */
+	if ((options & (PARLEY_OPT_PINGS | PARLEY_OPT_AUTO_PRACK)) &&
 	    cseq_need() < 0)
-		return E_CFG;
-	if ((options & PARLEY_OPT_AUTO_PRACK) && cseq_need() < 0)
 		return E_CFG;
 	return fixup_texts(param, 1);
 }
