@@ -2,7 +2,7 @@
 """Parley beside the packaged modules: python3 bench/run.py [what...]
 
   what            instructions, operations, memory, forks, growth, timers,
-                  lists, shutdown, ending, database, bulk; all of them if none
+                  pings, lists, shutdown, ending, database, bulk; all of them if none
                   is named
   --build DIR     where the modules and the load generator lie (build)
   --modules A,B   of none, dialog, ims_dialog, parley, parley_ims
@@ -25,7 +25,7 @@ import time
 import setup
 
 ALL = ("instructions", "operations", "memory", "forks", "growth", "timers",
-       "lists", "shutdown", "ending", "database", "bulk")
+       "pings", "lists", "shutdown", "ending", "database", "bulk")
 FLAGS = ("-std=c17 -O2 -Wall -Wextra -Wpedantic -Wshadow -Wconversion "
          "-Wstrict-prototypes -Wmissing-prototypes -Wvla -Werror").split()
 
