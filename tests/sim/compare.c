@@ -67,6 +67,14 @@ static void compare_legs(struct comparison *c)
 		       model->caller_cseq);
 		differ(c, "the CSeq of its INVITE", leg->invite_cseq,
 		       model->invite_cseq);
+		differ(c, "what is added to its caller's", leg->caller_shift,
+		       model->shift[0]);
+		differ(c, "what is added to a leg's", leg->callee_shift,
+		       model->shift[1]);
+		differ(c, "the same of its INVITE", leg->caller_invite_shift,
+		       model->invite_shift[0]);
+		differ(c, "the same of a leg's", leg->callee_invite_shift,
+		       model->invite_shift[1]);
 		differ(c, "a leg's socket", (uintptr_t)leg->socket,
 		       (uintptr_t)model->socket);
 		differ_text(c, "a leg's tag", leg->tag, model->tag);

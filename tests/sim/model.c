@@ -166,8 +166,8 @@ uint64_t model_next_ms(const struct model *model)
 			next = dialog->due_state_ms;
 		if (dialog->due_lifetime_ms < next)
 			next = dialog->due_lifetime_ms;
-		if (dialog->due_ping_ms < next)
-			next = dialog->due_ping_ms;
+		if (model_ping_next(dialog) < next)
+			next = model_ping_next(dialog);
 	}
 	for (uint32_t i = 0; i < MODEL_REMOTE; i++)
 		if (model->remote[i].used && model->remote[i].due_ms < next)
@@ -256,6 +256,7 @@ void model_create(struct sim *sim, const struct parley_event *event,
 	       sizeof(dialog->state_told));
 	dialog->due_lifetime_ms = dialog->due_state_ms = UINT64_MAX;
 	dialog->due_ping_ms = UINT64_MAX;
+	dialog->due_pings_ms[0] = dialog->due_pings_ms[1] = UINT64_MAX;
 	if (sim->config.early_timeout_s > 0)
 		dialog->due_state_ms =
 			sim->now_ms +

@@ -38,7 +38,10 @@ struct model_leg {
 	bool bye_caller, bye_callee, bye_wait, assumed;
 	uint32_t branches; /* that may still answer; bit n: number n + 1 */
 	uint32_t byes;
-	uint32_t lost[2]; /* failed keep-alives: callee's, caller's */
+	uint32_t lost[2];   /* failed keep-alives: callee's, caller's */
+	uint32_t missed[2]; /* the same of pings, */
+	bool asked[2];	    /* and whether an answer is to come */
+	uint32_t shift[2], invite_shift[2]; /* of the caller's, the callee's */
 };
 
 struct model_var {
@@ -77,6 +80,10 @@ struct model_dialog {
 	uint64_t host_ref, answered_ms;
 	/* UINT64_MAX: none */
 	uint64_t due_lifetime_ms, due_state_ms, due_ping_ms;
+	bool pinged; /* once it was to be; then these mean something */
+	uint64_t due_pings_ms[2];		       /* OPTIONS, re-INVITEs */
+	uint64_t theirs_until_ms[2], ours_until_ms[2]; /* offers: downstream,
+							* upstream */
 	bool ending, ended_by_us, linger, in_route;
 	bool expired, given_up;
 	uint8_t end_cause; /* enum parley_ended, if nobody has asked for it */
@@ -150,10 +157,24 @@ enum parley_ended model_ended(const struct model_dialog *dialog);
 
 /* After anything that may have changed whether they are wanted. */
 void model_ping_clock(const struct sim *sim, struct model_dialog *dialog);
-void model_ping_due(const struct sim *sim, struct model_dialog *dialog,
+void model_ping_due(struct sim *sim, struct model_dialog *dialog,
 		    struct model_result *result);
-int model_ping_done(const struct sim *sim, const struct parley_event *event,
+int model_ping_done(struct sim *sim, const struct parley_event *event,
 		    struct model_dialog *dialog, struct model_result *result);
+/* When a keep-alive of any kind is due next. */
+uint64_t model_ping_next(const struct model_dialog *dialog);
+/* What prepare() should say to a ping; @loosely: a clock may be behind. */
+bool model_ping_may(const struct sim *sim, const struct model_dialog *dialog,
+		    const struct model_leg *leg, enum parley_direction towards,
+		    enum parley_ping ping);
+bool model_ping_pends(const struct sim *sim, const struct model_dialog *dialog,
+		      bool ours);
+/* A request or reply within the call, which may be an offer. */
+void model_ping_heard(const struct sim *sim, const struct parley_event *event,
+		      struct model_dialog *dialog);
+const char *model_var(const struct model_dialog *dialog, const char *key);
+void model_var_put(struct sim *sim, struct model_dialog *dialog,
+		   const char *key, const char *value);
 
 /* Forgets the dialog if nothing holds it (and expects it to be gone). */
 void model_settle(struct sim *sim, struct model_dialog *dialog);

@@ -202,6 +202,7 @@ static void leg_answered(const struct story *story, struct model_leg *leg)
 	leg->assumed = false;
 	leg->branches = 0;
 	leg->invite_cseq = story->event->cseq;
+	leg->invite_shift[0] = 0;
 	if (leg->caller_cseq < story->event->cseq)
 		leg->caller_cseq = story->event->cseq;
 }
@@ -325,17 +326,30 @@ static bool same_tag(const struct story *story, const struct model_leg *leg)
 	return strcmp(story->dialog->from_tag, leg->tag) == 0;
 }
 
+/* As the receiver sees the number. */
+static void counted_by(const struct story *story, struct model_leg *leg,
+		       enum parley_direction dir)
+{
+	bool down = dir == PARLEY_DIR_DOWNSTREAM;
+	uint32_t *last = down ? &leg->caller_cseq : &leg->callee_cseq;
+	uint32_t seen = story->event->cseq + leg->shift[!down];
+
+	if (*last < seen)
+		*last = seen;
+	if (story->event->type == PARLEY_EV_REINVITE)
+		leg->invite_shift[!down] = leg->shift[!down];
+}
+
 static void counted(const struct story *story, struct model_leg *leg)
 {
 	enum parley_direction dir = story->event->dir;
-	uint32_t cseq = story->event->cseq;
 
-	if ((dir == PARLEY_DIR_DOWNSTREAM || same_tag(story, leg)) &&
-	    leg->caller_cseq < cseq)
-		leg->caller_cseq = cseq;
-	if ((dir == PARLEY_DIR_UPSTREAM || same_tag(story, leg)) &&
-	    leg->callee_cseq < cseq)
-		leg->callee_cseq = cseq;
+	counted_by(story, leg, dir);
+	if (same_tag(story, leg))
+		counted_by(story, leg,
+			   dir == PARLEY_DIR_DOWNSTREAM
+				   ? PARLEY_DIR_UPSTREAM
+				   : PARLEY_DIR_DOWNSTREAM);
 }
 
 static void target(const struct story *story, struct model_leg *leg,
@@ -379,6 +393,7 @@ static int story_ack(const struct story *story)
 		bye_to_caller_may_go(story, leg);
 	}
 	renew(story);
+	model_ping_heard(story->sim, story->event, dialog);
 	return 0;
 }
 
@@ -437,6 +452,7 @@ static int story_request(const struct story *story)
 		dialog->holds++;
 	counted(story, leg);
 	renew(story);
+	model_ping_heard(story->sim, story->event, dialog);
 	target(story, leg, story->event->dir == PARLEY_DIR_DOWNSTREAM);
 	return 0;
 }
@@ -452,6 +468,7 @@ static int story_reply_within(const struct story *story)
 		return rc;
 	if (deleted(story->dialog) && !is_bye)
 		return 0;
+	model_ping_heard(story->sim, event, story->dialog);
 	story->result->notes = PARLEY_NOTE_REPLY_WITHIN;
 	if (is_bye && event->code >= 200)
 		story->result->notes |= PARLEY_NOTE_BYE_REPLIED;
@@ -772,7 +789,7 @@ void model_expire(struct sim *sim, struct model_dialog *dialog,
 	} else if (dialog->due_lifetime_ms <= sim->now_ms) {
 		dialog->due_lifetime_ms = UINT64_MAX;
 		(void)story_expire(&story);
-	} else if (dialog->due_ping_ms <= sim->now_ms) {
+	} else if (model_ping_next(dialog) <= sim->now_ms) {
 		model_ping_due(sim, dialog, result);
 	} else {
 		sim_fail(sim, "a timer of %u.%u fired before it was due",

@@ -54,6 +54,9 @@ struct msg {
 	int ua;		  /* whose To-tag it is: a callee's number or NO_UA */
 	uint32_t contact; /* version of the sender's contact; 0: none */
 	uint32_t leg;	  /* of our BYE or OPTIONS, for its report */
+	uint8_t ping;	  /* the same: enum parley_ping; a re-INVITE is an
+			   * OPTIONS here, too */
+	uint32_t shift;	  /* what the proxy has added to its number */
 };
 
 enum item_kind {

@@ -21,6 +21,7 @@ static void report(struct sim *sim, enum parley_event_type type,
 				     .id = target->id,
 				     .leg = target->leg,
 				     .dir = target->towards,
+				     .ping = target->ping,
 				     .code = code};
 
 	tell_host(sim, &event, call);
@@ -40,26 +41,37 @@ static int ua_of_tag(const struct call *call, struct parley_str tag)
 	return NO_UA;
 }
 
-static enum parley_request_kind kind_of(enum method method)
+static enum parley_request_kind kind_of(const struct proxy_target *target,
+					enum method method)
 {
+	static const enum parley_request_kind pings[PARLEY_PINGS] = {
+		PARLEY_REQUEST_PING, PARLEY_REQUEST_PING_OPTIONS,
+		PARLEY_REQUEST_PING_REINVITE};
+
 	if (method == METHOD_ACK)
 		return PARLEY_REQUEST_ACK;
-	return method == METHOD_OPTIONS ? PARLEY_REQUEST_PING
+	return method == METHOD_OPTIONS ? pings[target->ping]
 					: PARLEY_REQUEST_NEXT;
 }
 
 /* Its number must not be ahead of what the party in whose name it is sent has
- * used itself, or that party's next request would be out of order. */
-static void ping_check(struct sim *sim, const struct msg *msg)
+ * used itself, and we have added to it, or that party's next request would be
+ * out of order. */
+static void ping_check(struct sim *sim, const struct msg *msg,
+		       const struct proxy_target *target)
 {
 	const struct call *call = &sim->calls[msg->call];
 	const struct side *side =
 		msg->from_callee ? &call->party[NODE_CALLEE + msg->ua].side
 				 : &call->caller[msg->ua];
+	struct model_dialog *dialog = model_find(&sim->model, target->id);
+	uint32_t last =
+		side->local_cseq +
+		model_leg_number(dialog, target->leg)->shift[msg->from_callee];
 
-	if (msg->cseq > side->local_cseq && !call->tainted)
+	if (msg->cseq > last && !call->tainted)
 		sim_fail(sim, "a keep-alive has CSeq %u, its party is at %u",
-			 msg->cseq, side->local_cseq);
+			 msg->cseq, last);
 }
 
 static void send_ours(struct sim *sim, const struct proxy_target *target,
@@ -72,10 +84,15 @@ static void send_ours(struct sim *sim, const struct proxy_target *target,
 			  .ours = true,
 			  .from_callee = !down,
 			  .src = NODE_PROXY,
-			  .leg = target->leg};
-	int rc = tell_prepare(sim, target, kind_of(method), &request);
+			  .leg = target->leg,
+			  .ping = target->ping};
+	int rc = tell_prepare(sim, target, kind_of(target, method), &request);
 
 	if (rc != 0 || call < 0) {
+		if (rc != 0 && target->ping != PARLEY_PING_KA) {
+			report(sim, PARLEY_EV_PING_DONE, target, 0, call);
+			return;
+		}
 		/* A world without parties answers at once, or much later. */
 		if (method == METHOD_BYE && rng_chance(&sim->rng, 500))
 			report(sim, PARLEY_EV_BYE_DONE, target, 200, call);
@@ -102,7 +119,8 @@ static void send_ours(struct sim *sim, const struct proxy_target *target,
 		return;
 	}
 	if (method == METHOD_OPTIONS) {
-		ping_check(sim, &msg);
+		if (target->ping == PARLEY_PING_KA)
+			ping_check(sim, &msg, target);
 		net_request(sim, &msg);
 		return;
 	}
@@ -115,7 +133,8 @@ static void send_ours(struct sim *sim, const struct proxy_target *target,
 static bool action_run(struct sim *sim, const struct parley_actions *actions,
 		       const struct parley_action *action, int call)
 {
-	struct proxy_target target = {actions->id, action->leg, action->dir};
+	struct proxy_target target = {actions->id, action->leg, action->dir,
+				      action->ping};
 	struct parley_event event = {.type = PARLEY_EV_TIMEOUT_ROUTE_DONE,
 				     .id = actions->id};
 
@@ -206,6 +225,7 @@ void proxy_ours_done(struct sim *sim, const struct msg *reply)
 		.leg = reply->leg,
 		.towards = reply->from_callee ? PARLEY_DIR_UPSTREAM
 					      : PARLEY_DIR_DOWNSTREAM,
+		.ping = reply->ping,
 	};
 
 	if (reply->code < 200)

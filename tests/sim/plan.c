@@ -169,6 +169,11 @@ void config_plan(struct sim *sim)
 	config->ping_spread_ms = pick(sim, 0, 7000, 1);
 	config->ping_failed_limit = pick(sim, 0, 1, 2);
 	config->ping_failed_lifetime_s = pick(sim, 10, 10, 3);
+	config->options_interval_s = pick(sim, 30, 7, 3);
+	config->reinvite_interval_s = pick(sim, 300, 20, 5);
+	config->ping_lost_limit = pick(sim, 1, 1, 3);
+	/* Who gets no memory for pings is not pinged, which nobody can tell. */
+	sim->pings = sim->kind != SIM_STARVED && sim->options.fail_count == 0;
 	config->local_only = rng_chance(&sim->rng, 500);
 	memcpy(sim->profiles, profiles, sizeof(profiles));
 	config->profiles = sim->profiles;

@@ -49,6 +49,7 @@ struct relayed {
 	enum method method;
 	uint16_t own_code;   /* the proxy answered it itself */
 	uint16_t reply_code; /* last one that was fed */
+	uint32_t shift;	     /* what was added to its number */
 };
 
 /* Our ACKs and BYEs to one callee. */
@@ -96,6 +97,7 @@ struct proxy_target {
 	struct parley_id id;
 	uint32_t leg;
 	enum parley_direction towards;
+	uint8_t ping;
 };
 
 /* Notes that other processes have not delivered yet. */

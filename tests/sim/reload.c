@@ -25,6 +25,8 @@ static void leg_returns(struct model_leg *leg)
 	leg->assumed = false;
 	leg->byes = leg->branches = 0;
 	leg->lost[0] = leg->lost[1] = 0;
+	leg->missed[0] = leg->missed[1] = 0;
+	leg->asked[0] = leg->asked[1] = false;
 }
 
 static void story_begins(struct model_dialog *dialog)
@@ -135,6 +137,10 @@ static void import(struct loading *loading, const struct parley_image *image)
 	model_returns(&story);
 	renamed(sim, dialog, actions.id);
 	dialog->due_ping_ms = UINT64_MAX;
+	dialog->due_pings_ms[0] = dialog->due_pings_ms[1] = UINT64_MAX;
+	dialog->pinged = false;
+	memset(dialog->theirs_until_ms, 0, sizeof(dialog->theirs_until_ms));
+	memset(dialog->ours_until_ms, 0, sizeof(dialog->ours_until_ms));
 	model_ping_clock(sim, dialog);
 	same_times(sim, dialog);
 	tell_check(sim, dialog, &result, &actions);

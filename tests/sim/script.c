@@ -64,6 +64,8 @@ void script_before(struct sim *sim, struct script_facts *facts)
 		facts->create.options = PARLEY_OPT_BYE_ON_TIMEOUT;
 	if (rng_chance(&sim->rng, 300))
 		facts->create.options |= rng_next(&sim->rng) & KA_OPTIONS;
+	if (sim->pings && !sim->quiet && rng_chance(&sim->rng, 300))
+		facts->create.options |= rng_next(&sim->rng) & PARLEY_OPT_PINGS;
 	if (rng_chance(&sim->rng, 300))
 		facts->create.options |= PARLEY_OPT_END_ON_RACE;
 	if (rng_chance(&sim->rng, 300))
@@ -125,6 +127,74 @@ static void var_put(struct sim *sim, struct model_dialog *dialog,
 	var->used = true;
 	text_copy(var->key, sizeof(var->key), str_of(key));
 	text_copy(var->value, sizeof(var->value), str_of(value));
+}
+
+void model_var_put(struct sim *sim, struct model_dialog *dialog,
+		   const char *key, const char *value)
+{
+	struct model_var *var = var_find(dialog, key);
+
+	for (uint32_t i = 0; i < MODEL_VARS && var == NULL; i++)
+		if (!dialog->var[i].used)
+			var = &dialog->var[i];
+	if (var == NULL)
+		sim_fail(sim, "the model has no room for a variable");
+	var->used = *value != 0;
+	text_copy(var->key, sizeof(var->key), str_of(key));
+	text_copy(var->value, sizeof(var->value), str_of(value));
+}
+
+/* Offers and answers of the parties, and how often they are asked. */
+static void pings_act(struct sim *sim, struct model_dialog *dialog)
+{
+	static const char *const sdps[] = {"", "v=0", "v=0 sendonly"};
+	const char *one = sdps[rng_below(&sim->rng, 3)];
+	const char *other = sdps[rng_below(&sim->rng, 3)];
+	const struct parley_said caller = {str_of("sip:caller@sent"),
+					   str_of(one)};
+	const struct parley_said callee = {{NULL, 0}, str_of(other)};
+	bool first = rng_chance(&sim->rng, 800);
+	struct parley_str tag = str_of("nobody");
+	enum parley_ping kind = rng_chance(&sim->rng, 500)
+					? PARLEY_PING_OPTIONS
+					: PARLEY_PING_REINVITE;
+	uint32_t seconds = rng_below(&sim->rng, 40);
+	int should = 0, rc;
+	char text[16];
+
+	if (rng_chance(&sim->rng, 300)) {
+		rc = parley_set_ping_interval(sim->engine, sim_now(sim),
+					      dialog->id, kind, seconds);
+		expect(sim, "set_ping_interval()", rc,
+		       seconds == 0 ? PARLEY_E_ARGUMENT : 0);
+		if (rc != 0)
+			return;
+		snprintf(text, sizeof(text), "%u", seconds);
+		model_var_put(sim, dialog,
+			      kind == PARLEY_PING_OPTIONS
+				      ? "~options_interval"
+				      : "~reinvite_interval",
+			      text);
+		dialog->due_pings_ms[kind == PARLEY_PING_REINVITE] = UINT64_MAX;
+		model_ping_clock(sim, dialog);
+		return;
+	}
+	if (first && dialog->leg_count > 0)
+		tag = str_of(dialog->leg[0].tag);
+	if ((dialog->options &
+	     (PARLEY_OPT_REINVITE_CALLER | PARLEY_OPT_REINVITE_CALLEE)) == 0 ||
+	    dialog->state == PARLEY_STATE_DELETED)
+		should = PARLEY_E_STATE;
+	else if (dialog->state >= PARLEY_STATE_ANSWERED &&
+		 !(first && dialog->leg_count > 0))
+		should = PARLEY_E_NO_LEG;
+	rc = parley_agreed(sim->engine, dialog->id, tag, &caller, &callee);
+	expect(sim, "agreed()", rc, should);
+	if (rc != 0)
+		return;
+	model_var_put(sim, dialog, "~caller_contact", "sip:caller@sent");
+	model_var_put(sim, dialog, "~caller_sdp", one);
+	model_var_put(sim, dialog, "~callee_sdp", other);
 }
 
 /* Who has the same value of this variable is found, and nobody else. */
@@ -241,7 +311,8 @@ static void settings_act(struct sim *sim, struct model_dialog *dialog)
 		break;
 	case 1:
 		set &= PARLEY_OPT_BYE_ON_TIMEOUT | PARLEY_OPT_TIMEOUT_NORESET |
-		       PARLEY_OPT_END_ON_RACE | (sim->quiet ? 0 : KA_OPTIONS);
+		       PARLEY_OPT_END_ON_RACE | (sim->quiet ? 0 : KA_OPTIONS) |
+		       (sim->quiet || !sim->pings ? 0 : PARLEY_OPT_PINGS);
 		clear &= 15 | PARLEY_OPT_END_ON_RACE;
 		rc = parley_options(sim->engine, sim_now(sim), dialog->id, set,
 				    clear, &got);
@@ -292,8 +363,8 @@ void script_quiet(struct sim *sim)
 		if (!dialog->used)
 			continue;
 		rc = parley_options(sim->engine, sim_now(sim), dialog->id, 0,
-				    KA_OPTIONS, &got);
-		dialog->options &= ~(uint32_t)KA_OPTIONS;
+				    KA_OPTIONS | PARLEY_OPT_PINGS, &got);
+		dialog->options &= ~(uint32_t)(KA_OPTIONS | PARLEY_OPT_PINGS);
 		model_ping_clock(sim, dialog);
 		if (rc != 0 || got != dialog->options)
 			sim_fail(sim, "options(): %d, %x", rc, got);
@@ -576,7 +647,11 @@ void script_act(struct sim *sim)
 	sim->failures_seen = sim->host.failures;
 	if (model_random(sim, &dialog) == 0)
 		return;
-	switch (rng_below(&sim->rng, 8)) {
+	switch (rng_below(&sim->rng, sim->pings ? 10 : 8)) {
+	case 8:
+	case 9:
+		pings_act(sim, dialog);
+		break;
 	case 0:
 	case 1:
 		var_act(sim, dialog);

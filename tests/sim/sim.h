@@ -91,6 +91,7 @@ struct sim_options {
 struct sim {
 	uint64_t seed;
 	bool values; /* can be looked up */
+	bool pings;  /* calls may be pinged */
 	enum sim_kind kind;
 	struct sim_options options;
 	struct rng rng;

@@ -55,7 +55,9 @@ static void check_actions(struct sim *sim, const struct model_result *result,
 		    is->route != should->route ||
 		    ((should->type == PARLEY_ACT_BYE ||
 		      should->type == PARLEY_ACT_PING) &&
-		     is->dir != should->dir))
+		     is->dir != should->dir) ||
+		    (should->type == PARLEY_ACT_PING &&
+		     is->ping != should->ping))
 			sim_fail(sim,
 				 "action %u is %s leg %u dir %d, should be "
 				 "%s leg %u dir %d",
@@ -527,15 +529,19 @@ static int prepare(struct sim *sim, const struct proxy_target *target,
 
 /* The number that the next request has; it is used up, but for ACK and
  * keep-alives, which nobody may count. */
-static uint32_t cseq_of(struct model_leg *leg, bool down,
+static uint32_t cseq_of(const struct model_dialog *dialog,
+			struct model_leg *leg, bool down,
 			enum parley_request_kind kind)
 {
 	uint32_t *last = down ? &leg->caller_cseq : &leg->callee_cseq;
 
 	if (kind == PARLEY_REQUEST_ACK)
 		return leg->invite_cseq;
-	if (kind == PARLEY_REQUEST_NEXT)
+	if (kind != PARLEY_REQUEST_PING) {
+		leg->shift[!down] += kind != PARLEY_REQUEST_NEXT ||
+				     (dialog->options & PARLEY_OPT_PINGS) != 0;
 		return ++*last;
+	}
 	return *last < 2 ? *last : *last - 1;
 }
 
@@ -556,12 +562,26 @@ int tell_prepare(struct sim *sim, const struct proxy_target *target,
 	else if (kind == PARLEY_REQUEST_PING &&
 		 !model_ping_asks(sim, dialog, leg, target->towards))
 		should = PARLEY_E_STATE;
+	else if (kind == PARLEY_REQUEST_PING_OPTIONS &&
+		 !model_ping_may(sim, dialog, leg, target->towards,
+				 PARLEY_PING_OPTIONS))
+		should = PARLEY_E_STATE;
+	else if (kind == PARLEY_REQUEST_PING_REINVITE &&
+		 (!model_ping_may(sim, dialog, leg, target->towards,
+				  PARLEY_PING_REINVITE) ||
+		  model_ping_pends(sim, dialog, false)))
+		should = PARLEY_E_STATE;
+	/* The shard's clock stands still between events. */
+	if (kind == PARLEY_REQUEST_PING_REINVITE && should == 0 &&
+	    rc == PARLEY_E_STATE &&
+	    (dialog->theirs_until_ms[0] > 0 || dialog->theirs_until_ms[1] > 0))
+		return rc;
 	if (rc != should)
 		sim_fail(sim, "our request: %s, should be %s",
 			 parley_error_text(rc), parley_error_text(should));
 	if (rc != 0)
 		return rc;
-	if (request->cseq != cseq_of(leg, down, kind))
+	if (request->cseq != cseq_of(dialog, leg, down, kind))
 		sim_fail(sim, "our request's CSeq is %u", request->cseq);
 	check_request(sim, dialog, leg, down, request);
 	return 0;

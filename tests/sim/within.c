@@ -47,9 +47,12 @@ struct relayed *relayed_add(struct proxy_call *proxy, const struct msg *msg)
 }
 
 /* Record-routing: the other party of the leg. */
-static void relay(struct sim *sim, const struct msg *msg)
+static void relay(struct sim *sim, const struct msg *msg, uint32_t shift)
 {
 	struct msg copy = *msg;
+
+	copy.shift = shift;
+	copy.cseq += shift;
 
 	copy.src = NODE_PROXY;
 	copy.dst =
@@ -113,9 +116,17 @@ static void request_commit(struct sim *sim, const struct msg *msg,
 static void request_go(struct sim *sim, const struct msg *msg, int matched,
 		       const struct parley_match *match)
 {
-	if (matched == 0)
+	struct relayed *relayed = relayed_find(&sim->proxy[msg->call], msg);
+	uint32_t shift = 0;
+
+	if (matched == 0) {
+		shift = msg->method == METHOD_ACK ? match->invite_shift
+						  : match->cseq_shift;
 		request_commit(sim, msg, match);
-	relay(sim, msg);
+	}
+	if (relayed != NULL)
+		relayed->shift = shift;
+	relay(sim, msg, shift);
 }
 
 static void request_suspend(struct sim *sim, const struct msg *msg, int matched,
@@ -156,7 +167,7 @@ void proxy_within(struct sim *sim, const struct msg *msg)
 
 	/* An ACK for a final reply of 300 or above belongs to the hop. */
 	if (msg->hop) {
-		relay(sim, msg);
+		relay(sim, msg, 0);
 		return;
 	}
 	/* A repeated request belongs to its transaction; ACK has none. */
@@ -164,7 +175,7 @@ void proxy_within(struct sim *sim, const struct msg *msg)
 		if (relayed->own_code != 0)
 			refuse(sim, msg, relayed->own_code);
 		else
-			relay(sim, msg);
+			relay(sim, msg, relayed->shift);
 		return;
 	}
 	relayed = relayed_add(proxy, msg);
@@ -204,6 +215,8 @@ void proxy_within_reply(struct sim *sim, const struct msg *msg)
 		msg->from_callee ? PARLEY_DIR_UPSTREAM : PARLEY_DIR_DOWNSTREAM;
 	copy.src = NODE_PROXY;
 	copy.dst = msg->from_callee ? NODE_CALLEE + msg->ua : NODE_CALLER;
+	copy.cseq -= msg->shift;
+	copy.shift = 0;
 	if (proxy->tracked && relayed != NULL && relayed->own_code == 0 &&
 	    relayed->reply_code != msg->code) {
 		relayed->reply_code = msg->code;
