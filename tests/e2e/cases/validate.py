@@ -601,6 +601,39 @@ def test_relayed_anyway(env):
 
 
 @parley_only(OURS)
+def test_refused_reinvite(env):
+    """The ACK of the refusal is tm's, and sets no clock back either."""
+    inside = 'if (is_method("ACK")) { t_check_trans(); }' + VERDICT + """
+        if ($var(verdict) < 0) {
+            t_newtran();
+            t_reply("403", "No");
+            exit;
+        }"""
+    with two_parties(refusing(env, inside=inside)) as (server, a, b):
+        call = sip.establish(a, b)
+        kept = call.caller.cseq
+        data = call.caller.text("INVITE", uri="sip:b@127.0.0.1:9")
+        before = trace(server)
+        a.send(data)
+        a.expect(403, "INVITE")
+        sent = sip.Message(data)
+        call.caller.request("ACK", cseq=sent.cseq, uri=sent.uri, branch=sent.get(
+            "Via").partition("branch=")[2].partition(";")[0])
+        check("V INVITE 2 -2 4" in server.log(), "%s", server.log())
+        call.caller.cseq = kept
+        # tm has the ACK: it repeats its reply no more (T1 is 0.5 s).
+        a.never(403, "INVITE", seconds=0.7)
+        check("V ACK 2" not in server.log(), "%s", server.log())
+        unchanged(server, before)
+        counted(server, target=1)
+        accepted(call.caller, b, "INVITE")
+        call.caller.ack(cseq=2)
+        b.expect("ACK")
+        call.hang_up()
+        ended(server)
+
+
+@parley_only(OURS)
 def test_lifetime(env):
     """A refused request does not set the clock back."""
     with two_parties(refusing(env, [("default_timeout", 3)])) as \
@@ -952,3 +985,18 @@ request_route {
                      "valid request - UPSTREAM !"):
             check(line in log, "%r is not in\n%s", line, log)
         wait_statistic(server, "active_dialogs", 0)
+
+
+@parley_only(OURS)
+def test_other_routes(env):
+    """They are for the request route; anywhere else the server does not
+    start."""
+    for call in ("validate_dialog()", "fix_route_dialog()", "match_dialog()",
+                 'match_dialog("DID_NONE")'):
+        try:
+            with env.proxy(routes=script(reply=call + ";")):
+                pass
+        except proxy.StartFailed as failure:
+            check(call.partition("(")[0] in failure.log, "%s", failure.log)
+        else:
+            raise AssertionError("a server starts with %s" % call)
