@@ -145,24 +145,19 @@ static void make_unreliable(struct sip_msg *msg)
 
 /* ------------------------------------------------ the PRACK */
 
-static void failed(const struct request_result *result)
+static void failed(struct parley_id id)
 {
 	int rc;
 
-	log_limited(LOG_CAUSE_SEND, L_WARN,
-		    "call %u.%u: its PRACK got a %d%s\n", result->id.entry,
-		    result->id.id, result->code,
-		    result->reply ? "" : " of our own: no answer");
 	if (!adapter.set.auto_prack_hangup_on_failure)
 		return;
-	rc = sip_refuse(result->id, REFUSED_WITH);
+	rc = sip_refuse(id, REFUSED_WITH);
 	if (rc < 0)
-		log_limited(
-			LOG_CAUSE_END, L_NOTICE,
-			"call %u.%u: not refused with %d after its PRACK: "
-			"%s\n",
-			result->id.entry, result->id.id, REFUSED_WITH,
-			sip_terminate_fault(result->id, PARLEY_SIDE_ALL, rc));
+		log_limited(LOG_CAUSE_END, L_NOTICE,
+			    "call %u.%u: not refused with %d after its PRACK: "
+			    "%s\n",
+			    id.entry, id.id, REFUSED_WITH,
+			    sip_terminate_fault(id, PARLEY_SIDE_ALL, rc));
 }
 
 static void on_done(struct cell *t, int type, struct tmcb_params *params)
@@ -175,8 +170,13 @@ static void on_done(struct cell *t, int type, struct tmcb_params *params)
 			S_TO_TICKS((ticks_t)adapter.set.auto_prack_fr_timeout);
 		return;
 	}
-	if (request_result(type, params, &result) && result.code >= 300)
-		failed(&result);
+	if (!request_result(type, params, &result) || result.code < 300)
+		return;
+	log_limited(LOG_CAUSE_SEND, L_WARN,
+		    "call %u.%u: its PRACK got a %d%s\n", result.id.entry,
+		    result.id.id, result.code,
+		    result.reply ? "" : " of our own: no answer");
+	failed(result.id);
 }
 
 /* False: not sent, and logged. */
@@ -236,7 +236,7 @@ static void look_at(struct sip_msg *msg, struct cell *t, struct parley_id id)
 	rc = take(msg, t, id, &prack);
 	if (rc == 0 && !acknowledge(id, &prack)) {
 		parley_prack_give_back(adapter.engine, id, &prack);
-		failed(&(struct request_result){.id = id});
+		failed(id);
 	}
 	if (rc == 0 || rc == PARLEY_E_OLD)
 		make_unreliable(msg);
