@@ -205,6 +205,41 @@ FAULTS = [
           "\tdialog->end_sides |= (uint8_t)side;",
           "\tdialog->end_sides = PARLEY_SIDE_ALL;"),
 
+    # ------------------------------------------------- how calls end
+    Fault("race_is_prolonged", "src/dialog.c",
+          "\tif (dialog_raced(dialog) && dialog->due_lifetime_ms != "
+          "UINT64_MAX)\n\t\treturn;\n", ""),
+    Fault("race_asks_the_timeout_route", "src/expire.c",
+          "!dialog_answered(dialog) || dialog_raced(dialog))",
+          "!dialog_answered(dialog))"),
+    Fault("cancel_is_forgotten", "src/feed.c",
+          "\t\tdialog->given_up = true;\n", "\t\t;\n"),
+    Fault("delay_cuts_the_rest_short", "src/expire.c",
+          "\tif (dialog->delay_s > 0) {", "\tif (false) {"),
+    Fault("delay_hides_the_linger", "src/dialog.c",
+          "(dialog->linger && until <= dialog->due_state_ms))",
+          "false)"),
+    Fault("states_end_with_the_call", "src/notify.c",
+          "told->type == PARLEY_NOTE_STATE)", "false)"),
+    Fault("state_of_one_call", "src/notify.c",
+          "handler->function == NULL ||\n\t    (types & PARLEY_NOTE_STATE) "
+          "!= 0)", "handler->function == NULL)"),
+    Fault("expired_without_a_lifetime", "src/expire.c",
+          "\tif (rc < 0)\n\t\treturn rc;\n\tdialog->due_lifetime_ms = "
+          "UINT64_MAX;\n", "\tdialog->due_lifetime_ms = UINT64_MAX;\n"),
+    Fault("route_of_the_end_runs_again", "hosts/kamailio/call_routes.c",
+          "parley_var_set(engine, told->id, key_of(key), none) == 0)", "true)",
+          ("call_routes.answer_and_hangup",)),
+    Fault("route_of_the_end_runs_too_early", "hosts/kamailio/call_routes.c",
+          "told->new_state != PARLEY_STATE_DELETED)", "false)",
+          ("call_routes.ended_by_command",)),
+    Fault("routes_are_lost_in_a_restart", "hosts/kamailio/call_routes.c",
+          "\t\t\tfollow(told->id, (enum call_route)i);", "\t\t\t;",
+          ("call_routes.restart",)),
+    Fault("own_variables_are_shown", "hosts/kamailio/rpc/rpc_dialog.c",
+          " || own_var_is(var->key)", "",
+          ("call_routes.answer_and_hangup",)),
+
     # ------------------------------------------------- keep-alives
     Fault("keepalives_all_at_once", "src/ping.c",
           "return dialog->id.id * spread_ms >> 31;",

@@ -73,6 +73,10 @@ def test_answer_and_hangup(env):
         call.hang_up("callee")
         wait_told(server, "answered 3 200INVITE a %s" % call.callid,
                   "end Upstream BYE", "over 5 BYE a Upstream BYE")
+        # The one worker is done with that call when it answers for another.
+        other = sip.establish(a, b)
+        same("lines", told(server)[3:],
+             ["answered 3 200INVITE a %s" % other.callid])
 
 
 @parley_only(REASON)
@@ -311,3 +315,53 @@ def test_states(env):
                        "four changes")
         same("ended by command", changes(server, call.callid),
              ["12", "23", "34", "45"])
+
+
+@parley_only(REASON)
+def test_several_workers(env):
+    """Two workers, a 2xx and a BYE that come twice each: every route once."""
+    with two_parties(env.proxy(
+            PARAMS, script(initial=BEFORE + "dlg_manage();", more=MORE),
+            children=4)) as (server, a, b):
+        calls = []
+        for _ in range(20):
+            side, invite = sip.ring(a, b)
+            b.reply(invite, 200)
+            b.reply(invite, 200)
+            side.learn(a.expect(200, "INVITE", callid=side.callid))
+            side.ack()
+            b.expect("ACK", callid=side.callid)
+            calls.append(side)
+        for side in calls:
+            bye = side.request("BYE")
+            a.send(bye.data)
+            b.reply(b.expect("BYE", callid=side.callid), 200)
+            a.expect(200, "BYE", callid=side.callid)
+        wait_statistic(server, "active_dialogs", 0)
+        for word in ("answered", "over", "end"):
+            net.wait_until(lambda word=word: sum(
+                line.startswith(word) for line in told(server)) >= 20, 10,
+                           "20 lines " + word)
+        same("lines", len(told(server)), 60)
+
+
+@parley_only(REASON)
+def test_taken_over(env):
+    """The packaged module goes on with a call that has such routes."""
+    with database.fresh("sqlite") as base:
+        base.create_stock_tables()
+        ours = stored.server(env, base, 1, routes=script(
+            initial=BEFORE + "dlg_manage();", more=MORE))
+        with two_parties(ours) as (server, a, b):
+            call = sip.establish(a, b)
+            wait_state(server, call.callid, 4)
+            stored.wait_rows(base, "dialog_vars", 3)
+            server.stop()
+            stock = stored.server(env, base, 1, stock=True, name="dialog",
+                                  routes=script(more=""))
+            stock.port = server.port
+            with stock:
+                wait_state(stock, call.callid, 4)
+                call.hang_up()
+                wait_statistic(stock, "active_dialogs", 0)
+                check("ERROR" not in stock.log(), "%s", stock.log()[-800:])

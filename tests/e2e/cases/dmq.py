@@ -253,6 +253,36 @@ def test_survivor(env):
              (0, 1))
 
 
+ROUTE_OF_CALL = dict(
+    initial='dlg_on_hangup("OVER"); dlg_manage();', more="""
+route[OVER] {
+    xlog("L_NOTICE", "TOLD over $dlg(callid)\\n");
+}
+""")
+
+
+@parley_only(REASON)
+def test_route_of_a_call(env):
+    """The owner runs it, whoever sees the BYE; a survivor is the owner."""
+    with pair(env, **ROUTE_OF_CALL) as (one, two, a, b):
+        call = sip.establish(a, b)
+        last = sip.establish(a, b)
+        for callid in (call.callid, last.callid):
+            wait_state(two, callid, 4)
+        _move(call, one, two)
+        call.hang_up()
+        net.wait_until(lambda: told(one, "over"), 5, "the owner's route")
+        same("there", told(two, "over"), 0)
+        one.kill()
+        net.wait_until(
+            lambda: dialog_of(two, last.callid)["owner"] == name(two), 30,
+            "the survivor takes over")
+        _move(last, one, two)
+        last.hang_up()
+        net.wait_until(lambda: told(two, "over"), 5, "the survivor's route")
+        same("routes", (told(one, "over"), told(two, "over")), (1, 1))
+
+
 def _with_database(env, base, other=None):
     server = node(env, other, [
         ("db_url", base.url), ("db_mode", 1),
