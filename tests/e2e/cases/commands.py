@@ -18,7 +18,8 @@ DIALOG = [
     ("caller", PARTY), ("callee", PARTY), ("profiles", list),
     ("variables", list)]
 # What follows is ours.
-NEW = ["req_uri", "timeout_route", "ending", "end_code", "end_reason", "legs"]
+NEW = ["req_uri", "timeout_route", "ending", "end_code", "end_reason",
+       "ended", "legs"]
 LEG = ["number", "state", "tag", "contact", "cseq", "route_set", "socket"]
 
 
