@@ -28,7 +28,8 @@ from report import Report, cpus, run  # noqa: E402
 
 FLAGS = ["-std=c17", "-O1", "-g", "-w", "-Iinclude", "-Isrc", "-Itests",
          "-Itests/unit", "-Itests/sim", "-Itests/fuzz", "-Ihosts/kamailio",
-         "-Ihosts/kamailio/db", "-Ihosts/kamailio/dmq"]
+         "-Ihosts/kamailio/db", "-Ihosts/kamailio/dmq",
+         "-Ihosts/kamailio/rpc"]
 SIM_SEEDS = 3000
 SIM_SECONDS = 120
 UNIT_SECONDS = 60
