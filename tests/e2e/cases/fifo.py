@@ -1,13 +1,14 @@
 """The classic FIFO: the examples of the documents as they are written there, and
 everything that somebody may write instead."""
 import os
+import pwd
 import re
 import signal
 import stat
 
 from lib import net, rpc
-from lib.case import (check, parley_only, same, script, sip, two_parties,
-                      wait_state)
+from lib.case import (Skip, check, parley_only, same, script, sip,
+                      two_parties, wait_state)
 from lib.fifo import Fifo, values
 from lib.proxy import StartFailed
 
@@ -474,6 +475,29 @@ def test_file(env):
         os.mkfifo(fifo.path)
         server.stop()
         check(os.path.exists(fifo.path), "one of somebody else is gone")
+
+
+@parley_only(REASON)
+def test_user(env):
+    """It belongs to the user that the server becomes, who removes it."""
+    if os.getuid() != 0:
+        raise Skip("only root can start a server for another user")
+    server = Fifo.use(env.proxy(PROFILES))
+    command = server.command
+    server.command = lambda *more: command("-u", "nobody", *more)
+    os.chmod(server.folder, 0o777)
+    with server:
+        fifo = Fifo(server)
+        found = os.stat(fifo.path)
+        same("owner", found.st_uid, pwd.getpwnam("nobody").pw_uid)
+        same("mode", stat.S_IMODE(found.st_mode), 0o660)
+        name = fifo.name()
+        os.chmod(os.path.join(fifo.folder, name), 0o666)
+        reader = fifo.reader(name)
+        fifo.write(":profile_get_size:%s\nall\n\n" % name)
+        same("size", good(fifo.read(reader)), "0\n")
+        server.stop()
+        check(not os.path.exists(fifo.path), "it is there")
 
 
 @parley_only(REASON)
