@@ -16,7 +16,7 @@ import re
 HERE = os.path.dirname(os.path.abspath(__file__))
 ROOT = os.path.dirname(os.path.dirname(HERE))
 PATH = os.path.join(HERE, "surface.tsv")
-PART = 2  # what is to be there now
+PART = 5  # what is to be there now
 
 KINDS = ("param", "function", "pv", "rpc", "statistic", "event", "kemi", "api",
          "mi")
