@@ -2,8 +2,8 @@
 """Parley beside the packaged modules: python3 bench/run.py [what...]
 
   what            instructions, operations, memory, forks, growth, timers,
-                  pings, lists, shutdown, ending, database, bulk; all of them if none
-                  is named
+                  pings, lists, lookups, shutdown, ending, database, bulk; all
+                  of them if none is named
   --build DIR     where the modules and the load generator lie (build)
   --modules A,B   of none, dialog, ims_dialog, parley, parley_ims
   --allocators    of default,fm (instructions)
@@ -25,7 +25,7 @@ import time
 import setup
 
 ALL = ("instructions", "operations", "memory", "forks", "growth", "timers",
-       "pings", "lists", "shutdown", "ending", "database", "bulk")
+       "pings", "lists", "lookups", "shutdown", "ending", "database", "bulk")
 FLAGS = ("-std=c17 -O2 -Wall -Wextra -Wpedantic -Wshadow -Wconversion "
          "-Wstrict-prototypes -Wmissing-prototypes -Wvla -Werror").split()
 

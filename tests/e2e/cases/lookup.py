@@ -2,6 +2,7 @@
 import json
 import re
 
+from cases.db_load import row
 from cases.functions import results, show, step
 from cases.kemi import functions as lua, lua_proxy, results as lua_results, say
 from lib import database
@@ -690,3 +691,72 @@ def test_lookup_kemi(env):
                 want["attr"] = lua_results(server)["attr"]
                 check("value_index must be 1" in server.log(), "no reason")
             same("results", lua_results(server), want)
+
+
+def _fill(base, count):
+    """So many calls in the database, all with who=a."""
+    statements = ["BEGIN;"]
+    for number in range(1, count + 1):
+        call = row("many-%d" % number, number)
+        for table, values in (("dialog", call), ("dialog_vars", {
+                "hash_entry": call["hash_entry"], "hash_id": number,
+                "dialog_key": "who", "dialog_value": "a"})):
+            statements.append("INSERT INTO %s (%s) VALUES (%s);" % (
+                table, ", ".join(values),
+                ", ".join(map(base._literal, values.values()))))
+    base.execute("\n".join(statements + ["COMMIT;"]))
+
+
+@parley_only(NEW)
+def test_lookup_many(env):
+    """10,000 calls with one value: all in the list and counted; with too
+    little memory it is false, says so, and nothing is lost by it."""
+    # Four lists fit into the larger memory, and not into the smaller one.
+    text = "".join('get_dialogs_by_val("who", "a", "$avp(l%d)", "$avp(n)");' % i
+                   for i in range(3)) + \
+        step("found", 'get_dialogs_by_val("who", "a", "$avp(list)", '
+             '"$var(count)")') + show("count", "$var(count)") + \
+        show("list", "$avp(list)") + show("last", "$(avp(list)[9999])") + \
+        show("more", "$(avp(list)[10000])")
+    with database.fresh("sqlite") as base:
+        base.create("standard", "dialog")
+        _fill(base, 10000)
+        for shm_mb in (256, 28):
+            server = env.proxy([("db_url", base.url), ("db_mode", 1),
+                                ("journal_dir", proxy.scratch())],
+                               script(**on_options(text)), first=base.load(),
+                               shm_mb=shm_mb)
+            with server, sip.Party(server, "a") as a:
+                for _ in range(3):
+                    a.ask("OPTIONS")
+                    got = results(server)
+                    if shm_mb == 256:
+                        same("results", (got["found"], got["count"],
+                                         got["more"]),
+                             ("10000", "10000", "<null>"))
+                        check(got["last"].startswith('{"ID"'), "%r", got["last"])
+                        continue
+                    same("without memory", (got["found"], got["count"],
+                                            got["list"]),
+                         ("-1", "0", "<null>"))
+                    check("no memory for the results" in server.log(), "line")
+                same("calls", server.statistics()["active_dialogs"], 10000)
+
+
+@parley_only(NEW)
+def test_own_variables(env):
+    """Numbers are found by their digits; what the module keeps in variables of
+    its own is in no list."""
+    text = step("found", 'get_dialogs_by_val("n", "5", "$avp(list)", '
+                '"$var(count)")') + listed() + \
+        'get_dialog_vals("$avp(names)", "$avp(values)", "$hdr(X-Id)");' + \
+        listed("names")
+    routes = script(initial='dlg_manage(); $dlg_val(n) = 5;',
+                    **on_options(text))
+    with two_parties(env.proxy(routes=routes)) as (server, a, b):
+        call = sip.establish(a, b)
+        wait_state(server, call.callid, 4)
+        got, texts, names = look_up(server, a, ("X-Id", call.callid), lists=2)
+        same("found", got["found"], "1")
+        same("values", dialogs_of(texts)[0]["context"]["values"], [{"n": "5"}])
+        same("names", names, ["n"])
