@@ -306,6 +306,9 @@ def test_load_uac_auth(env):
         side.ack()
         same("CSeq of the ACK", b.expect("ACK").cseq, 2)
         own = sip.Call(side, sip.Side.of_callee(b, invite, reply))
+        for one, wanted in ((call, []), (own, [("cseq_diff", "1")])):
+            same("variables", [tuple(v[0]) for v in server.rpc(
+                "dlg.dlg_list", one.callid)["variables"]], wanted)
         for one, seen in ((call, 2), (own, 3)):
             one.caller.request("BYE")
             bye = b.expect("BYE")
