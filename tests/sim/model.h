@@ -65,8 +65,8 @@ struct model_remote {
 
 struct model_dialog {
 	bool used;
-	struct parley_id id;
 	uint8_t state;
+	struct parley_id id;
 	char callid[MODEL_TEXT], from_tag[MODEL_TAG];
 	char from_uri[MODEL_TEXT], to_uri[MODEL_TEXT], req_uri[MODEL_TEXT];
 	char contact[MODEL_TEXT], route_set[MODEL_TEXT];
@@ -80,17 +80,15 @@ struct model_dialog {
 	uint64_t host_ref, answered_ms;
 	/* UINT64_MAX: none */
 	uint64_t due_lifetime_ms, due_state_ms, due_ping_ms;
-	bool pinged; /* once it was to be; then these mean something */
+	/* Mean something once it was to be pinged. */
 	uint64_t due_pings_ms[2];		       /* OPTIONS, re-INVITEs */
 	uint64_t theirs_until_ms[2], ours_until_ms[2]; /* offers: downstream,
 							* upstream */
-	bool ending, ended_by_us, linger, in_route;
-	bool expired, given_up;
+	bool pinged, ending, ended_by_us, linger, in_route;
+	bool expired, given_up, invite_held;
 	uint8_t end_cause; /* enum parley_ended, if nobody has asked for it */
-	uint32_t delay_s;
 	uint8_t end_sides; /* enum parley_side: what commands asked for */
-	uint32_t holds, byes;
-	bool invite_held;
+	uint32_t delay_s, holds, byes;
 	struct model_leg leg[PARLEY_LEGS_MAX];
 	uint32_t leg_count, next_leg;
 	uint32_t failed_branches;
@@ -101,8 +99,8 @@ struct model_dialog {
 	uint32_t made[NOTE_BITS], told[SUBSCRIBERS][NOTE_BITS];
 	uint32_t terminal_made, terminal_type;
 	uint32_t terminal_told[SUBSCRIBERS], destroy_told[SUBSCRIBERS];
-	bool terminal_entered;
 	uint8_t state_told[SUBSCRIBERS]; /* by PARLEY_NOTE_STATE */
+	bool terminal_entered;
 	bool states_mixed; /* one was told before an earlier one */
 	bool silent;	   /* ended by decree: nobody is told */
 	uint32_t subs;	   /* what subscriptions of its own want */
