@@ -26,7 +26,7 @@ struct run {
 	struct sim_options options;
 	struct coverage coverage;
 	struct sim sim;
-	uint64_t events, fed, worlds, failures, looks, crashes;
+	uint64_t events, fed, worlds, failures, looks, crashes, cuts;
 	uint32_t letters;
 };
 
@@ -76,6 +76,7 @@ static bool play(void *self, uint64_t seed)
 	sim_fini(sim);
 	run->looks += sim->store.looks;
 	run->crashes += sim->store.crashes;
+	run->cuts += sim->store.cuts;
 	return good;
 }
 
@@ -178,6 +179,7 @@ static bool play_forks(struct run *run)
 static bool play_crashes(struct run *run)
 {
 	uint64_t looks = run->looks, crashes = run->crashes;
+	uint64_t cuts = run->cuts;
 	uint32_t steps = run->options.steps;
 	bool good = true;
 
@@ -187,9 +189,11 @@ static bool play_crashes(struct run *run)
 		good = play(run, seed);
 	run->options.crashes = false;
 	run->options.steps = steps;
-	printf("%s sim crashes: %llu moments, %llu crashes in earnest\n",
+	printf("%s sim crashes: %llu moments, %llu crashes in earnest, %llu "
+	       "power cuts\n",
 	       good ? "ok" : "not ok", (unsigned long long)(run->looks - looks),
-	       (unsigned long long)(run->crashes - crashes));
+	       (unsigned long long)(run->crashes - crashes),
+	       (unsigned long long)(run->cuts - cuts));
 	return good;
 }
 

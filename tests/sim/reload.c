@@ -1,6 +1,7 @@
 /* reload.c - what comes back after a crash (store.h) */
 #include <string.h>
 
+#include "cut.h"
 #include "story.h"
 #include "tell.h"
 
@@ -111,6 +112,8 @@ static void renamed(struct sim *sim, struct model_dialog *dialog,
 
 	if (id_equal(dialog->id, id))
 		return;
+	if (!sim->store.looking)
+		cut_renamed(sim, dialog->id, id);
 	if (call >= 0 && !sim->store.looking)
 		sim->proxy[call].id = id;
 	dialog->id = id;

@@ -2,6 +2,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "cut.h"
 #include "tell.h"
 
 enum { AREA = PARLEY_STORE_MIN };
@@ -27,11 +28,12 @@ void store_plan(struct sim *sim)
 		 !sim->options.canary && sim->seed / SIM_KINDS % 4 == 3);
 	if (!store->on)
 		return;
-	store->keep = rng_chance(&store->rng, 300);
+	store->keep = rng_chance(&store->rng, sim->options.crashes ? 600 : 300);
 	store->look_permille = sim->options.crashes ? 1000 : 10;
 	store->crash_permille = sim->options.crashes ? 40 : 5;
 	store->area = memory(AREA);
 	store->copy = memory(AREA);
+	store->cut = cut_make(sim->seed, AREA);
 	store->model = memory(sizeof(*store->model));
 	store->actions = memory(MODEL_DIALOGS * sizeof(*store->actions));
 }
@@ -70,8 +72,10 @@ void store_fini(struct store *store)
 	free(store->copy);
 	free(store->model);
 	free(store->actions);
+	cut_free(store->cut);
 	*store = (struct store){.looks = store->looks,
-				.crashes = store->crashes};
+				.crashes = store->crashes,
+				.cuts = store->cuts};
 }
 
 /* ------------------------------------------------------------- writer */
@@ -131,6 +135,8 @@ static void take(struct sim *sim)
 	}
 	taken->row = (struct row){.used = true,
 				  .at_ms = sim->now_ms,
+				  .ticket = taken->record.ticket,
+				  .crashes = store->crashes,
 				  .image = taken->record.image,
 				  .buffer = buffer};
 	store->taken_count++;
@@ -176,8 +182,7 @@ static void writer_step(struct sim *sim)
 	struct store *store = &sim->store;
 
 	if (store->keep && rng_chance(&store->rng, 300))
-		parley_store_synced(sim->engine,
-				    parley_store_mark(sim->engine));
+		cut_flush(sim);
 	if (store->taken_count < TAKEN_MAX && rng_chance(&store->rng, 600))
 		take(sim);
 	else if (store->taken_count > 0)
@@ -215,22 +220,20 @@ static void engine_anew(struct sim *sim, struct host *host, char *area)
 	open_on(sim, area);
 }
 
-static void look(struct sim *sim)
+void store_look_at(struct sim *sim, char *area, void (*see)(struct sim *sim))
 {
 	struct store *store = &sim->store;
 	struct parley *engine = sim->engine;
 	struct parley_config config = sim->config;
 	uint32_t wants[SUBSCRIBERS];
 
-	store->looks++;
 	store->looking = true;
 	memcpy(wants, sim->wants, sizeof(wants));
 	memset(sim->wants, 0, sizeof(sim->wants));
 	*store->model = sim->model;
-	memcpy(store->copy, store->area, AREA);
 	host_init(&store->host, &sim->host.owner, sim->seed);
-	engine_anew(sim, &store->host, store->copy);
-	reload(sim);
+	engine_anew(sim, &store->host, area);
+	see(sim);
 	parley_destroy(sim->engine);
 	host_fini(&store->host);
 	sim->engine = engine;
@@ -238,6 +241,15 @@ static void look(struct sim *sim)
 	sim->model = *store->model;
 	store->looking = false;
 	memcpy(sim->wants, wants, sizeof(wants));
+}
+
+static void look(struct sim *sim)
+{
+	struct store *store = &sim->store;
+
+	store->looks++;
+	memcpy(store->copy, store->area, AREA);
+	store_look_at(sim, store->copy, reload);
 }
 
 void store_look_sometimes(struct sim *sim)
@@ -302,6 +314,7 @@ static void crash(struct sim *sim)
 
 	sim_event(sim, "all processes are killed");
 	sim->store.crashes++;
+	cut_crash(sim);
 	apply_some(sim);
 	host_fini(&sim->host);
 	host_init(&sim->host, &owner, rng_next(&sim->store.rng));
@@ -329,6 +342,7 @@ void store_step(struct sim *sim)
 	if (rng_chance(&store->rng, 150))
 		writer_step(sim);
 	store_look_sometimes(sim);
+	cut_step(sim);
 	if (!sim->quiet && rng_chance(&store->rng, store->crash_permille))
 		crash(sim);
 }

@@ -19,12 +19,14 @@
 
 struct sim;
 struct model;
+struct cut;
 
 enum { ROWS_MAX = 128, TAKEN_MAX = 8, ROW_BYTES = 1 << 16 };
 
 struct row {
 	bool used;
-	uint64_t at_ms; /* times that are left count from here */
+	uint64_t at_ms;		  /* times that are left count from here */
+	uint64_t ticket, crashes; /* of its record; how many had been before */
 	struct parley_image image;
 	char *buffer; /* which the image points into */
 };
@@ -52,7 +54,8 @@ struct store {
 	/* What imports have asked for. */
 	struct parley_actions *actions;
 	uint32_t actions_count;
-	uint64_t looks, crashes;
+	struct cut *cut;
+	uint64_t looks, crashes, cuts;
 };
 
 /* Whether this world has one, drawn from its seed. */
@@ -63,6 +66,8 @@ void store_open(struct sim *sim);
 void store_step(struct sim *sim);
 /* What would come back, perhaps. */
 void store_look_sometimes(struct sim *sim);
+/* @see a second engine, which is sim->engine meanwhile, on @area. */
+void store_look_at(struct sim *sim, char *area, void (*see)(struct sim *sim));
 /* No call is left: the database and the journal are empty in the end. */
 void store_end(struct sim *sim);
 void store_fini(struct store *store);
