@@ -125,6 +125,7 @@ struct shard {
 	struct index by_id, by_call, by_callid;
 	struct wheel wheel;
 	struct dialog *changed_first, *changed_last; /* copy.h */
+	struct renamed *renamed;		     /* store.h */
 	struct parley_now now; /* at the last event; for records */
 };
 

@@ -89,6 +89,53 @@ static void set_unrecorded(struct parley *engine, struct dialog *dialog,
 	dialog->unrecorded = unrecorded;
 }
 
+/* The end of an identity that @dialog had. False: there is no room. */
+static bool write_old_end(struct parley *engine, struct dialog *dialog,
+			  const struct renamed *old)
+{
+	struct parley_id now = dialog->id;
+	bool known = dialog->known;
+	journal_name name;
+
+	dialog->id = old->was;
+	dialog->known = true;
+	name = record_put(engine, dialog, JOURNAL_GONE, old->record);
+	dialog->id = now;
+	dialog->known = known;
+	return name != 0;
+}
+
+static struct renamed **renamed_of(struct parley *engine,
+				   const struct dialog *dialog)
+{
+	return &engine->shards[shard_of(engine, dialog->id.entry)].renamed;
+}
+
+/* The ends of all that @dialog has been; of another node's none is written.
+ * False: there is no room. */
+static bool write_old_ends(struct parley *engine, struct dialog *dialog)
+{
+	struct renamed **at = renamed_of(engine, dialog);
+
+	while (*at) {
+		struct renamed *old = *at;
+
+		if (old->id.id != dialog->id.id ||
+		    old->id.entry != dialog->id.entry) {
+			at = &old->next;
+			continue;
+		}
+		if (!copy_replica(dialog) &&
+		    !write_old_end(engine, dialog, old))
+			return false;
+		*at = old->next;
+		mem_free(&engine->mem, old, sizeof(*old));
+	}
+	return true;
+}
+
+/* The end of an old identity goes before the dialog's own, and after any other
+ * record: what a crash leaves may be one call twice. */
 void store_write_locked(struct parley *engine, struct dialog *dialog)
 {
 	bool written = true;
@@ -99,26 +146,51 @@ void store_write_locked(struct parley *engine, struct dialog *dialog)
 	if (copy_replica(dialog))
 		give_up(engine, dialog);
 	if (dialog->state == PARLEY_STATE_DELETED)
-		written = write_end(engine, dialog);
-	else if (!copy_replica(dialog))
-		written = write_change(engine, dialog);
+		written = write_old_ends(engine, dialog) &&
+			  write_end(engine, dialog);
+	else if (copy_replica(dialog))
+		written = write_old_ends(engine, dialog);
+	else
+		written = write_change(engine, dialog) &&
+			  write_old_ends(engine, dialog);
 	set_unrecorded(engine, dialog, !written);
+}
+
+static void renamed_add(struct parley *engine, struct dialog *dialog,
+			const struct renamed *old)
+{
+	struct renamed **list = renamed_of(engine, dialog);
+	struct renamed *made;
+
+	for (made = *list; made; made = made->next)
+		if (made->was.id == old->was.id &&
+		    made->was.entry == old->was.entry)
+			return;
+	made = mem_alloc(&engine->mem, sizeof(*made));
+	if (!made) {
+		/* Now, or the next start finds both. */
+		if (!dialog->unrecorded)
+			(void)!write_old_end(engine, dialog, old);
+		return;
+	}
+	*made = *old;
+	made->next = *list;
+	*list = made;
+	set_unrecorded(engine, dialog, true);
 }
 
 void store_renamed_locked(struct parley *engine, struct dialog *dialog,
 			  struct parley_id id, journal_name record)
 {
-	struct parley_id now = dialog->id;
-	bool known = dialog->known;
+	const struct renamed old = {
+		.was = id, .id = dialog->id, .record = record};
 
-	/* Rather twice than never: the next start sees that they are one. */
-	if (dialog->unrecorded || !engine->store)
+	if (!engine->store)
 		return;
-	dialog->id = id;
-	dialog->known = true;
-	(void)record_put(engine, dialog, JOURNAL_GONE, record);
-	dialog->id = now;
-	dialog->known = known;
+	if (dialog->gone)
+		(void)!write_old_end(engine, dialog, &old);
+	else if (dialog->unrecorded || !write_old_end(engine, dialog, &old))
+		renamed_add(engine, dialog, &old);
 }
 
 int dialog_change_unlock(struct parley *engine, struct dialog *dialog, int rc)

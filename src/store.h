@@ -25,8 +25,17 @@
  * that unlock need call it. */
 void store_write_locked(struct parley *engine, struct dialog *dialog);
 
+/* The end of an identity that a dialog had before the last start, still to be
+ * recorded; until then the dialog counts as unrecorded. */
+struct renamed {
+	struct renamed *next; /* of the shard */
+	struct parley_id was, id;
+	journal_name record; /* of the old one */
+};
+
 /* The dialog with the old identity @id, of which @record is the record, is now
- * @dialog, whose own record is there: rows of the old one have to go. */
+ * @dialog: rows of the old one have to go. That is recorded when the new record
+ * is there and there is room. */
 void store_renamed_locked(struct parley *engine, struct dialog *dialog,
 			  struct parley_id id, journal_name record);
 

@@ -123,7 +123,8 @@ void cut_renamed(struct sim *sim, struct parley_id was, struct parley_id id)
 		return;
 	*life = *old;
 	life->id = id;
-	/* The end of the old one may get to the disk first. */
+	/* The end of the old one may get to the disk first: such a call can
+	 * be lost until the first flush after a start. */
 	life->lived = life->lives = false;
 	for (uint32_t i = 0; i + 1 < cut->count; i++)
 		if (&cut->life[i] == old ||

@@ -179,6 +179,21 @@ void stored_done(struct stored *f, uint64_t ticket, bool written)
 	assert_no_fault(parley_check(f->call.engine));
 }
 
+bool stored_fat_call(struct stored *f, uint32_t number)
+{
+	static char fat[30000];
+	char callid[20];
+
+	snprintf(callid, sizeof(callid), "fat-%u", number);
+	memset(fat, 'x', sizeof(fat));
+	assert_int_equal(call_invite(&f->call, callid, 1), 0);
+	assert_int_equal(parley_var_set(f->call.engine, f->call.id,
+					test_str("fat"),
+					(struct parley_str){fat, sizeof(fat)}),
+			 0);
+	return stored_stats(f).unrecorded == 0;
+}
+
 /* Everything goes into the database; how many records that was. */
 uint32_t stored_flush(struct stored *f)
 {

@@ -49,6 +49,8 @@ void stored_survives(struct stored *f);
 struct parley_store_stats stored_stats(struct stored *f);
 int stored_take(struct stored *f, struct parley_record *record);
 void stored_done(struct stored *f, uint64_t ticket, bool written);
+/* A call whose record is long. False: the journal had no room. */
+bool stored_fat_call(struct stored *f, uint32_t number);
 /* Everything goes into the database; how many records that was. */
 uint32_t stored_flush(struct stored *f);
 

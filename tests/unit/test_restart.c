@@ -260,6 +260,50 @@ static void new_identity(void **state)
 	assert_int_equal(stored_import(f, &row), PARLEY_E_ARGUMENT);
 }
 
+/* The same when the journal has no room until the database takes something: the
+ * rows of the old identity go all the same, whether the call lives or not. */
+static void new_identity_without_room(void **state)
+{
+	for (int ends = 0; ends < 2; ends++) {
+		struct stored *f = *state;
+		struct parley_image row;
+		struct parley_record record;
+		bool rows[2] = {true, false}; /* the old and the new one */
+		struct parley_id id;
+		uint32_t count = 0;
+
+		call_end(&f->call);
+		memset(f->area, 0, AREA);
+		restart_with(f, 1, 0);
+		assert_true(stored_begin(f));
+		call_up(&f->call);
+		stored_export(f, &row, f->images[0]);
+		(void)stored_flush(f);
+		call_end(&f->call);
+		restart_with(f, 4096, 0);
+		assert_true(stored_begin(f));
+		while (stored_fat_call(f, count++))
+			assert_true(count < 100);
+		assert_int_equal(import_row(f, &row), 0);
+		id = f->call.id = f->call.actions.id;
+		assert_int_not_equal(id.entry, 0);
+		assert_true(stored_stats(f).unrecorded > 1);
+		if (ends)
+			assert_int_equal(stored_hang_up(&f->call), 0);
+		while (stored_take(f, &record) == 1) {
+			if (record.image.view.id.entry == 0)
+				rows[0] = !record.gone;
+			else if (record.image.view.id.entry == id.entry &&
+				 record.image.view.id.id == id.id)
+				rows[1] = !record.gone;
+			stored_done(f, record.ticket, true);
+		}
+		assert_int_equal(stored_stats(f).unrecorded, 0);
+		assert_false(rows[0]);
+		assert_int_equal(rows[1], !ends);
+	}
+}
+
 /* The same with rows only, and no journal. */
 static void new_identity_without_journal(void **state)
 {
@@ -474,6 +518,7 @@ int main(void)
 		STORE(end_after_the_timeout_route),
 		STORE(any_hash_size),
 		STORE(new_identity),
+		STORE(new_identity_without_room),
 		STORE(new_identity_without_journal),
 		STORE(unreadable_record),
 		STORE(copies_have_no_record),

@@ -405,22 +405,6 @@ static void recorded_before_the_unlock(void **state)
 
 /* ------------------------------------------------ no room */
 
-/* A call whose record is long. */
-static bool fat_call(struct stored *f, uint32_t number)
-{
-	static char fat[30000];
-	char callid[20];
-
-	snprintf(callid, sizeof(callid), "fat-%u", number);
-	memset(fat, 'x', sizeof(fat));
-	assert_int_equal(call_invite(&f->call, callid, 1), 0);
-	assert_int_equal(parley_var_set(f->call.engine, f->call.id,
-					test_str("fat"),
-					(struct parley_str){fat, sizeof(fat)}),
-			 0);
-	return stored_stats(f).unrecorded == 0;
-}
-
 static void full_journal_catches_up(void **state)
 {
 	struct stored *f = *state;
@@ -428,9 +412,9 @@ static void full_journal_catches_up(void **state)
 	struct parley_record record;
 	uint32_t count = 1, written = 0;
 
-	assert_true(fat_call(f, 0));
+	assert_true(stored_fat_call(f, 0));
 	first = f->call.id;
-	while (fat_call(f, count++))
+	while (stored_fat_call(f, count++))
 		assert_true(count < 100);
 	last = f->call.id;
 	assert_int_equal(stored_stats(f).unrecorded, 1);
@@ -467,7 +451,7 @@ static void end_without_room(void **state)
 		assert_int_equal(stored_flush(f), 1);
 		ids[i] = f->call.id;
 	}
-	while (fat_call(f, number))
+	while (stored_fat_call(f, number))
 		number++;
 	for (uint32_t i = 0; i < KNOWN; i++) {
 		f->call.id = ids[i];
