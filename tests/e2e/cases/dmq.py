@@ -185,8 +185,12 @@ def _move(call, one, two):
 
 @parley_only(REASON)
 def test_requests_through_the_peer(env):
-    """re-INVITE and BYE through the other node work and are known here."""
-    with pair(env) as (one, two, a, b):
+    """re-INVITE and BYE through the other node work and are known here; a number
+    of the call is one there, too."""
+    with pair(env, initial="dlg_manage(); $dlg_val(number) = 5;",
+              inside='$var(sum) = $dlg_val(number) + 1;'
+              'xlog("L_NOTICE", "SUM of $rm $var(sum)\\n");') \
+            as (one, two, a, b):
         call = sip.establish(a, b)
         wait_state(two, call.callid, 4)
         _move(call, one, two)
@@ -201,6 +205,8 @@ def test_requests_through_the_peer(env):
             b.contact, 5, "the new contact at the owner")
         same("cseq", dialog_of(one, call.callid)["caller"]["cseq"], "2")
         same("state", state_of(one, call.callid), 4)
+        check("SUM of INVITE 6\n" in two.log(), "the number is none: %s",
+              two.log()[-2000:])
         call.hang_up()
         wait_state(one, call.callid, 5)
         wait_state(two, call.callid, 5)
@@ -251,6 +257,44 @@ def test_survivor(env):
         net.wait_until(lambda: _cdrs(two, call.callid), 5, "the CDR")
         same("CDRs", (_cdrs(one, call.callid), _cdrs(two, call.callid)),
              (0, 1))
+
+
+def _ping(party, call, server):
+    """The next ping, which is answered and was sent by @server; its CSeq."""
+    ping = party.expect("OPTIONS", callid=call.callid)
+    party.reply(ping, 200)
+    check("127.0.0.1:%d;" % server.port in ping.get("Via"),
+          "the ping is from %s, not from %d", ping.get("Via"), server.port)
+    return ping.cseq
+
+
+@parley_only(REASON)
+def test_pings(env):
+    """The owner pings, and nobody else; a survivor is the owner, and goes on with
+    the numbers."""
+    with pair(env, [("options_ping_interval", 2)],
+              initial='create_dialog("options-ping-caller");') \
+            as (one, two, a, b):
+        call = sip.establish(a, b)
+        wait_state(two, call.callid, 4)
+        # Time for three pings of each node.
+        numbers = [_ping(a, call, one) for _ in range(3)]
+        net.wait_until(
+            lambda: dialog_of(two, call.callid)["callee"]["cseq"] ==
+            str(numbers[-1]), 2, "the last number there")
+        one.kill()
+        a.drain()
+        for party in (a, b):
+            party.server = ("127.0.0.1", two.port)
+        net.wait_until(
+            lambda: dialog_of(two, call.callid)["owner"] == name(two), 30,
+            "the survivor takes over")
+        numbers += [_ping(a, call, two) for _ in range(2)]
+        same("numbers", numbers, sorted(set(numbers)))
+        same("pings of the callee", b.maybe("OPTIONS"), None)
+        _move(call, one, two)
+        call.hang_up()
+        wait_state(two, call.callid, 5)
 
 
 ROUTE_OF_CALL = dict(

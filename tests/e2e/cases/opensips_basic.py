@@ -14,16 +14,19 @@ INITIAL = 'create_dialog(%s);'
 PERIOD = 2
 
 
+def written(base):
+    """Parameters: @base is written every PERIOD seconds."""
+    return [("db_url", base.url), ("db_mode", 2), ("db_update_period", PERIOD),
+            ("journal_dir", stored.folder_of_journal(base))]
+
+
 def basic_server(env, flags="", before="", params=(), base=None):
     routes = script(initial=before + INITIAL % flags,
                     strange='sl_send_reply("404", "Not here"); exit;')
     params = list(params)
     if base is None:
         return env.proxy(params, routes)
-    return env.proxy(params + [
-        ("db_url", base.url), ("db_mode", 2), ("db_update_period", PERIOD),
-        ("journal_dir", stored.folder_of_journal(base))], routes,
-                     first=base.load())
+    return env.proxy(params + written(base), routes, first=base.load())
 
 
 def one_route(message):
