@@ -618,6 +618,30 @@ def test_lookup_constants(env):
 
 
 @parley_only(NEW)
+def test_lookup_quotes(env):
+    """A variable without quotes, in any place: an error at start, which says
+    which parameter of which function."""
+    for name, params in (
+            ("get_dialogs_by_val", ("a", "b", "$avp(x)", "$var(n)")),
+            ("get_dialogs_by_profile", ("all", "$avp(x)", "$var(n)")),
+            ("get_dialogs_by_profile", ("caller", "b", "$avp(x)", "$var(n)")),
+            ("get_dialog_info", ("a", "$avp(x)", "k", "v", "$var(n)")),
+            ("get_dialog_vals", ("$avp(x)", "$avp(y)", "$ci"))):
+        for bare in range(len(params)):
+            texts = ["$avp(x)" if i == bare else '"%s"' % text
+                     for i, text in enumerate(params)]
+            server = env.proxy(PROFILES, script(
+                more="route[FORM] { %s(%s); }" % (name, ", ".join(texts))))
+            try:
+                with server:
+                    check(False, "it has started with %s%r", name, texts)
+            except proxy.StartFailed as failure:
+                check("function %s: parameter %d is not constant" % (
+                    name, bare + 1) in failure.log, "%s%r: %s", name, texts,
+                      failure.log)
+
+
+@parley_only(NEW)
 def test_lookup_max(env):
     """The list has rpc_list_max of them, the number is right."""
     text = step("found", BY_VAL) + show("count", "$var(count)") + listed()
