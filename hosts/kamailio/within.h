@@ -7,7 +7,8 @@
  *          end of the request route. A request that the proxy refuses itself
  *          before that leaves no trace. Neither does one that validate_dialog()
  *          has refused, whatever the script does then, unless the other party
- *          accepts it with a 2xx all the same.
+ *          accepts it with a 2xx all the same. With stateless forward() and
+ *          with dlg_mode 1 that 2xx is not heard of: no callback of tm tells.
  * Owns:    ctx.pending, and the bits of on_within()'s parameter (tmcb.h).
  * Locking: none.
  * Always:  a request is committed at most once, whichever processes and
