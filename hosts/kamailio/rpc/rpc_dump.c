@@ -218,11 +218,14 @@ static void add_lists(struct json_line *line, const struct parley_view *view)
 
 static void add_new(struct json_line *line, const struct parley_view *view)
 {
+	str ended = reader_ended(view);
+
 	json_text(line, "req_uri", view->req_uri);
 	json_text(line, "timeout_route", view->timeout_route_name);
 	json_number(line, "ending", view->ending);
 	json_number(line, "end_code", view->end_code);
 	json_text(line, "end_reason", view->end_reason);
+	json_text(line, "ended", to_parley(&ended));
 	json_open(line, "legs", '[');
 	for (uint32_t i = 0; i < view->leg_count; i++) {
 		const char *state = reader_leg_state(&view->legs[i]);
