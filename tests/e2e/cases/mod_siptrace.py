@@ -29,7 +29,7 @@ def test_rows(env):
     the copy has the INVITE too, which lacks the To-tag that the table wants.
     """
     base = database.Sqlite(proxy.scratch(), "siptrace")
-    with sip.Party(_Nowhere, "copy") as copy, \
+    with base.held(), sip.Party(_Nowhere, "copy") as copy, \
             _server(env, base, copy.contact) as server, \
             sip.Party(server, "a") as a, sip.Party(server, "b") as b:
         call = sip.establish(a, b)
@@ -54,7 +54,7 @@ def test_ended_by_rpc(env):
     """A traced call that is ended by RPC: siptrace gets no message, and the
     memory that it kept is given back."""
     base = database.Sqlite(proxy.scratch(), "siptrace")
-    with sip.Party(_Nowhere, "copy") as copy, \
+    with base.held(), sip.Party(_Nowhere, "copy") as copy, \
             _server(env, base, copy.contact) as server, \
             sip.Party(server, "a") as a, sip.Party(server, "b") as b:
         for _ in range(3):

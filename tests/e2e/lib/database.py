@@ -9,6 +9,7 @@
 A case for every kind is a function each_...(env, kind) marked @database.each();
 one whose server or driver is not installed is skipped and says so.
 """
+import contextlib
 import csv
 import functools
 import glob
@@ -164,6 +165,18 @@ class Sqlite(Database):
         connection.row_factory = sqlite3.Row
         try:
             return [dict(row) for row in connection.execute(text)]
+        finally:
+            connection.close()
+
+    @contextlib.contextmanager
+    def held(self):
+        """Somebody has it open. In WAL mode the first to open the file and
+        the last to close it lock it for a moment: processes that begin at
+        once and wait for no lock get in each other's way."""
+        connection = sqlite3.connect(self.path)
+        try:
+            connection.execute("SELECT 1 FROM sqlite_master").fetchone()
+            yield
         finally:
             connection.close()
 
