@@ -545,6 +545,29 @@ static uint32_t cseq_of(const struct model_dialog *dialog,
 	return *last < 2 ? *last : *last - 1;
 }
 
+/* Keep-alives only as long as somebody wants to know. */
+static bool may_ask(struct sim *sim, struct model_dialog *dialog,
+		    struct model_leg *leg, enum parley_direction towards,
+		    enum parley_request_kind kind)
+{
+	switch (kind) {
+	case PARLEY_REQUEST_PING:
+		return model_ping_asks(sim, dialog, leg, towards);
+	case PARLEY_REQUEST_PING_OPTIONS:
+		return model_ping_may(sim, dialog, leg, towards,
+				      PARLEY_PING_OPTIONS);
+	case PARLEY_REQUEST_PING_REINVITE:
+		return model_ping_may(sim, dialog, leg, towards,
+				      PARLEY_PING_REINVITE) &&
+		       !model_ping_pends(sim, dialog, false);
+	case PARLEY_REQUEST_NEXT:
+	case PARLEY_REQUEST_ACK:
+	case PARLEY_REQUEST_OWN:
+		break;
+	}
+	return true;
+}
+
 int tell_prepare(struct sim *sim, const struct proxy_target *target,
 		 enum parley_request_kind kind, struct parley_request *request)
 {
@@ -559,17 +582,7 @@ int tell_prepare(struct sim *sim, const struct proxy_target *target,
 		should = PARLEY_E_NO_DIALOG;
 	else if (leg == NULL)
 		should = PARLEY_E_NO_LEG;
-	else if (kind == PARLEY_REQUEST_PING &&
-		 !model_ping_asks(sim, dialog, leg, target->towards))
-		should = PARLEY_E_STATE;
-	else if (kind == PARLEY_REQUEST_PING_OPTIONS &&
-		 !model_ping_may(sim, dialog, leg, target->towards,
-				 PARLEY_PING_OPTIONS))
-		should = PARLEY_E_STATE;
-	else if (kind == PARLEY_REQUEST_PING_REINVITE &&
-		 (!model_ping_may(sim, dialog, leg, target->towards,
-				  PARLEY_PING_REINVITE) ||
-		  model_ping_pends(sim, dialog, false)))
+	else if (!may_ask(sim, dialog, leg, target->towards, kind))
 		should = PARLEY_E_STATE;
 	/* The shard's clock stands still between events. */
 	if (kind == PARLEY_REQUEST_PING_REINVITE && should == 0 &&
